@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/util.h"
+#include "data/dataset.h"
+
+static const struct sn_column columns[] = {
+	SN_COMMON_COLUMNS,
+	{"target", SN_TYPE_TEXT, "", "what was asked for: name or address"},
+	{"address", SN_TYPE_TEXT, "", "address that was probed"},
+	{"family", SN_TYPE_I64, "1", "IP version, 4 or 6"},
+	{"source", SN_TYPE_TEXT, "", "source address of the probes"},
+	{"interface", SN_TYPE_TEXT, "", "interface the probes were bound to"},
+	{"size_bytes", SN_TYPE_I64, "B", "ICMP payload of each probe"},
+	{"ttl", SN_TYPE_I64, "1", "hop limit the probes were sent with"},
+	{"interval_seconds", SN_TYPE_F64, "s", "time between two probes of the run"},
+	{"sent_packets", SN_TYPE_I64, "packets", "echo requests handed to the kernel"},
+	{"received_packets", SN_TYPE_I64, "packets", "first replies that came in time"},
+	{"lost_packets", SN_TYPE_I64, "packets", "requests without a reply in time (RFC 6673)"},
+	{"loss_ratio", SN_TYPE_F64, "1", "lost / sent"},
+	{"duplicate_packets", SN_TYPE_I64, "packets", "further replies to one request (RFC 5560)"},
+	{"reordered_packets", SN_TYPE_I64, "packets",
+	 "replies with a number below one seen before (RFC 4737)"},
+	{"late_packets", SN_TYPE_I64, "packets", "replies after the timeout; they count as lost"},
+	{"send_errors", SN_TYPE_I64, "packets",
+	 "requests that the kernel refused; not sent, not lost"},
+	{"rtt_min_seconds", SN_TYPE_F64, "s", "smallest round-trip delay (RFC 2681)"},
+	{"rtt_mean_seconds", SN_TYPE_F64, "s", "mean round-trip delay"},
+	{"rtt_max_seconds", SN_TYPE_F64, "s", "largest round-trip delay"},
+	{"rtt_stddev_seconds", SN_TYPE_F64, "s", "standard deviation of the round-trip delay"},
+	{"rtt_p5_seconds", SN_TYPE_F64, "s", "5th percentile (nearest rank, RFC 2330 11.3)"},
+	{"rtt_p25_seconds", SN_TYPE_F64, "s", "25th percentile"},
+	{"rtt_p50_seconds", SN_TYPE_F64, "s", "median"},
+	{"rtt_p75_seconds", SN_TYPE_F64, "s", "75th percentile"},
+	{"rtt_p95_seconds", SN_TYPE_F64, "s", "95th percentile"},
+	{"reply_ttl", SN_TYPE_I64, "1", "hop limit of the last reply"},
+	{"timestamps", SN_TYPE_TEXT, "", "where receive times come from: kernel or user"},
+	{"missed_runs", SN_TYPE_I64, "1",
+	 "grid points skipped before this run: the prober was late"},
+	{"status", SN_TYPE_TEXT, "", "ok, partial or failed"},
+	{"error", SN_TYPE_TEXT, "", "why, when status is not ok"},
+};
+
+const struct sn_dataset sn_dataset_ping = {
+	.name = "ping",
+	.version = 1,
+	.title = "Ping",
+	.help = "One run of ICMP echo requests to one target: loss and round-trip delay.",
+	.columns = columns,
+	.column_count = SN_COUNT(columns),
+	.key = "target",
+	.chart = "rtt_p50_seconds",
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_server: HTTP/1.1 and HTTPS on the loop (libmicrohttpd in external epoll
+ * mode): routes, bodies, streamed answers, server-sent events, and the verified
+ * identity of the peer.
+ *
+ * Identity: with TLS, the peer's certificate chain is verified against the CA
+ * once per connection, before any handler runs.  No certificate, a stranger's or
+ * an expired one all mean "no identity" (sn_http_peer() gives NULL); what an
+ * unidentified peer may do is the guard's decision.
+ *
+ * Order for each request: route lookup (404, 405) -> guard, called with the
+ * headers only, before any body byte is accepted -> body up to the route's limit
+ * (413) -> handler.  The handler answers at once or later: a request stays valid
+ * until it is answered or on_abandon says that the client went away.
+ */
+#ifndef SONDE_NET_HTTP_SERVER_H
+#define SONDE_NET_HTTP_SERVER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "net/addr.h"
+#include "net/pki.h"
+
+struct sn_http_server;
+struct sn_http_request;
+
+typedef void sn_http_handler_fn(struct sn_http_request *request, void *ctx);
+/* 0 lets the request pass; otherwise the guard has answered it (sn_http_problem). */
+typedef int sn_http_guard_fn(struct sn_http_request *request, void *ctx);
+
+struct sn_http_route {
+	const char *method;  /* "GET" also answers HEAD */
+	const char *pattern; /* "/api/v1/nodes/{id}"; a last "{rest*}" matches the remaining path */
+	sn_http_handler_fn *handle;
+	size_t max_body; /* bytes; 0: no body accepted */
+	unsigned access; /* meaning is the guard's: who may */
+	const void *doc; /* for the API description; opaque here */
+};
+
+struct sn_http_config {
+	const struct sn_http_route *routes;
+	size_t route_count;
+	sn_http_guard_fn *guard;  /* NULL: everything passes */
+	void *ctx;                /* for guard and handlers */
+	unsigned max_connections; /* 0: 10,000 or what the descriptor limit allows */
+};
+
+struct sn_http_server *sn_http_server_create(struct sn_loop *loop,
+					     const struct sn_http_config *config);
+/* Ends all connections; requests still unanswered get on_abandon. */
+void sn_http_server_destroy(struct sn_http_server *server);
+
+struct sn_http_tls {
+	const char *cert_pem, *key_pem; /* chain and key of this server */
+	const char *ca_pem;             /* whose clients get an identity; NULL: none */
+};
+
+/*
+ * Listen on `addr` (port 0: any free one, see `bound`) or, with fd >= 0, on that
+ * listening socket.  tls NULL means plain HTTP, refused (-EPERM) unless the
+ * address is loopback.  May be called several times; all listeners share the routes.
+ */
+int sn_http_server_listen(struct sn_http_server *server, const struct sn_addr *addr, int fd,
+			  const struct sn_http_tls *tls, struct sn_addr *bound, struct sn_err *err);
+/* New certificate for all TLS listeners; connections that are open live on. */
+int sn_http_server_set_tls(struct sn_http_server *server, const struct sn_http_tls *tls,
+			   struct sn_err *err);
+/* Shuts down every connection whose verified peer `match` accepts; returns how many. */
+unsigned sn_http_server_close_peers(struct sn_http_server *server,
+				    bool (*match)(const struct sn_pki_info *peer, void *ctx),
+				    void *ctx);
+unsigned sn_http_server_connections(const struct sn_http_server *server);
+
+/* The request ----------------------------------------------------------- */
+const char *sn_http_method(const struct sn_http_request *request);
+const char *sn_http_path(const struct sn_http_request *request); /* decoded */
+const char *sn_http_param(const struct sn_http_request *request,
+			  const char *name); /* of the pattern */
+const char *sn_http_query(const struct sn_http_request *request,
+			  const char *name); /* decoded; NULL */
+const char *sn_http_header(const struct sn_http_request *request, const char *name);
+const char *sn_http_cookie(const struct sn_http_request *request, const char *name);
+struct sn_str sn_http_body(const struct sn_http_request *request);
+const struct sn_http_route *sn_http_request_route(const struct sn_http_request *request);
+const struct sn_pki_info *sn_http_peer(
+	const struct sn_http_request *request); /* verified or NULL */
+const struct sn_addr *sn_http_peer_addr(const struct sn_http_request *request);
+bool sn_http_is_tls(const struct sn_http_request *request);
+void *sn_http_user(const struct sn_http_request *request); /* what the guard stored */
+void sn_http_set_user(struct sn_http_request *request, void *user, void (*release)(void *user));
+/* Called instead of an answer being possible; the request is invalid afterwards. */
+void sn_http_on_abandon(struct sn_http_request *request,
+			void (*fn)(struct sn_http_request *request, void *ctx), void *ctx);
+
+/* The answer: exactly one of these per request --------------------------- */
+void sn_http_set_header(struct sn_http_request *request, const char *name, const char *value);
+void sn_http_reply(struct sn_http_request *request, unsigned status, const char *content_type,
+		   const void *body, size_t size); /* body is copied */
+void sn_http_reply_json(struct sn_http_request *request, unsigned status,
+			json_t *json); /* steals */
+/* RFC 9457; `type` is the last part of the problem's URI, `detail` says what to do. */
+void sn_http_problem(struct sn_http_request *request, unsigned status, const char *type,
+		     const char *title, const char *detail_format, ...) SN_PRINTF(5, 6);
+/* A file; the descriptor is taken over. */
+void sn_http_reply_fd(struct sn_http_request *request, unsigned status, const char *content_type,
+		      int fd, uint64_t size);
+/*
+ * An answer of unknown length made piece by piece: `produce` appends to `out`
+ * (aim at 64 KiB); returns 1 for more, 0 at the end, negative to break off.
+ * `release` is called once at the end, whatever happened.
+ */
+void sn_http_reply_stream(struct sn_http_request *request, unsigned status,
+			  const char *content_type, int (*produce)(struct sn_buf *out, void *ctx),
+			  void (*release)(void *ctx), void *ctx);
+
+/* Server-sent events ----------------------------------------------------- */
+struct sn_sse;
+#define SN_SSE_BACKLOG_MAX (1024 * 1024) /* a slower reader than that is cut off */
+/* Answers the request with an event stream; `on_close` is called once when it is over. */
+struct sn_sse *sn_sse_open(struct sn_http_request *request,
+			   void (*on_close)(struct sn_sse *sse, void *ctx), void *ctx);
+/* `event` and `id` may be NULL.  A comment line is sent by itself every 15 s. -EPIPE after close.
+ */
+int sn_sse_send(struct sn_sse *sse, const char *event, const char *id, struct sn_str data);
+void sn_sse_close(struct sn_sse *sse); /* from our side; on_close follows */
+
+#endif

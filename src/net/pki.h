@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * pki: X.509 identities with GnuTLS (RFC 5280), ECDSA P-256.
+ *
+ * Names are subject alternative URIs: urn:sonde:hub:<id>, urn:sonde:node:<id>,
+ * urn:sonde:user:<name>.  Distinguished names are for people to read and are
+ * never compared.
+ */
+#ifndef SONDE_NET_PKI_H
+#define SONDE_NET_PKI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define SN_PKI_PRIORITY         "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE"
+#define SN_PKI_NAME_MAX         256
+#define SN_PKI_FINGERPRINT_SIZE 65 /* SHA-256 of the DER, lower-case hex, NUL */
+#define SN_PKI_SERIAL_SIZE      41
+
+/* A private key, PEM (PKCS#8), appended to `pem`. */
+int sn_pki_key_generate(struct sn_buf *pem, struct sn_err *err);
+
+/* Self-signed CA certificate for `key_pem`. */
+int sn_pki_ca_create(const char *key_pem, const char *common_name, int64_t not_before_unix_s,
+		     int64_t not_after_unix_s, struct sn_buf *cert_pem, struct sn_err *err);
+
+/* Certificate signing request (PKCS#10); the hub decides the names, so only `common_name`. */
+int sn_pki_csr_create(const char *key_pem, const char *common_name, struct sn_buf *csr_pem,
+		      struct sn_err *err);
+
+enum sn_pki_usage { SN_PKI_CLIENT = 1, SN_PKI_SERVER = 2 };
+
+struct sn_pki_issue {
+	const char *ca_cert_pem, *ca_key_pem;
+	const char *csr_pem; /* its signature is verified; its key must be P-256, Ed25519 or RSA >=
+				2048 */
+	const char *common_name;
+	const char *uri;          /* urn:sonde:... */
+	const char *const *hosts; /* DNS names and addresses, NULL-terminated; may be NULL */
+	int usage;                /* enum sn_pki_usage, or-ed */
+	int64_t not_before_unix_s, not_after_unix_s;
+};
+int sn_pki_issue(const struct sn_pki_issue *issue, struct sn_buf *cert_pem, struct sn_err *err);
+
+struct sn_pki_info {
+	char common_name[SN_PKI_NAME_MAX];
+	char uri[SN_PKI_NAME_MAX]; /* first URI name, or "" */
+	char fingerprint[SN_PKI_FINGERPRINT_SIZE];
+	char serial[SN_PKI_SERIAL_SIZE]; /* hex */
+	int64_t not_before_unix_s, not_after_unix_s;
+};
+int sn_pki_info(const char *cert_pem, struct sn_pki_info *info, struct sn_err *err);
+
+#endif

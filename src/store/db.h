@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * db: SQLite with the settings that Sonde trusts (WAL, synchronous=FULL, busy
+ * timeout, foreign keys, 16 KiB pages), errors as struct sn_err, migrations by
+ * user_version, and statements that are prepared once.
+ *
+ * Used by the day files and by the hub's control database.
+ */
+#ifndef SONDE_STORE_DB_H
+#define SONDE_STORE_DB_H
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct sn_db;
+
+/* `migrations[k]` brings user_version k to k + 1; a file from the future is refused. */
+int sn_db_open(const char *path, const char *const *migrations, unsigned migration_count,
+	       struct sn_db **db, struct sn_err *err);
+void sn_db_close(struct sn_db *db);
+sqlite3 *sn_db_handle(struct sn_db *db);
+int sn_db_exec(struct sn_db *db, const char *sql, struct sn_err *err);
+int sn_db_begin(struct sn_db *db, struct sn_err *err); /* BEGIN IMMEDIATE */
+int sn_db_commit(struct sn_db *db, struct sn_err *err);
+void sn_db_rollback(struct sn_db *db);
+
+/*
+ * Prepare (cached by text), bind and step in one call each.  `types` has one
+ * letter per parameter: i int64_t, f double, t const char *, s struct sn_str *,
+ * b const void *, size_t; n null (no argument).
+ * sn_db_run: for statements without rows; returns changed rows or negative errno.
+ * sn_db_query: prepared and bound; step with sn_db_next() (1 row, 0 end, negative
+ * errno), read with sqlite3_column_*, end with sn_db_done().
+ */
+int sn_db_run(struct sn_db *db, struct sn_err *err, const char *sql, const char *types, ...);
+sqlite3_stmt *sn_db_query(struct sn_db *db, struct sn_err *err, const char *sql, const char *types,
+			  ...);
+int sn_db_next(struct sn_db *db, sqlite3_stmt *statement, struct sn_err *err);
+void sn_db_done(sqlite3_stmt *statement);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: where rows live.
+ *
+ * A handful of functions over a back end (store/sqlite.c: one WAL file per UTC
+ * day).  A batch is stored exactly once: its id is written in the same
+ * transaction as its rows, and appending the same id again stores nothing.
+ * Whoever appends may acknowledge to the sender after sn_store_commit() said 0,
+ * not before.
+ *
+ * Single thread: the loop's.  Long exports open a store of their own, read-only.
+ */
+#ifndef SONDE_STORE_STORE_H
+#define SONDE_STORE_STORE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "data/batch.h"
+
+struct sn_store;
+
+/* `path`: directory of the day files, made if absent. */
+int sn_store_open(const char *path, struct sn_store **store, struct sn_err *err);
+void sn_store_close(struct sn_store *store);
+
+/* Identity of a batch: sender's node id, its spool stream, number in it, digest of its bytes. */
+struct sn_batch_id {
+	const char *node;
+	const char *stream; /* 32 hex digits */
+	uint64_t seq;
+	uint8_t digest[32]; /* SHA-256 of the payload as sent */
+};
+
+/*
+ * Put the rows into the open group (one is opened by the first append).  All rows
+ * must be of one UTC day (-EINVAL otherwise).
+ * 0: will be stored by the next commit; 1: is stored already (same digest);
+ * -EEXIST: stored already with another digest; other negative errno: the group is
+ * unharmed and may go on without this batch.
+ */
+int sn_store_append(struct sn_store *store, const struct sn_batch_id *id,
+		    const struct sn_batch *batch, struct sn_err *err);
+/* Durable when 0 (synchronous=FULL). On error everything appended since is gone. */
+int sn_store_commit(struct sn_store *store, struct sn_err *err);
+
+/* Queries ---------------------------------------------------------------- */
+enum sn_query_op { SN_EQ, SN_NE, SN_LT, SN_LE, SN_GT, SN_GE, SN_CONTAINS };
+
+struct sn_filter {
+	int column;
+	enum sn_query_op op;
+	struct sn_value value;
+};
+
+#define SN_QUERY_FILTERS_MAX 16
+#define SN_QUERY_LIMIT_MAX   100000
+
+struct sn_query {
+	const struct sn_dataset *dataset;
+	int64_t since_ns, until_ns; /* [since, until); until 0: no end */
+	struct sn_filter filters[SN_QUERY_FILTERS_MAX];
+	unsigned filter_count;
+	bool newest_first;
+	uint32_t limit;     /* 1 .. SN_QUERY_LIMIT_MAX */
+	const char *cursor; /* where the page before ended; NULL for the first */
+};
+
+/* Texts of `row` are borrowed for the call. Non-zero ends the query early. */
+typedef int sn_store_row_fn(const struct sn_value *row, void *ctx);
+
+/* `next` (may be NULL) receives a malloc'ed cursor, or NULL when there is no more. */
+int sn_store_query(struct sn_store *store, const struct sn_query *query, sn_store_row_fn *fn,
+		   void *ctx, char **next, struct sn_err *err);
+/* Newest row per (node, key column) since `since_ns`. */
+int sn_store_latest(struct sn_store *store, const struct sn_dataset *dataset, int64_t since_ns,
+		    sn_store_row_fn *fn, void *ctx, struct sn_err *err);
+
+/* Days and housekeeping ------------------------------------------------- */
+struct sn_store_day {
+	char day[11]; /* YYYY-MM-DD */
+	uint64_t bytes, batches, rows;
+};
+typedef int sn_store_day_fn(const struct sn_store_day *day, void *ctx);
+int sn_store_days(struct sn_store *store, sn_store_day_fn *fn, void *ctx, struct sn_err *err);
+int sn_store_drop_day(struct sn_store *store, const char *day, struct sn_err *err);
+
+/* Gaplessness of one node's stream, for `sonde doctor` and tests. */
+struct sn_store_check {
+	uint64_t rows, seq_min, seq_max, duplicates, missing;
+};
+int sn_store_check_node(struct sn_store *store, const char *node, struct sn_store_check *check,
+			struct sn_err *err);
+
+#endif
