@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The house rules that a machine can check, as TAP.
+
+Reads the #include lines of src/ and fails on an edge that ARCHITECTURE.md does not draw, on a file
+without an SPDX line, and on a file that tells where it was developed.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SRC = ROOT / "src"
+
+# layer: layers whose headers it may include, besides its own
+ALLOWED = {
+    "base": set(),
+    "priv": {"base"},
+    "net": {"base"},
+    "data": {"base"},
+    "mplane": {"base", "data", "net"},
+    "analysis": {"base", "data"},
+    "store": {"base", "data"},
+    "probe": {"base", "net", "data"},
+    "meter": {"base", "net", "data"},
+    "node": {"base", "net", "data", "mplane", "store", "analysis", "probe", "meter", "priv"},
+    "hub": {"base", "net", "data", "mplane", "store", "analysis", "probe", "meter"},
+    "demo": {"base", "net", "data", "priv"},
+    "cli": {"base", "net", "data", "demo"},
+    "main": {"base", "net", "data", "store", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
+}
+# The client half of priv is two headers; nobody outside may see the rest of it.
+PRIV_PUBLIC = {"priv/client.h", "priv/ops.h"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
+                            capture_output=True, text=True, check=False)
+    if listed.returncode != 0:  # a tarball
+        return [p for p in ROOT.rglob("*") if p.is_file() and "node_modules" not in p.parts]
+    return [ROOT / line for line in listed.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def layer_errors():
+    for path in sorted(SRC.rglob("*.[ch]")):
+        here = path.relative_to(SRC).parts[0]
+        for target in INCLUDE.findall(path.read_text(encoding="utf-8")):
+            there = target.split("/")[0]
+            where = f"{path.relative_to(ROOT)} includes {target}"
+            if here not in ALLOWED:
+                yield f"{path.relative_to(ROOT)}: '{here}' is no layer of the design"
+            elif not (SRC / target).is_file():
+                yield f"{where}, which does not exist (write paths from src/)"
+            elif there != here and there not in ALLOWED[here]:
+                yield f"{where}: {here} may not use {there}"
+            elif there == "priv" and here not in ("priv", "main") and target not in PRIV_PUBLIC:
+                yield f"{where}: only {' and '.join(sorted(PRIV_PUBLIC))} are for others"
+
+
+CODE = {".c", ".h", ".py", ".ts", ".svelte", ".sh", ".build", ".mjs", ".css", ".1", ".8", ".5"}
+
+
+def spdx_errors(files):
+    for path in files:
+        if path.suffix in CODE or path.name in ("Makefile", "meson_options.txt") or path.parent.name == "scripts":
+            head = path.read_text(encoding="utf-8", errors="replace")[:500]
+            if "SPDX-License-Identifier: Apache-2.0" not in head:
+                yield f"{path.relative_to(ROOT)}: no SPDX line"
+
+
+# Spelt in pieces, so that this file does not find itself.
+FOREIGN = re.compile(r"/(?:ho" r"me|ro" r"ot)/[a-z]+/|registry\.npm" r"js|deb\.deb" r"ian")
+
+
+def origin_errors(files):
+    for path in files:
+        if path.suffix in CODE | {".md", ".json", ".yaml"}:
+            for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+                if FOREIGN.search(line):
+                    yield f"{path.relative_to(ROOT)}:{number}: names a place outside the project: {line.strip()[:80]}"
+
+
+def main():
+    files = tracked()
+    checks = [
+        ("every include follows an arrow of the design", list(layer_errors())),
+        ("every source file carries the SPDX line", list(spdx_errors(files))),
+        ("no file tells where it was developed", list(origin_errors(files))),
+    ]
+    print(f"1..{len(checks)}")
+    for number, (name, errors) in enumerate(checks, 1):
+        print(f"{'not ok' if errors else 'ok'} {number} - {name}")
+        for error in errors:
+            print(f"# {error}")
+    return 1 if any(errors for _, errors in checks) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
