@@ -47,9 +47,9 @@ static inline void sn_list_remove(struct sn_list *node)
 }
 
 #define sn_list_entry(node, type, member) sn_container_of(node, type, member)
-/* `next_` is fetched first: the body may remove and free the current element. */
+/* The next one is fetched first: the body may remove and free the current element. */
 #define sn_list_for_each(node, head)                                                               \
-	for (struct sn_list *node = (head)->next, *next_ = node->next; node != (head);             \
-	     node = next_, next_ = node->next)
+	for (struct sn_list *node = (head)->next, *next_##node = node->next; node != (head);       \
+	     node = next_##node, next_##node = node->next)
 
 #endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/err.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int sn_err_set(struct sn_err *err, int code, const char *format, ...)
+{
+	va_list args;
+
+	assert(code < 0);
+	if (err == NULL)
+		return code;
+	err->code = code;
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	return code;
+}
+
+int sn_err_sys(struct sn_err *err, int code, const char *format, ...)
+{
+	va_list args;
+	size_t used;
+
+	assert(code < 0);
+	if (err == NULL)
+		return code;
+	err->code = code;
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	used = strlen(err->text);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(-code));
+	return code;
+}
+
+int sn_err_wrap(struct sn_err *err, const char *format, ...)
+{
+	char inner[SN_ERR_TEXT_MAX];
+	va_list args;
+	size_t used;
+
+	if (err == NULL)
+		return 0;
+	memcpy(inner, err->text, sizeof(inner));
+	va_start(args, format);
+	vsnprintf(err->text, sizeof(err->text), format, args);
+	va_end(args);
+	used = strlen(err->text);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);
+	return err->code;
+}
