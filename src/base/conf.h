@@ -2,8 +2,9 @@
 /*
  * conf: one table per program says what can be configured.
  *
- * From the table come the YAML reader (libcyaml underneath; unknown keys are
- * refused with file, line, key and a suggestion), `--check-config`, the
+ * From the table come the YAML reader (libyaml's events underneath; unknown keys,
+ * a key given twice, wrong types and values out of range are refused with file,
+ * line, key, reason and what is allowed), `--check-config`, the
  * print-back, the command-line override `--set key=value` and the man page's
  * section.  A file is read into a complete new structure, validated, and only
  * then used: a broken file never half-applies.
@@ -11,6 +12,7 @@
 #ifndef SONDE_BASE_CONF_H
 #define SONDE_BASE_CONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -27,6 +29,10 @@ enum sn_conf_type {
 	SN_CONF_TEXTS,    /* struct sn_conf_texts */
 };
 
+#define SN_CONF_FILE_MAX  (1024 * 1024)
+#define SN_CONF_TEXTS_MAX 1000
+
+/* In YAML a list, or one text for a list of one; in sn_conf_set() parts between commas. */
 struct sn_conf_texts {
 	char **items;
 	unsigned count;
@@ -35,10 +41,11 @@ struct sn_conf_texts {
 struct sn_conf_key {
 	const char *name; /* snake_case, unit not in the name: values carry theirs */
 	enum sn_conf_type type;
-	size_t offset;            /* of the member in the program's structure */
-	const char *default_text; /* as one would write it; NULL: must be given unless optional */
-	uint64_t min, max;        /* both 0: no further limit */
-	const char *help;         /* one sentence */
+	size_t offset; /* of the member in the program's structure */
+	/* As one would write it, a list with commas; NULL: a file must give it unless optional. */
+	const char *default_text;
+	uint64_t min, max; /* both 0: no further limit */
+	const char *help;  /* one sentence */
 	bool optional;
 };
 
@@ -58,6 +65,7 @@ int sn_conf_load_text(const struct sn_conf_schema *schema, const char *name, str
 		      void *conf, struct sn_err *err);
 int sn_conf_set(const struct sn_conf_schema *schema, void *conf, const char *key,
 		struct sn_str text, struct sn_err *err);
+/* As YAML that loads to the same values; a text that is not there is left out. */
 void sn_conf_print(const struct sn_conf_schema *schema, const void *conf, struct sn_buf *out);
 void sn_conf_release(const struct sn_conf_schema *schema, void *conf);
 

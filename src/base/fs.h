@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fs: files the way durable programs need them.
+ *
+ * A path has one writer at a time: the temporary file of sn_fs_write_atomic() is
+ * the path with ".tmp" behind it, so that a crash leaves at most one of them.
  */
 #ifndef SONDE_BASE_FS_H
 #define SONDE_BASE_FS_H

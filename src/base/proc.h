@@ -15,7 +15,10 @@
 struct sn_proc;
 /* `status` as of waitpid(2).  The process object is still valid; the callback may destroy it. */
 typedef void sn_proc_exit_fn(struct sn_proc *proc, int status, void *ctx);
-/* One line without its end; longer lines than the limit are cut and flagged by -EMSGSIZE. */
+/*
+ * One line without its end.  `error` is 0, -EMSGSIZE for a line that was cut at the limit,
+ * or -ENODATA for a last piece that the child never ended.
+ */
 typedef void sn_proc_line_fn(struct sn_proc *proc, struct sn_str line, int error, void *ctx);
 
 #define SN_PROC_LINE_MAX 65536
