@@ -59,3 +59,10 @@ void sn_clock_virtual_advance(struct sn_clock_virtual *clock, uint64_t by_ns)
 	clock->mono_ns += by_ns;
 	clock->wall_ns += (int64_t)by_ns;
 }
+
+struct sn_clock_virtual *sn_clock_to_virtual(const struct sn_clock *clock)
+{
+	if (clock->mono_ns != virtual_mono)
+		return NULL;
+	return sn_container_of(clock, struct sn_clock_virtual, clock);
+}

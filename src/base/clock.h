@@ -26,5 +26,7 @@ struct sn_clock_virtual {
 };
 void sn_clock_virtual_init(struct sn_clock_virtual *clock, uint64_t mono_ns, int64_t wall_ns);
 void sn_clock_virtual_advance(struct sn_clock_virtual *clock, uint64_t by_ns);
+/* The virtual clock that `clock` belongs to; NULL if it is another kind. */
+struct sn_clock_virtual *sn_clock_to_virtual(const struct sn_clock *clock);
 
 #endif

@@ -26,13 +26,13 @@
 
 struct sn_loop;
 
-/* NULL clock means the real one. */
+/* NULL clock means the real one.  Without descriptors for a loop the program ends. */
 struct sn_loop *sn_loop_create(const struct sn_clock *clock);
 void sn_loop_destroy(struct sn_loop *loop); /* closes what is still open */
 uv_loop_t *sn_loop_uv(struct sn_loop *loop);
 int sn_loop_run(struct sn_loop *loop); /* until sn_loop_stop(); returns the code given there */
 void sn_loop_stop(struct sn_loop *loop, int code);
-/* One turn, waiting at most `wait_ns`; for tests. */
+/* One turn, waiting at most `wait_ns` of real time (rounded up to milliseconds); for tests. */
 void sn_loop_turn(struct sn_loop *loop, uint64_t wait_ns);
 uint64_t sn_loop_now(const struct sn_loop *loop);     /* monotonic, of this turn */
 int64_t sn_loop_wall_now(const struct sn_loop *loop); /* Unix time, of this turn */
@@ -65,7 +65,12 @@ struct sn_io {
 	int fd;       /* borrowed: the owner closes it, after sn_io_stop() */
 };
 void sn_io_init(struct sn_io *io, struct sn_loop *loop, int fd, sn_io_fn *fn);
-int sn_io_start(struct sn_io *io, int events); /* again with other events changes them */
+/*
+ * Again with other events changes them.  A pending socket error counts as all of the
+ * events asked for: the owner meets it in its next call and must take it (also out of
+ * the error queue, if it asked for one), or it is told again at once.
+ */
+int sn_io_start(struct sn_io *io, int events);
 void sn_io_stop(struct sn_io *io);
 
 /* Called at the end of each turn, before the loop sleeps; used to flush what a turn gathered. */
