@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// One event stream per page (browsers allow six connections per host), multiplexed by topic.
+// EventSource reconnects by itself and resumes with Last-Event-ID.
+
+import type { Row, SondeNode } from './types';
+
+export interface StreamHandlers {
+	node?: (node: SondeNode) => void;
+	rows?: (dataset: string, node: string, rows: Row[]) => void;
+	state?: (connected: boolean) => void;
+}
+
+export function listen(topics: string[], filter: Record<string, string>, handlers: StreamHandlers): () => void {
+	const query = new URLSearchParams({ topic: topics.join(','), ...filter });
+	const source = new EventSource(`/api/v1/events?${query}`);
+	source.onopen = () => handlers.state?.(true);
+	source.onerror = () => handlers.state?.(false);
+	for (const topic of topics) {
+		source.addEventListener(topic, (event) => {
+			const data = JSON.parse((event as MessageEvent<string>).data);
+			if (topic === 'nodes') handlers.node?.(data as SondeNode);
+			else handlers.rows?.(topic, data.node, data.rows);
+		});
+	}
+	return () => source.close();
+}

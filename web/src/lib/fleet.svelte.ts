@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// The nodes, and the last ping of each node to each target: loaded once, then kept by the stream.
+
+import { get } from './api';
+import { listen } from './events';
+import type { Page, Row, SondeNode } from './types';
+
+const TREND = 30; // points of each sparkline
+
+export interface Path {
+	node: string;
+	target: string;
+	last: Row;
+	trend: (number | null)[];
+}
+
+export const fleet = $state({
+	nodes: [] as SondeNode[],
+	paths: {} as Record<string, Path>,
+	loaded: false,
+	error: '',
+	connected: true,
+	now: Date.now(),
+});
+
+const key = (node: string, target: string) => `${node}\n${target}`;
+
+function setNode(node: SondeNode) {
+	const at = fleet.nodes.findIndex((n) => n.id === node.id);
+	if (at >= 0) fleet.nodes[at] = { ...fleet.nodes[at], ...node };
+	else fleet.nodes.push(node);
+}
+
+function setPath(node: string, row: Row) {
+	const target = String(row.target);
+	const median = typeof row.rtt_p50_seconds === 'number' ? row.rtt_p50_seconds : null;
+	const path = fleet.paths[key(node, target)];
+	if (!path) {
+		fleet.paths[key(node, target)] = { node, target, last: row, trend: [median] };
+	} else if (String(row.time) > String(path.last.time)) {
+		path.last = row;
+		path.trend = [...path.trend.slice(1 - TREND), median];
+	}
+}
+
+export async function load() {
+	try {
+		const [nodes, latest] = await Promise.all([
+			get<Page<SondeNode>>('/nodes?limit=1000'),
+			get<Page<Row>>('/datasets/ping/latest'),
+		]);
+		fleet.nodes = nodes.items;
+		for (const row of latest.items) setPath(String(row.node), row);
+		fleet.error = '';
+	} catch (problem) {
+		fleet.error = (problem as Error).message;
+	}
+	fleet.loaded = true;
+}
+
+export function follow(): () => void {
+	const tick = setInterval(() => (fleet.now = Date.now()), 1000);
+	const stop = listen(['nodes', 'ping'], {}, {
+		node: setNode,
+		rows: (_, node, rows) => rows.forEach((row) => setPath(node, row)),
+		state: (connected) => {
+			if (connected && !fleet.connected) void load();
+			fleet.connected = connected;
+		},
+	});
+	return () => {
+		clearInterval(tick);
+		stop();
+	};
+}
+
+export const nodeName = (id: string) => fleet.nodes.find((n) => n.id === id)?.name ?? id;
+
+export const pathsOf = (node: string) =>
+	Object.values(fleet.paths)
+		.filter((p) => p.node === node)
+		.sort((a, b) => a.target.localeCompare(b.target, 'en', { numeric: true }));
+
+// A path whose last row is older than this says nothing about now.
+const STALE_MS = 60000;
+
+export function nodeNow(node: string): { loss: number | null; median: number | null; targets: number } {
+	const fresh = pathsOf(node).filter((p) => fleet.now - Date.parse(String(p.last.time)) < STALE_MS);
+	const sent = sum(fresh, 'sent_packets');
+	const medians = fresh.map((p) => p.last.rtt_p50_seconds).filter((v): v is number => typeof v === 'number');
+	medians.sort((a, b) => a - b);
+	return {
+		loss: sent > 0 ? sum(fresh, 'lost_packets') / sent : null,
+		median: medians[Math.floor((medians.length - 1) / 2)] ?? null,
+		targets: fresh.length,
+	};
+}
+
+function sum(paths: Path[], column: string): number {
+	return paths.reduce((total, p) => total + (typeof p.last[column] === 'number' ? (p.last[column] as number) : 0), 0);
+}

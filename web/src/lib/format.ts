@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers as people read them. No value is an en dash, never a zero.
+
+const NONE = '–';
+
+export function seconds(value: number | null | undefined): string {
+	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	const ms = value * 1000;
+	if (ms >= 10000) return `${value.toFixed(1)} s`;
+	if (ms >= 100) return `${ms.toFixed(0)} ms`;
+	if (ms >= 10) return `${ms.toFixed(1)} ms`;
+	if (ms >= 0.1) return `${ms.toFixed(2)} ms`;
+	return `${(ms * 1000).toFixed(0)} µs`;
+}
+
+export function ratio(value: number | null | undefined): string {
+	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	if (value === 0) return '0 %';
+	const percent = value * 100;
+	return percent < 0.1 ? '< 0.1 %' : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+}
+
+export function bytes(value: number | null | undefined): string {
+	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+	let amount = value;
+	let unit = 0;
+	while (amount >= 1000 && unit < units.length - 1) {
+		amount /= 1000;
+		unit++;
+	}
+	return `${unit === 0 ? amount : amount.toFixed(amount < 10 ? 2 : amount < 100 ? 1 : 0)} ${units[unit]}`;
+}
+
+export function count(value: number | null | undefined): string {
+	return value === null || value === undefined ? NONE : value.toLocaleString('en-US').replaceAll(',', ' ');
+}
+
+export function ago(iso: string | null | undefined, now: number): string {
+	if (!iso) return 'never';
+	const s = Math.max(0, (now - Date.parse(iso)) / 1000);
+	if (s < 2) return 'now';
+	if (s < 60) return `${Math.floor(s)} s ago`;
+	if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+	if (s < 86400) return `${Math.floor(s / 3600)} h ago`;
+	return `${Math.floor(s / 86400)} d ago`;
+}
+
+export function clock(iso: string | number | null | undefined): string {
+	if (iso === null || iso === undefined) return NONE;
+	const date = new Date(iso);
+	const two = (n: number) => String(n).padStart(2, '0');
+	return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
+}
+
+export type Mood = 'good' | 'warn' | 'bad' | 'unknown';
+
+// The same thresholds wherever loss is coloured: list, map, chart marks.
+export function lossMood(value: number | null | undefined): Mood {
+	if (value === null || value === undefined) return 'unknown';
+	if (value < 0.005) return 'good';
+	return value < 0.05 ? 'warn' : 'bad';
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, expect, test } from 'vitest';
+
+import { ago, bytes, lossMood, ratio, seconds } from '../src/lib/format';
+
+describe('numbers as people read them', () => {
+	test.each([
+		[0.0000421, '42 µs'],
+		[0.00125, '1.25 ms'],
+		[0.0421, '42.1 ms'],
+		[0.25, '250 ms'],
+		[12.34, '12.3 s'],
+	])('%d seconds read as %s', (value, text) => expect(seconds(value)).toBe(text));
+
+	test('no value is a dash, never a zero', () => {
+		for (const show of [seconds, ratio, bytes]) expect(show(null)).toBe('–');
+		expect(seconds(NaN)).toBe('–');
+	});
+
+	test('a small loss is not rounded away', () => {
+		expect(ratio(0.0004)).toBe('< 0.1 %');
+		expect(ratio(0)).toBe('0 %');
+		expect(ratio(0.031)).toBe('3.1 %');
+	});
+
+	test('bytes use decimal units', () => expect(bytes(1234567)).toBe('1.23 MB'));
+
+	test('loss of five percent is bad, unknown loss is unknown', () => {
+		expect(lossMood(0.05)).toBe('bad');
+		expect(lossMood(0.01)).toBe('warn');
+		expect(lossMood(null)).toBe('unknown');
+	});
+
+	test('a node that was never seen says so', () => {
+		expect(ago(null, 0)).toBe('never');
+		expect(ago('1970-01-01T00:00:00Z', 90000)).toBe('1 min ago');
+	});
+});
