@@ -7,6 +7,7 @@ export function seconds(value: number | null | undefined): string {
 	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
 	const ms = value * 1000;
 	if (ms >= 10000) return `${value.toFixed(1)} s`;
+	if (ms >= 1000) return `${value.toFixed(2)} s`;
 	if (ms >= 100) return `${ms.toFixed(0)} ms`;
 	if (ms >= 10) return `${ms.toFixed(1)} ms`;
 	if (ms >= 0.1) return `${ms.toFixed(2)} ms`;

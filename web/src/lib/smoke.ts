@@ -4,7 +4,7 @@
 
 import uPlot from 'uplot';
 
-import { lossMood, ratio, seconds } from './format';
+import { clock, lossMood, ratio, seconds } from './format';
 import type { Series } from './types';
 
 const LANE = 10; // pixels for loss below the plot
@@ -64,6 +64,15 @@ function drawLoss(chart: uPlot) {
 	ctx.restore();
 }
 
+// 24-hour clock; the date where a day begins, seconds only where ticks are closer than a minute.
+function clockLabel(unix: number, step: number): string {
+	const date = new Date(unix * 1000);
+	const two = (n: number) => String(n).padStart(2, '0');
+	const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+	if (step < 60) return `${time}:${two(date.getSeconds())}`;
+	return time === '00:00' || step >= 86400 ? `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}` : time;
+}
+
 export function smokeOptions(element: HTMLElement, height: number, onZoom: (from: number, to: number) => void): uPlot.Options {
 	const colour = colours(element);
 	const accent = colour('accent');
@@ -76,11 +85,11 @@ export function smokeOptions(element: HTMLElement, height: number, onZoom: (from
 		legend: { live: true },
 		scales: { y: { range: (_, min, max) => [0, Math.max(max ?? 0, min ?? 0, 0.0002) * 1.15] } },
 		axes: [
-			{ ...axis },
+			{ ...axis, space: 72, values: (_, ticks, __, ___, step) => ticks.map((t) => clockLabel(t, step)) },
 			{ ...axis, size: 64, values: (_, ticks) => ticks.map((t) => (t === 0 ? '0' : seconds(t))) },
 		],
 		series: [
-			{ label: 'time', value: (_, v) => (v === null ? '–' : new Date(v * 1000).toLocaleTimeString()) },
+			{ label: 'time', value: (_, v) => (v === null ? '–' : clock(v * 1000)) },
 			hidden('p5'),
 			hidden('p25'),
 			{ label: 'median', stroke: accent, width: 1.5, points: { show: false }, value: (_, v) => seconds(v) },
