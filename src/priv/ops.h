@@ -17,7 +17,7 @@
 
 #define SN_PRIV_NAME_MAX 32
 #define SN_PRIV_PATH_MAX 256
-#define SN_PRIV_TEXT_MAX 256
+#define SN_PRIV_TEXT_MAX 512
 
 enum sn_priv_op {
 	SN_PRIV_NETNS_CREATE = 1, /* netns; forwarding, ping sockets and low ports allowed inside */
