@@ -313,17 +313,17 @@ static int take_pairs(struct sn_str *rest, const struct unit *units, size_t coun
 	return too_large ? -ERANGE : 0;
 }
 
-static int parse_iso_duration(struct sn_str text, u128 *total)
+static int parse_iso_duration(struct sn_str *text, u128 *total)
 {
 	int rc_date = 0, rc_time = 0;
 
-	if (text.n == 0)
+	if (text->n == 0)
 		return -EINVAL;
-	if (text.p[0] != 'T')
-		rc_date = take_pairs(&text, iso_date_units, SN_COUNT(iso_date_units), true, total);
-	if (rc_date != -EINVAL && take_char(&text, 'T'))
-		rc_time = take_pairs(&text, iso_time_units, SN_COUNT(iso_time_units), true, total);
-	if (rc_date == -EINVAL || rc_time == -EINVAL || text.n > 0)
+	if (text->p[0] != 'T')
+		rc_date = take_pairs(text, iso_date_units, SN_COUNT(iso_date_units), true, total);
+	if (rc_date != -EINVAL && take_char(text, 'T'))
+		rc_time = take_pairs(text, iso_time_units, SN_COUNT(iso_time_units), true, total);
+	if (rc_date == -EINVAL || rc_time == -EINVAL)
 		return -EINVAL;
 	return rc_date != 0 ? rc_date : rc_time;
 }
@@ -338,7 +338,7 @@ int sn_parse_duration(struct sn_str text, int64_t *nanoseconds)
 		return 0;
 	}
 	if (take_char(&text, 'P'))
-		rc = parse_iso_duration(text, &total);
+		rc = parse_iso_duration(&text, &total);
 	else
 		rc = take_pairs(&text, duration_units, SN_COUNT(duration_units), false, &total);
 	if (rc != 0)
