@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/batch.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "data/scalar.h"
+
+#define FIRST_ROWS  64
+#define CHUNK_BYTES (64 * 1024)
+
+/* Texts live in chunks that never move, so that values may point into them. */
+struct chunk {
+	struct chunk *next; /* the one filled before this */
+	size_t used;
+	char bytes[CHUNK_BYTES];
+};
+
+struct sn_batch {
+	const struct sn_dataset *dataset;
+	struct sn_value *values; /* rows * dataset->column_count */
+	size_t rows, capacity;
+	struct chunk *chunk; /* the one being filled; NULL before the first text */
+	size_t texts_mark;   /* what of that chunk stays when the last row is taken back */
+};
+
+_Static_assert(CHUNK_BYTES >= SN_TEXT_MAX, "a text fits into one chunk");
+
+struct sn_batch *sn_batch_create(const struct sn_dataset *dataset)
+{
+	struct sn_batch *batch = sn_new(struct sn_batch);
+
+	assert(dataset->column_count >= SN_COL_COMMON);
+	assert(dataset->column_count <= SN_DATASET_COLUMNS_MAX);
+	batch->dataset = dataset;
+	return batch;
+}
+
+static void drop_chunks(struct sn_batch *batch, struct chunk *keep)
+{
+	while (batch->chunk != keep) {
+		struct chunk *chunk = batch->chunk;
+
+		batch->chunk = chunk->next;
+		free(chunk);
+	}
+}
+
+void sn_batch_destroy(struct sn_batch *batch)
+{
+	if (batch == NULL)
+		return;
+	drop_chunks(batch, NULL);
+	free(batch->values);
+	free(batch);
+}
+
+void sn_batch_clear(struct sn_batch *batch)
+{
+	struct chunk *oldest = batch->chunk;
+
+	/* One chunk is kept: a batch that is filled again and again does not allocate. */
+	while (oldest != NULL && oldest->next != NULL)
+		oldest = oldest->next;
+	drop_chunks(batch, oldest);
+	if (oldest != NULL)
+		oldest->used = 0;
+	batch->texts_mark = 0;
+	batch->rows = 0;
+}
+
+const struct sn_dataset *sn_batch_dataset(const struct sn_batch *batch)
+{
+	return batch->dataset;
+}
+
+size_t sn_batch_rows(const struct sn_batch *batch)
+{
+	return batch->rows;
+}
+
+size_t sn_batch_add_row(struct sn_batch *batch)
+{
+	size_t columns = batch->dataset->column_count;
+
+	if (batch->rows == batch->capacity) {
+		batch->capacity = batch->capacity > 0 ? 2 * batch->capacity : FIRST_ROWS;
+		batch->values = sn_xrealloc(batch->values, batch->capacity * columns,
+					    sizeof(*batch->values));
+	}
+	memset(&batch->values[batch->rows * columns], 0, columns * sizeof(*batch->values));
+	batch->texts_mark = batch->chunk != NULL ? batch->chunk->used : 0;
+	return batch->rows++;
+}
+
+void sn_batch_drop_row(struct sn_batch *batch)
+{
+	assert(batch->rows > 0);
+	batch->rows--;
+	if (batch->chunk != NULL && batch->chunk->used > batch->texts_mark)
+		batch->chunk->used = batch->texts_mark;
+}
+
+const struct sn_value *sn_batch_row(const struct sn_batch *batch, size_t row)
+{
+	assert(row < batch->rows);
+	return &batch->values[row * batch->dataset->column_count];
+}
+
+static struct sn_str copy_text(struct sn_batch *batch, struct sn_str text)
+{
+	struct chunk *chunk = batch->chunk;
+	const char *zero;
+	char *copy;
+
+	/* JSON and SQLite take a zero byte for an end or an error: so it is the end. */
+	zero = text.n > 0 ? memchr(text.p, '\0', text.n) : NULL;
+	if (zero != NULL)
+		text.n = (size_t)(zero - text.p);
+	text.n = sn_utf8_cut(text, SN_TEXT_MAX);
+	if (chunk == NULL || CHUNK_BYTES - chunk->used < text.n) {
+		chunk = sn_xmalloc(sizeof(*chunk));
+		chunk->next = batch->chunk;
+		chunk->used = 0;
+		batch->chunk = chunk;
+		batch->texts_mark = 0;
+	}
+	copy = chunk->bytes + chunk->used;
+	if (text.n > 0)
+		memcpy(copy, text.p, text.n);
+	chunk->used += text.n;
+	return (struct sn_str){copy, text.n};
+}
+
+static struct sn_value *cell(struct sn_batch *batch, size_t row, int column, enum sn_type type)
+{
+	const struct sn_dataset *dataset = batch->dataset;
+
+	assert(row < batch->rows && column >= 0 && (size_t)column < dataset->column_count);
+	assert(type == SN_TYPE_NULL || type == dataset->columns[column].type);
+	return &batch->values[row * dataset->column_count + (size_t)column];
+}
+
+void sn_batch_set(struct sn_batch *batch, size_t row, int column, struct sn_value value)
+{
+	struct sn_value *slot = cell(batch, row, column, value.type);
+
+	if (value.type == SN_TYPE_TEXT) {
+		value.s = copy_text(batch, value.s);
+		if (row + 1 < batch->rows)
+			batch->texts_mark = batch->chunk->used;
+	} else if (value.type == SN_TYPE_F64 && !isfinite(value.f)) {
+		value.type = SN_TYPE_NULL;
+	}
+	*slot = value;
+}
+
+static void set_last(struct sn_batch *batch, int column, struct sn_value value)
+{
+	assert(batch->rows > 0);
+	sn_batch_set(batch, batch->rows - 1, column, value);
+}
+
+void sn_batch_set_bool(struct sn_batch *batch, int column, bool value)
+{
+	set_last(batch, column, (struct sn_value){.type = SN_TYPE_BOOL, .b = value});
+}
+
+void sn_batch_set_i64(struct sn_batch *batch, int column, int64_t value)
+{
+	set_last(batch, column, (struct sn_value){.type = SN_TYPE_I64, .i = value});
+}
+
+void sn_batch_set_f64(struct sn_batch *batch, int column, double value)
+{
+	set_last(batch, column, (struct sn_value){.type = SN_TYPE_F64, .f = value});
+}
+
+void sn_batch_set_text(struct sn_batch *batch, int column, struct sn_str value)
+{
+	set_last(batch, column, (struct sn_value){.type = SN_TYPE_TEXT, .s = value});
+}
+
+void sn_batch_set_time(struct sn_batch *batch, int column, int64_t unix_ns)
+{
+	set_last(batch, column, (struct sn_value){.type = SN_TYPE_TIME, .i = unix_ns});
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/scalar.h"
+
+#include <errno.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/util.h"
+
+#define MANTISSA_DIGITS 19      /* always fit into 64 bits */
+#define EXPONENT_LIMIT  1000000 /* far outside double; keeps the sum of exponents an int */
+#define EXACT_INTEGER   (1ULL << DBL_MANT_DIG)
+
+/* Powers of ten that a double holds exactly. */
+static const double exact_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+				      1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+				      1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+#define EXACT_POWER_MAX ((int)SN_COUNT(exact_powers) - 1)
+
+/* UTF-8 ------------------------------------------------------------------ */
+
+size_t sn_utf8_length(const char *text, size_t left)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	uint8_t low = 0x80, high = 0xbf; /* bounds of the second byte: RFC 3629, section 4 */
+
+	if (length == 0 || p[0] > 0xf4 || length > left)
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	else if (p[0] == 0xed)
+		high = 0x9f;
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	for (size_t i = 1; i < length; i++, low = 0x80, high = 0xbf)
+		if (p[i] < low || p[i] > high)
+			return 0;
+	return length;
+}
+
+bool sn_utf8_valid(struct sn_str text)
+{
+	for (size_t i = 0; i < text.n;) {
+		size_t length = sn_utf8_length(text.p + i, text.n - i);
+
+		if (length == 0)
+			return false;
+		i += length;
+	}
+	return true;
+}
+
+size_t sn_utf8_cut(struct sn_str text, size_t max)
+{
+	size_t n = max;
+
+	if (text.n <= max)
+		return text.n;
+	/* At most three steps back in valid UTF-8; other bytes are cut where the limit is. */
+	while (n > 0 && max - n < 3 && ((uint8_t)text.p[n] & 0xc0) == 0x80)
+		n--;
+	return ((uint8_t)text.p[n] & 0xc0) == 0x80 ? max : n;
+}
+
+/* Numbers ---------------------------------------------------------------- */
+
+static bool is_digit(const char *p, const char *end)
+{
+	return p < end && (unsigned char)(*p - '0') < 10;
+}
+
+/* Digits into the mantissa; those that no longer fit count as `dropped`. */
+static const char *take_digits(const char *p, const char *end, struct sn_number *number,
+			       int *digits, int *dropped)
+{
+	for (; is_digit(p, end); p++) {
+		if (*digits < MANTISSA_DIGITS) {
+			number->mantissa = number->mantissa * 10 + (uint64_t)(*p - '0');
+			*digits += number->mantissa != 0;
+		} else {
+			number->inexact |= *p != '0';
+			*dropped += *dropped < EXPONENT_LIMIT;
+		}
+	}
+	return p;
+}
+
+/* Behind the 'e'; NULL if no digits follow. */
+static const char *take_exponent(const char *p, const char *end, int *exponent)
+{
+	bool negative = p < end && *p == '-';
+	int value = 0;
+
+	if (p < end && (*p == '-' || *p == '+'))
+		p++;
+	if (!is_digit(p, end))
+		return NULL;
+	for (; is_digit(p, end); p++)
+		if (value < EXPONENT_LIMIT)
+			value = value * 10 + (*p - '0');
+	*exponent = negative ? -value : value;
+	return p;
+}
+
+size_t sn_number_scan(struct sn_str text, struct sn_number *number)
+{
+	const char *p = text.p, *end = text.p + text.n, *mark;
+	int digits = 0, dropped = 0, written = 0;
+
+	*number = (struct sn_number){.integer = true};
+	if (p < end && *p == '-') {
+		number->negative = true;
+		p++;
+	}
+	mark = p;
+	p = take_digits(p, end, number, &digits, &dropped);
+	if (p == mark || (*mark == '0' && p > mark + 1))
+		return 0;
+	if (p < end && *p == '.') {
+		int whole_dropped = dropped;
+
+		mark = ++p;
+		p = take_digits(p, end, number, &digits, &dropped);
+		if (p == mark)
+			return 0;
+		number->integer = false;
+		number->exponent = -(int)SN_MIN(p - mark, EXPONENT_LIMIT) + dropped - whole_dropped;
+		dropped = whole_dropped;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		number->integer = false;
+		p = take_exponent(p + 1, end, &written);
+		if (p == NULL)
+			return 0;
+	}
+	number->exponent += dropped + written;
+	number->text = (struct sn_str){text.p, (size_t)(p - text.p)};
+	return number->text.n;
+}
+
+int sn_number_i64(const struct sn_number *number, int64_t *value)
+{
+	uint64_t limit = (uint64_t)INT64_MAX + (number->negative ? 1 : 0);
+
+	if (!number->integer)
+		return -EINVAL;
+	/* Integers with more digits than the mantissa holds are beyond 64 bits. */
+	if (number->exponent != 0 || number->inexact || number->mantissa > limit)
+		return -ERANGE;
+	*value = (int64_t)(number->negative ? -number->mantissa : number->mantissa);
+	return 0;
+}
+
+int sn_number_f64(const struct sn_number *number, double *value)
+{
+	double parsed;
+
+	/* One correctly rounded operation on two exact doubles is correctly rounded. */
+	if (number->inexact || number->mantissa > EXACT_INTEGER ||
+	    number->exponent < -EXACT_POWER_MAX || number->exponent > EXACT_POWER_MAX)
+		return sn_parse_double(number->text, -DBL_MAX, DBL_MAX, value);
+	parsed = (double)number->mantissa;
+	if (number->exponent < 0)
+		parsed /= exact_powers[-number->exponent];
+	else
+		parsed *= exact_powers[number->exponent];
+	*value = number->negative ? -parsed : parsed;
+	return 0;
+}
+
+void sn_scalar_add_f64(struct sn_buf *out, double value)
+{
+	double nanos = nearbyint(value * 1e9), magnitude = fabs(nanos);
+	char text[32];
+	char *end = text + sizeof(text), *p = end;
+	uint64_t digits;
+	struct sn_jw jw;
+
+	/*
+	 * Most measured values are whole nanoseconds in seconds.  With at most 15 digits
+	 * such a decimal is the shortest that gives this double, and needs no search.
+	 */
+	if (magnitude < 1 || magnitude >= 1e15 || nanos / 1e9 != value) {
+		sn_jw_init(&jw, out);
+		sn_jw_double(&jw, value);
+		return;
+	}
+	digits = (uint64_t)magnitude;
+	for (int i = 0; i < 10 || digits > 0; i++, digits /= 10) {
+		if (i == 9)
+			*--p = '.';
+		*--p = (char)('0' + digits % 10);
+	}
+	if (value < 0)
+		*--p = '-';
+	while (end[-1] == '0')
+		end--;
+	end -= end[-1] == '.';
+	sn_buf_add(out, p, (size_t)(end - p));
+}
+
+/* Times ------------------------------------------------------------------ */
+
+int sn_time_scan(struct sn_str text, int64_t *unix_ns)
+{
+	if (!is_digit(text.p, text.p + text.n))
+		return -EINVAL;
+	return sn_parse_time(text, 0, unix_ns);
+}
+
+void sn_scalar_add_time(struct sn_buf *out, int64_t unix_ns)
+{
+	char text[SN_TIME_TEXT_MAX];
+
+	sn_format_time(unix_ns, text, sizeof(text));
+	sn_buf_adds(out, text);
+}
