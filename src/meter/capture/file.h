@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file: packets from a capture file or standard input.
+ *
+ * The classic format (libpcap's own since 1998, all four byte-order and
+ * resolution variants) is read by capture/classic.c, whose loop costs less than
+ * half of libpcap's; pcapng and everything older or rarer goes through libpcap.
+ *
+ * A file that ends in the middle of a packet or whose headers make no sense
+ * gives an error that names the file, the packet's number (from 1) and the
+ * offset of its header; packets before it have been delivered.
+ */
+#ifndef SONDE_METER_CAPTURE_FILE_H
+#define SONDE_METER_CAPTURE_FILE_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "meter/capture/packet.h"
+
+/* Longer packets are taken for damage; libpcap has the same limit. */
+#define SN_CAPTURE_PACKET_MAX 262144
+
+struct sn_capture_file;
+
+/*
+ * `path` "-" is standard input.  Errors: -ENODATA (empty), -EBADMSG (not a capture
+ * file, or a damaged header), or what open(2) says.
+ */
+int sn_capture_file_open(const char *path, struct sn_capture_file **file, struct sn_err *err);
+/* Takes `fd` over, also on failure; `name` is used in messages. */
+int sn_capture_file_open_fd(int fd, const char *name, struct sn_capture_file **file,
+			    struct sn_err *err);
+void sn_capture_file_close(struct sn_capture_file *file); /* NULL is fine */
+
+/* 1 with a packet, 0 at a clean end; -EBADMSG (damaged), -ENODATA (truncated) or a read error. */
+int sn_capture_file_next(struct sn_capture_file *file, struct sn_packet *packet,
+			 struct sn_err *err);
+
+const char *sn_capture_file_name(const struct sn_capture_file *file);
+int sn_capture_file_link(const struct sn_capture_file *file); /* a DLT_ value of pcap/dlt.h */
+uint32_t sn_capture_file_snaplen(const struct sn_capture_file *file);
+uint64_t sn_capture_file_packets(const struct sn_capture_file *file); /* delivered so far */
+uint64_t sn_capture_file_offset(const struct sn_capture_file *file);  /* bytes used so far */
+/* Size of a regular file, 0 if unknown (pipe). */
+uint64_t sn_capture_file_size(const struct sn_capture_file *file);
+
+#endif

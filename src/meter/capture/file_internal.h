@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two readers behind capture/file.h.  Each opens on the bytes that are
+ * already peeked and fills the shared part of struct sn_capture_file.
+ */
+#ifndef SONDE_METER_CAPTURE_FILE_INTERNAL_H
+#define SONDE_METER_CAPTURE_FILE_INTERNAL_H
+
+#include <pcap/pcap.h>
+#include <stdbool.h>
+
+#include "meter/capture/file.h"
+#include "meter/capture/reader.h"
+
+struct sn_capture_file {
+	int (*next)(struct sn_capture_file *file, struct sn_packet *packet, struct sn_err *err);
+	char *name;
+	int fd;
+	struct sn_reader reader;
+	int link;
+	uint32_t snaplen;
+	uint64_t packets, size;
+	/* classic */
+	bool big_endian;
+	uint32_t fraction_max, fraction_ns; /* units of the sub-second field */
+	/* libpcap */
+	pcap_t *pcap;
+};
+
+/* 1 opened, 0 not this format, negative: refused. */
+int sn_classic_open(struct sn_capture_file *file, struct sn_err *err);
+int sn_savefile_open(struct sn_capture_file *file, struct sn_err *err);
+void sn_savefile_close(struct sn_capture_file *file);
+
+/* "cannot read packet N of 'FILE' at offset M: ..."; returns `code`. */
+int sn_capture_damage(const struct sn_capture_file *file, uint64_t offset, int code,
+		      const char *reason, struct sn_err *err);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * filter: a capture filter expression (pcap-filter(7)) as a BPF program, run on
+ * packets of files or attached to a packet socket.
+ */
+#ifndef SONDE_METER_CAPTURE_FILTER_H
+#define SONDE_METER_CAPTURE_FILTER_H
+
+#include <pcap/pcap.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "meter/capture/packet.h"
+
+struct sn_filter {
+	struct bpf_program program;
+};
+
+/*
+ * `link` is a DLT_ value.  NULL or empty text lets everything pass.  Packets that
+ * pass are cut to `snaplen` by the kernel.  -EINVAL with libpcap's reason.
+ */
+int sn_filter_init(struct sn_filter *filter, const char *expression, int link, uint32_t snaplen,
+		   struct sn_err *err);
+void sn_filter_finish(struct sn_filter *filter); /* harmless on zeroed */
+
+bool sn_filter_match(const struct sn_filter *filter, const struct sn_packet *packet);
+/* Puts the program into the kernel for the socket `fd`; packets queued before are thrown away. */
+int sn_filter_attach(const struct sn_filter *filter, int fd, struct sn_err *err);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * reader: a descriptor (file, pipe, standard input) as a window of bytes that
+ * can be looked at before they are taken, with the exact offset of each.
+ *
+ * One read(2) fills the whole free window, which is why it beats stdio's small
+ * buffer on captures; it is not mmap(2), because a file that shrinks while it is
+ * read must give an error and not SIGBUS.
+ */
+#ifndef SONDE_METER_CAPTURE_READER_H
+#define SONDE_METER_CAPTURE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sn_reader {
+	int fd; /* borrowed */
+	uint8_t *buffer;
+	size_t capacity, start, end; /* unread bytes are buffer[start..end) */
+	uint64_t offset;             /* of buffer[start] in the input */
+	bool at_end;
+	int error; /* negative errno of the read that failed */
+};
+
+/* `capacity` is the largest window that peek may ask for. */
+void sn_reader_init(struct sn_reader *reader, int fd, size_t capacity);
+void sn_reader_finish(struct sn_reader *reader); /* frees; leaves the descriptor open */
+
+/* Bring in more until `want` bytes are unread, the input ends or fails; returns the unread bytes.
+ */
+size_t sn_reader_fill(struct sn_reader *reader, size_t want);
+
+/* `want` unread bytes without taking them; NULL if the input has fewer. */
+static inline const uint8_t *sn_reader_peek(struct sn_reader *reader, size_t want)
+{
+	if (reader->end - reader->start < want && sn_reader_fill(reader, want) < want)
+		return NULL;
+	return reader->buffer + reader->start;
+}
+
+/* Takes `count` bytes, which must have been peeked. */
+static inline void sn_reader_take(struct sn_reader *reader, size_t count)
+{
+	reader->start += count;
+	reader->offset += count;
+}
+
+#endif

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meter/capture/ring.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <pcap/dlt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "meter/capture/filter.h"
+
+#define BLOCK_BYTES (256 * 1024) /* holds the largest packet that offloading makes */
+#define FRAME_BYTES 2048         /* V3 packs frames by their size; this only has to divide */
+#define RETIRE_MS   50           /* a block that is not full is handed over after this time */
+
+struct sn_ring {
+	int fd, link, index;
+	bool loopback;
+	char interface[IFNAMSIZ];
+	uint8_t *map;
+	unsigned blocks, current;
+	struct sn_ring_stats stats;
+};
+
+/* What a kind of interface delivers in front of IP. */
+static const struct {
+	unsigned short hardware;
+	int link;
+} kinds[] = {
+	{ARPHRD_ETHER, DLT_EN10MB}, {ARPHRD_LOOPBACK, DLT_EN10MB}, {ARPHRD_NONE, DLT_RAW},
+	{ARPHRD_RAWIP, DLT_RAW},    {ARPHRD_PPP, DLT_RAW},         {ARPHRD_TUNNEL, DLT_RAW},
+	{ARPHRD_TUNNEL6, DLT_RAW},  {ARPHRD_SIT, DLT_RAW},         {ARPHRD_IPGRE, DLT_RAW},
+};
+
+static int find_link(unsigned short hardware)
+{
+	for (size_t i = 0; i < SN_COUNT(kinds); i++)
+		if (kinds[i].hardware == hardware)
+			return kinds[i].link;
+	return -1;
+}
+
+static int open_socket(const char *interface, struct sn_err *err)
+{
+	/* Protocol 0: deaf until filter and ring are in place and it is bound. */
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == EPERM || errno == EACCES)
+		return sn_err_set(err, -EPERM,
+				  "cannot capture on '%s': it needs CAP_NET_RAW (run as root, or "
+				  "setcap cap_net_raw+ep on the program)",
+				  interface);
+	return sn_err_sys(err, -errno, "cannot capture on '%s'", interface);
+}
+
+static int check_socket(int fd, struct sn_err *err)
+{
+	int domain = 0, type = 0;
+	socklen_t size = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0)
+		return sn_err_sys(err, -errno, "cannot use descriptor %d as capture socket", fd);
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+	if (domain != AF_PACKET || type != SOCK_RAW)
+		return sn_err_set(err, -EINVAL,
+				  "cannot use descriptor %d as capture socket: it is not a raw "
+				  "packet socket",
+				  fd);
+	return 0;
+}
+
+static int bound_index(int fd)
+{
+	struct sockaddr_ll address = {0};
+	socklen_t size = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &size) != 0 ? -errno
+									: address.sll_ifindex;
+}
+
+/* Asked of the socket, because it may live in another network namespace than we do. */
+static int name_of_index(struct sn_ring *ring, const char *expected, struct sn_err *err)
+{
+	struct ifreq request = {.ifr_ifindex = ring->index};
+
+	if (ring->index <= 0)
+		return sn_err_set(err, -EINVAL,
+				  "cannot use descriptor %d as capture socket: it is not bound to "
+				  "an interface",
+				  ring->fd);
+	if (ioctl(ring->fd, SIOCGIFNAME, &request) != 0)
+		return sn_err_sys(err, -errno, "cannot name the interface of descriptor %d",
+				  ring->fd);
+	memcpy(ring->interface, request.ifr_name, IFNAMSIZ);
+	if (expected != NULL && strcmp(expected, ring->interface) != 0)
+		return sn_err_set(err, -EINVAL,
+				  "cannot capture on '%s': descriptor %d is bound to '%s'",
+				  expected, ring->fd, ring->interface);
+	return 0;
+}
+
+static int index_of_name(struct sn_ring *ring, const char *name, struct sn_err *err)
+{
+	struct ifreq request = {0};
+
+	if (strlen(name) >= IFNAMSIZ)
+		return sn_err_set(err, -ENODEV, "cannot capture on '%s': no such interface", name);
+	strcpy(request.ifr_name, name);
+	strcpy(ring->interface, name);
+	if (ioctl(ring->fd, SIOCGIFINDEX, &request) != 0)
+		return sn_err_set(err, -ENODEV,
+				  "cannot capture on '%s': no such interface (see: ip link)", name);
+	ring->index = request.ifr_ifindex;
+	return 0;
+}
+
+static int find_kind(struct sn_ring *ring, struct sn_err *err)
+{
+	struct ifreq request = {0};
+
+	memcpy(request.ifr_name, ring->interface, IFNAMSIZ);
+	if (ioctl(ring->fd, SIOCGIFHWADDR, &request) != 0)
+		return sn_err_sys(err, -errno, "cannot capture on '%s'", ring->interface);
+
+	unsigned short hardware = request.ifr_hwaddr.sa_family;
+
+	ring->loopback = hardware == ARPHRD_LOOPBACK;
+	ring->link = find_link(hardware);
+	if (ring->link < 0)
+		return sn_err_set(err, -ENOTSUP,
+				  "cannot capture on '%s': its hardware type %u is not supported",
+				  ring->interface, hardware);
+	return 0;
+}
+
+static int attach_filter(struct sn_ring *ring, const struct sn_ring_options *options,
+			 struct sn_err *err)
+{
+	struct sn_filter filter;
+	int result = sn_filter_init(&filter, options->filter, ring->link, options->snaplen, err);
+
+	if (result == 0)
+		result = sn_filter_attach(&filter, ring->fd, err);
+	sn_filter_finish(&filter);
+	return result;
+}
+
+static int map_ring(struct sn_ring *ring, size_t bytes, struct sn_err *err)
+{
+	int version = TPACKET_V3;
+	struct tpacket_req3 request = {
+		.tp_block_size = BLOCK_BYTES,
+		.tp_block_nr = (unsigned)(bytes / BLOCK_BYTES),
+		.tp_frame_size = FRAME_BYTES,
+		.tp_frame_nr = (unsigned)(bytes / BLOCK_BYTES) * (BLOCK_BYTES / FRAME_BYTES),
+		.tp_retire_blk_tov = RETIRE_MS,
+	};
+
+	if (setsockopt(ring->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) != 0 ||
+	    setsockopt(ring->fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof(request)) != 0)
+		return sn_err_sys(err, -errno,
+				  "cannot make a capture ring of %zu bytes on '%s' (try a smaller "
+				  "--buffer)",
+				  bytes, ring->interface);
+
+	void *map = mmap(NULL, (size_t)request.tp_block_nr * BLOCK_BYTES, PROT_READ | PROT_WRITE,
+			 MAP_SHARED, ring->fd, 0);
+
+	if (map == MAP_FAILED)
+		return sn_err_sys(err, -errno, "cannot map the capture ring of '%s'",
+				  ring->interface);
+	ring->map = map;
+	ring->blocks = request.tp_block_nr;
+	return 0;
+}
+
+static int join(struct sn_ring *ring, const struct sn_ring_options *options, struct sn_err *err)
+{
+	struct packet_mreq membership = {.mr_ifindex = ring->index, .mr_type = PACKET_MR_PROMISC};
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = ring->index,
+	};
+
+	if (options->promiscuous && setsockopt(ring->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP,
+					       &membership, sizeof(membership)) != 0)
+		return sn_err_sys(err, -errno, "cannot make '%s' promiscuous", ring->interface);
+	if (options->fd < 0 && bind(ring->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		return sn_err_sys(err, -errno, "cannot capture on '%s'", ring->interface);
+	return 0;
+}
+
+static int find_interface(struct sn_ring *ring, const struct sn_ring_options *options,
+			  struct sn_err *err)
+{
+	int result;
+
+	if (options->fd < 0) {
+		ring->fd = open_socket(options->interface, err);
+		return ring->fd < 0 ? ring->fd : index_of_name(ring, options->interface, err);
+	}
+	ring->fd = options->fd;
+	result = check_socket(ring->fd, err);
+	if (result < 0)
+		return result;
+	ring->index = bound_index(ring->fd);
+	return name_of_index(ring, options->interface, err);
+}
+
+int sn_ring_open(const struct sn_ring_options *options, struct sn_ring **ring, struct sn_err *err)
+{
+	struct sn_ring *opened = sn_new(struct sn_ring);
+	size_t bytes = SN_MIN(SN_MAX(options->buffer_bytes, (size_t)SN_RING_BUFFER_MIN),
+			      (size_t)SN_RING_BUFFER_MAX);
+	int result;
+
+	opened->fd = -1;
+	result = find_interface(opened, options, err);
+	if (result == 0)
+		result = find_kind(opened, err);
+	if (result == 0)
+		result = attach_filter(opened, options, err);
+	if (result == 0)
+		result = map_ring(opened, bytes, err);
+	if (result == 0)
+		result = join(opened, options, err);
+	if (result < 0) {
+		sn_ring_close(opened);
+		return result;
+	}
+	*ring = opened;
+	return 0;
+}
+
+void sn_ring_close(struct sn_ring *ring)
+{
+	if (ring == NULL)
+		return;
+	if (ring->map != NULL)
+		munmap(ring->map, (size_t)ring->blocks * BLOCK_BYTES);
+	if (ring->fd >= 0)
+		close(ring->fd);
+	free(ring);
+}
+
+int sn_ring_fd(const struct sn_ring *ring)
+{
+	return ring->fd;
+}
+
+const char *sn_ring_interface(const struct sn_ring *ring)
+{
+	return ring->interface;
+}
+
+int sn_ring_link(const struct sn_ring *ring)
+{
+	return ring->link;
+}
+
+/* On loopback each packet passes twice: once leaving, once arriving. */
+static bool is_echo(const struct sn_ring *ring, const struct tpacket3_hdr *header)
+{
+	const struct sockaddr_ll *address =
+		(const void *)((const uint8_t *)header + TPACKET_ALIGN(sizeof(*header)));
+
+	return ring->loopback && address->sll_pkttype == PACKET_OUTGOING;
+}
+
+static size_t walk_block(const struct sn_ring *ring, const struct tpacket_block_desc *block,
+			 sn_ring_packet_fn *fn, void *ctx)
+{
+	const uint8_t *p = (const uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
+	size_t handed = 0;
+
+	for (uint32_t left = block->hdr.bh1.num_pkts; left > 0; left--) {
+		const struct tpacket3_hdr *header = (const void *)p;
+
+		if (!is_echo(ring, header)) {
+			struct sn_packet packet = {
+				.time_ns = (int64_t)header->tp_sec * SN_NS_PER_S + header->tp_nsec,
+				.data = p + header->tp_mac,
+				.captured = header->tp_snaplen,
+				.length = SN_MAX(header->tp_len, header->tp_snaplen),
+			};
+
+			fn(&packet, ctx);
+			handed++;
+		}
+		p += header->tp_next_offset;
+	}
+	return handed;
+}
+
+size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packet_fn *fn, void *ctx)
+{
+	size_t handed = 0;
+
+	for (unsigned i = 0; i < ring->blocks; i++) {
+		struct tpacket_block_desc *block =
+			(void *)(ring->map + (size_t)ring->current * BLOCK_BYTES);
+		uint32_t *status = &block->hdr.bh1.block_status;
+
+		if ((__atomic_load_n(status, __ATOMIC_ACQUIRE) & TP_STATUS_USER) == 0)
+			break;
+		handed += walk_block(ring, block, fn, ctx);
+		__atomic_store_n(status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+		ring->current = (ring->current + 1) % ring->blocks;
+	}
+	return handed;
+}
+
+int sn_ring_read_stats(struct sn_ring *ring, struct sn_ring_stats *stats)
+{
+	struct tpacket_stats_v3 since = {0}; /* the kernel starts again from 0 at each call */
+	socklen_t size = sizeof(since);
+
+	if (getsockopt(ring->fd, SOL_PACKET, PACKET_STATISTICS, &since, &size) != 0)
+		return -errno;
+	ring->stats.seen += since.tp_packets;
+	ring->stats.dropped += since.tp_drops;
+	ring->stats.stalls += since.tp_freeze_q_cnt;
+	*stats = ring->stats;
+	return 0;
+}
+
+bool sn_ring_alive(const struct sn_ring *ring)
+{
+	return bound_index(ring->fd) == ring->index;
+}

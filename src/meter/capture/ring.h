@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring: packets of a network interface through a memory-mapped ring that the
+ * kernel fills block by block (AF_PACKET, TPACKET_V3; packet(7)).
+ *
+ * Either opens its own socket (CAP_NET_RAW) or takes one that somebody with the
+ * right to do so has opened and bound to an interface; the ring itself needs no
+ * privilege.  Time stamps are the kernel's, nanoseconds of Unix time.  On a
+ * loopback interface the copy of each packet that leaves is left out, so that
+ * every packet is seen once.
+ */
+#ifndef SONDE_METER_CAPTURE_RING_H
+#define SONDE_METER_CAPTURE_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "meter/capture/packet.h"
+
+#define SN_RING_BUFFER_MIN     (512 * 1024)
+#define SN_RING_BUFFER_DEFAULT (8 * 1024 * 1024)
+#define SN_RING_BUFFER_MAX     (1024 * 1024 * 1024)
+
+struct sn_ring;
+
+struct sn_ring_options {
+	const char *interface; /* NULL: that of `fd` */
+	int fd;                /* a bound packet socket, taken over; negative: open one */
+	const char *filter;    /* pcap-filter(7); NULL: everything */
+	uint32_t snaplen;      /* bytes kept of each packet */
+	size_t buffer_bytes;   /* rounded to blocks */
+	bool promiscuous;
+};
+
+/* Packets as the kernel counted them since the ring was opened. */
+struct sn_ring_stats {
+	uint64_t seen;    /* passed the filter, dropped ones included */
+	uint64_t dropped; /* no room in the ring: lost to us, not on the network */
+	uint64_t stalls;  /* times the kernel found the ring full */
+};
+
+typedef void sn_ring_packet_fn(const struct sn_packet *packet, void *ctx);
+
+/* -EPERM (names the capability), -ENODEV, -ENOTSUP (kind of interface), -EINVAL (filter, fd). */
+int sn_ring_open(const struct sn_ring_options *options, struct sn_ring **ring, struct sn_err *err);
+void sn_ring_close(struct sn_ring *ring); /* NULL is fine */
+
+/* Poll it for input.  It reports an error once when the interface goes down. */
+int sn_ring_fd(const struct sn_ring *ring);
+const char *sn_ring_interface(const struct sn_ring *ring);
+int sn_ring_link(const struct sn_ring *ring); /* a DLT_ value */
+
+/* Hands over the packets of the blocks that are ready, at most one turn of the ring. */
+size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packet_fn *fn, void *ctx);
+/* Ask before the ring is closed; `stats` holds the sums since it was opened. */
+int sn_ring_read_stats(struct sn_ring *ring, struct sn_ring_stats *stats);
+/* False once the interface does not exist any more; while it is only down it is still there. */
+bool sn_ring_alive(const struct sn_ring *ring);
+
+#endif

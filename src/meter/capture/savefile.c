@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Capture files of other formats, through libpcap.  It reads from an unbuffered
+ * stream on top of our reader, so that the offset in an error is exact also on a
+ * pipe.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "meter/capture/file_internal.h"
+
+/* Unix seconds that fit into int64 nanoseconds with room for differences: year 2200. */
+#define SECONDS_MAX 7258118400LL
+
+static ssize_t cookie_read(void *cookie, char *out, size_t size)
+{
+	struct sn_reader *reader = cookie;
+	size_t left;
+
+	left = sn_reader_fill(reader, 1);
+	if (left == 0 && reader->error != 0) {
+		errno = -reader->error;
+		return -1;
+	}
+	left = SN_MIN(left, size);
+	memcpy(out, reader->buffer + reader->start, left);
+	sn_reader_take(reader, left);
+	return (ssize_t)left;
+}
+
+static int next(struct sn_capture_file *file, struct sn_packet *packet, struct sn_err *err)
+{
+	uint64_t offset = file->reader.offset;
+	struct pcap_pkthdr *header;
+	const u_char *data;
+	int result = pcap_next_ex(file->pcap, &header, &data);
+
+	if (result == PCAP_ERROR_BREAK)
+		return 0;
+	if (result != 1)
+		return sn_capture_damage(file, offset, -EBADMSG, pcap_geterr(file->pcap), err);
+	if (header->ts.tv_sec < 0 || header->ts.tv_sec > SECONDS_MAX)
+		return sn_capture_damage(file, offset, -EBADMSG, "its time is out of range", err);
+	if (header->caplen > SN_CAPTURE_PACKET_MAX)
+		return sn_capture_damage(file, offset, -EBADMSG, "it is too long", err);
+
+	*packet = (struct sn_packet){
+		/* With nanosecond precision asked for, tv_usec holds nanoseconds. */
+		.time_ns = header->ts.tv_sec * SN_NS_PER_S + header->ts.tv_usec,
+		.data = data,
+		.captured = header->caplen,
+		.length = SN_MAX(header->len, header->caplen),
+	};
+	return 1;
+}
+
+int sn_savefile_open(struct sn_capture_file *file, struct sn_err *err)
+{
+	char reason[PCAP_ERRBUF_SIZE] = "out of memory";
+	FILE *stream =
+		fopencookie(&file->reader, "r", (cookie_io_functions_t){.read = cookie_read});
+
+	if (stream == NULL)
+		return sn_err_sys(err, -errno, "cannot read '%s'", file->name);
+	setvbuf(stream, NULL, _IONBF, 0);
+	file->pcap = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO,
+							      reason);
+	if (file->pcap == NULL) {
+		fclose(stream);
+		return sn_err_set(err, -EBADMSG, "cannot read '%s': not a capture file: %s",
+				  file->name, reason);
+	}
+	file->link = pcap_datalink(file->pcap);
+	file->snaplen = (uint32_t)pcap_snapshot(file->pcap);
+	file->next = next;
+	return 1;
+}
+
+void sn_savefile_close(struct sn_capture_file *file)
+{
+	if (file->pcap != NULL)
+		pcap_close(file->pcap);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The steps of decoding.  Each takes its headers off the front of `rd`.
+ * `missing` is how many bytes of the frame follow the captured ones: a reader that
+ * runs dry while some are missing means truncation, else nonsense.
+ */
+#ifndef SONDE_METER_DECODE_INTERNAL_H
+#define SONDE_METER_DECODE_INTERNAL_H
+
+#include "meter/decode/decode.h"
+
+enum { SN_ETHERTYPE_IPV4 = 0x0800, SN_ETHERTYPE_IPV6 = 0x86dd };
+
+/* Link layer: leaves `rd` at the IP header and its ethertype in `ethertype`. */
+enum sn_skip sn_decode_link(int link, struct sn_rd *rd, uint16_t *ethertype);
+enum sn_skip sn_decode_ipv4(struct sn_rd *rd, uint32_t missing, struct sn_decoded *out);
+enum sn_skip sn_decode_ipv6(struct sn_rd *rd, uint32_t missing, struct sn_decoded *out);
+/* `length` is that of the IP payload (this fragment's) by the headers. */
+enum sn_skip sn_decode_transport(struct sn_rd *rd, uint32_t length, struct sn_decoded *out);
+
+#endif

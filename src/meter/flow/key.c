@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meter/flow/key.h"
+
+#include <string.h>
+
+#include "base/rand.h"
+#include "meter/flow/siphash.h"
+
+_Static_assert(sizeof(struct sn_flow_key) == 40, "the key has no padding");
+
+/* Any order that is the same for both directions will do. */
+static int compare(const uint64_t a[2], const uint64_t b[2])
+{
+	if (a[0] != b[0])
+		return a[0] < b[0] ? -1 : 1;
+	return a[1] == b[1] ? 0 : a[1] < b[1] ? -1 : 1;
+}
+
+static bool is_icmp(uint8_t protocol)
+{
+	return protocol == SN_PROTO_ICMP || protocol == SN_PROTO_ICMP6;
+}
+
+bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet)
+{
+	bool icmp = is_icmp(packet->protocol);
+	int order = compare(packet->src, packet->dst);
+	bool swapped = order > 0;
+
+	/* A host that talks to itself: ports tell the ends apart, for ICMP only the type does. */
+	if (order == 0)
+		swapped = icmp ? packet->reply : packet->src_port > packet->dst_port;
+
+	const uint64_t *low = swapped ? packet->dst : packet->src;
+	const uint64_t *high = swapped ? packet->src : packet->dst;
+	/* Identifier and type of ICMP belong to neither end. */
+	bool swap_ports = swapped && !icmp;
+
+	*key = (struct sn_flow_key){
+		.low = {low[0], low[1]},
+		.high = {high[0], high[1]},
+		.low_port = swap_ports ? packet->dst_port : packet->src_port,
+		.high_port = swap_ports ? packet->src_port : packet->dst_port,
+		.family = packet->family,
+		.protocol = packet->protocol,
+	};
+	return swapped;
+}
+
+bool sn_flow_key_equal(const struct sn_flow_key *a, const struct sn_flow_key *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+void sn_flow_secret_init(struct sn_flow_secret *secret)
+{
+	sn_random(secret, sizeof(*secret));
+}
+
+uint64_t sn_flow_key_hash(const struct sn_flow_key *key, const struct sn_flow_secret *secret)
+{
+	struct sip s;
+	uint64_t rest;
+
+	memcpy(&rest, &key->low_port, sizeof(rest));
+	sip_init(&s, secret->k0, secret->k1);
+	if (key->family == 4) { /* both addresses fit into one word, after the family's bits */
+		uint32_t low, high;
+
+		memcpy(&low, key->low, sizeof(low));
+		memcpy(&high, key->high, sizeof(high));
+		sip_word(&s, (uint64_t)low << 32 | high);
+		sip_word(&s, rest);
+		return sip_final(&s, 16);
+	}
+	sip_word(&s, key->low[0]);
+	sip_word(&s, key->low[1]);
+	sip_word(&s, key->high[0]);
+	sip_word(&s, key->high[1]);
+	sip_word(&s, rest);
+	return sip_final(&s, 40);
+}
