@@ -3,7 +3,11 @@
  * http_client: HTTP(S) requests on the loop (libcurl multi, GnuTLS flavour).
  *
  * One client holds connections and TLS identity; requests run concurrently and
- * each ends with exactly one on_done, unless it is cancelled.
+ * each ends with exactly one on_done, unless it is cancelled.  Every call is
+ * allowed inside the callbacks, sn_http_client_destroy() too.
+ *
+ * Redirects are not followed, proxies of the environment are not used, and only
+ * http and https URLs are taken.  A client ignores SIGPIPE in its process.
  */
 #ifndef SONDE_NET_HTTP_CLIENT_H
 #define SONDE_NET_HTTP_CLIENT_H
@@ -35,20 +39,29 @@ void sn_http_client_destroy(struct sn_http_client *client); /* cancels everythin
 /* Closes idle connections, e.g. after the identity files were renewed. */
 void sn_http_client_reset(struct sn_http_client *client);
 
-#define SN_HTTP_CLIENT_BODY_MAX (64 * 1024 * 1024)
+#define SN_HTTP_CLIENT_BODY_MAX   (64 * 1024 * 1024) /* of an answer kept in memory */
+#define SN_HTTP_CLIENT_HEADER_MAX (256 * 1024)
 
+/*
+ * What `error` can be: -ECONNREFUSED, -EHOSTUNREACH (also: name not found),
+ * -ETIMEDOUT, -ECONNRESET, -EKEYREJECTED (we do not trust the peer's
+ * certificate), -EACCES (the peer does not trust ours), -EMSGSIZE (over a limit),
+ * -EPROTO (not HTTP or not TLS), -ECANCELED (on_data broke off), -EINVAL (our own
+ * certificate, key or CA file cannot be used), -EIO (anything else).
+ */
 struct sn_http_answer {
 	int error;         /* 0, or negative errno: no complete answer came */
 	struct sn_err err; /* says why */
 	unsigned status;
-	struct sn_str body;              /* empty when on_data is given */
+	struct sn_str body;              /* without what on_data took */
 	const char *content_type, *etag; /* may be NULL */
 	double retry_after_s;
 };
 
 typedef void sn_http_done_fn(struct sn_http_fetch *fetch, const struct sn_http_answer *answer,
 			     void *ctx);
-/* Pieces as they come. Non-zero breaks off (on_done follows with -ECANCELED). */
+/* Pieces of a 2xx answer as they come; the body of any other is kept. Non-zero breaks off (on_done
+ * follows with -ECANCELED). */
 typedef int sn_http_data_fn(struct sn_http_fetch *fetch, struct sn_str piece, void *ctx);
 
 struct sn_http_fetch_spec {

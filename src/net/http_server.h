@@ -9,10 +9,21 @@
  * an expired one all mean "no identity" (sn_http_peer() gives NULL); what an
  * unidentified peer may do is the guard's decision.
  *
+ * Routes: among the patterns that fit a path, one without "{rest*}" wins over one
+ * with it, then the first in the table.  Segments are split before they are
+ * decoded, so "%2F" inside a parameter is part of it; "." and "..", NUL and broken
+ * percent codes are refused (400).
+ *
  * Order for each request: route lookup (404, 405) -> guard, called with the
  * headers only, before any body byte is accepted -> body up to the route's limit
  * (413) -> handler.  The handler answers at once or later: a request stays valid
- * until it is answered or on_abandon says that the client went away.
+ * until it is answered or on_abandon says that the client went away.  (Without an
+ * on_abandon it simply stays valid until it is answered.)
+ *
+ * Every answer carries nosniff, no-referrer and a Content-Security-Policy of
+ * "default-src 'self'" unless the handler set those headers itself.
+ *
+ * The server may not be destroyed inside one of its own callbacks.
  */
 #ifndef SONDE_NET_HTTP_SERVER_H
 #define SONDE_NET_HTTP_SERVER_H
@@ -48,7 +59,17 @@ struct sn_http_config {
 	sn_http_guard_fn *guard;  /* NULL: everything passes */
 	void *ctx;                /* for guard and handlers */
 	unsigned max_connections; /* 0: 10,000 or what the descriptor limit allows */
+	unsigned idle_timeout_s;  /* between requests, and while nothing moves; 0: 60 */
+	/* From the first byte to the end of the headers, TLS handshake included; 0: 30 s. */
+	uint64_t header_timeout_ns;
 };
+
+#define SN_HTTP_HEADER_MAX   (16 * 1024) /* request line and headers; it is the idle cost, too */
+#define SN_HTTP_SEGMENTS_MAX 32          /* of a path */
+#define SN_HTTP_PARAMS_MAX   8           /* of a pattern */
+#define SN_HTTP_QUERY_MAX    64          /* name=value pairs */
+/* A body must arrive faster than this on the whole, after a grace of header_timeout_ns. */
+#define SN_HTTP_BODY_RATE_MIN 1024 /* bytes per second */
 
 struct sn_http_server *sn_http_server_create(struct sn_loop *loop,
 					     const struct sn_http_config *config);
@@ -121,10 +142,16 @@ void sn_http_reply_stream(struct sn_http_request *request, unsigned status,
 /* Server-sent events ----------------------------------------------------- */
 struct sn_sse;
 #define SN_SSE_BACKLOG_MAX (1024 * 1024) /* a slower reader than that is cut off */
-/* Answers the request with an event stream; `on_close` is called once when it is over. */
+/*
+ * Answers the request with an event stream; `on_close` is called once when it is over.
+ * NULL (and no on_close) when the client went away before and on_abandon was not used.
+ */
 struct sn_sse *sn_sse_open(struct sn_http_request *request,
 			   void (*on_close)(struct sn_sse *sse, void *ctx), void *ctx);
-/* `event` and `id` may be NULL.  A comment line is sent by itself every 15 s. -EPIPE after close.
+/*
+ * `event` and `id` may be NULL; neither may hold a line end (-EINVAL).  -EPIPE after
+ * sn_sse_close() and for a reader that was cut off; on_close follows in both cases,
+ * never inside this call.  A comment line is sent by itself every 15 s.
  */
 int sn_sse_send(struct sn_sse *sse, const char *event, const char *id, struct sn_str data);
 void sn_sse_close(struct sn_sse *sse); /* from our side; on_close follows */

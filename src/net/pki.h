@@ -19,6 +19,10 @@
 #define SN_PKI_NAME_MAX         256
 #define SN_PKI_FINGERPRINT_SIZE 65 /* SHA-256 of the DER, lower-case hex, NUL */
 #define SN_PKI_SERIAL_SIZE      41
+#define SN_PKI_PEM_MAX          (64 * 1024) /* larger input is refused */
+#define SN_PKI_COMMON_NAME_MAX  64          /* bytes; ub-common-name of RFC 5280 */
+#define SN_PKI_RSA_BITS_MIN     2048
+#define SN_PKI_RSA_BITS_MAX     8192 /* more only makes us work */
 
 /* A private key, PEM (PKCS#8), appended to `pem`. */
 int sn_pki_key_generate(struct sn_buf *pem, struct sn_err *err);
@@ -52,6 +56,8 @@ struct sn_pki_info {
 	char serial[SN_PKI_SERIAL_SIZE]; /* hex */
 	int64_t not_before_unix_s, not_after_unix_s;
 };
+/* Of the first certificate in `cert_pem`.  A name that does not fit or holds a NUL is refused. */
 int sn_pki_info(const char *cert_pem, struct sn_pki_info *info, struct sn_err *err);
+int sn_pki_info_der(const void *der, size_t size, struct sn_pki_info *info, struct sn_err *err);
 
 #endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http_server_internal: what the files of the HTTP server share.
+ *
+ *   http_server.c   listeners, daemons and their place in the loop
+ *   http_conn.c     connections: who is there, deadlines, departures, lingering close
+ *   http_request.c  one request from its first line to its answer
+ *   http_route.c    paths and patterns; pure
+ *   sse.c           event streams
+ *
+ * Lifetime: libmicrohttpd owns connections and says when one begins and ends; a
+ * struct conn lives exactly as long.  A request lives from its first line until
+ * libmicrohttpd reports it complete; it outlives that only when a handler still
+ * owes the answer and did not ask to be told (`detached`).
+ *
+ * Suspension: a connection that waits for a late answer or for the next piece of
+ * a stream is suspended; libmicrohttpd then neither reads it nor sees it end, so
+ * the server watches it for departure by itself (http_conn.c).
+ */
+#ifndef SONDE_NET_HTTP_SERVER_INTERNAL_H
+#define SONDE_NET_HTTP_SERVER_INTERNAL_H
+
+#include <microhttpd.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "net/http_server.h"
+
+/* Paths (http_route.c) ------------------------------------------------------ */
+
+struct sn_http_pair {
+	const char *name, *value;
+};
+
+struct sn_http_target { /* a request's path and query, decoded; zeroed is empty and valid */
+	char *memory;
+	const char *path;
+	const char *segments[SN_HTTP_SEGMENTS_MAX];
+	unsigned segment_count;
+	struct sn_http_pair query[SN_HTTP_QUERY_MAX];
+	unsigned query_count;
+};
+
+struct sn_http_match {
+	const struct sn_http_route *route; /* NULL: no such path, or not with that method */
+	bool path_known;
+	struct sn_http_pair params[SN_HTTP_PARAMS_MAX]; /* names point into the pattern */
+	size_t name_sizes[SN_HTTP_PARAMS_MAX];
+	unsigned param_count;
+	char *rest; /* owned: what "{rest*}" stands for; else NULL */
+};
+
+/* 0, or -EINVAL for a target that is refused whatever the routes are. */
+int sn_http_target_parse(const char *uri, struct sn_http_target *target);
+void sn_http_target_release(struct sn_http_target *target);
+void sn_http_route_find(const struct sn_http_route *routes, size_t count, const char *method,
+			const struct sn_http_target *target, struct sn_http_match *match);
+void sn_http_match_release(struct sn_http_match *match);
+/* The value of the Allow header for a path that is known. */
+void sn_http_route_allow(const struct sn_http_route *routes, size_t count,
+			 const struct sn_http_target *target, struct sn_buf *out);
+
+/* Server and listeners (http_server.c) --------------------------------------- */
+
+struct sn_http_daemon { /* one libmicrohttpd daemon in the loop */
+	struct sn_list link;
+	struct sn_http_server *server;
+	struct MHD_Daemon *mhd;
+	bool tls;
+	unsigned connections;
+	struct sn_io io;
+	struct sn_timer timer;
+	bool dirty;    /* something was resumed: run it before the loop sleeps */
+	bool draining; /* replaced: lives until its last connection is gone */
+};
+
+struct sn_http_server {
+	struct sn_loop *loop;
+	struct sn_http_config config;
+	struct sn_list listeners; /* struct listener in http_server.c */
+	struct sn_list daemons;
+	struct sn_flush flush;
+	bool running; /* inside libmicrohttpd */
+	bool destroying;
+
+	struct sn_list conns;
+	unsigned conn_count;
+	struct sn_timer sweep;
+
+	int watch_fd; /* epoll: departures of suspended connections */
+	struct sn_io watch_io;
+
+	struct sn_list drains; /* sockets that linger, struct drain in http_conn.c */
+	unsigned drain_count;
+};
+
+/* Look at the daemon again before the loop sleeps. */
+void sn_http_daemon_wake(struct sn_http_daemon *daemon);
+
+/* Connections (http_conn.c) --------------------------------------------------- */
+
+enum sn_http_phase {
+	SN_HTTP_FRESH,   /* nothing was asked yet */
+	SN_HTTP_IDLE,    /* between requests */
+	SN_HTTP_HEADERS, /* the request line is here */
+	SN_HTTP_BODY,
+	SN_HTTP_WORK, /* handler or answer */
+};
+
+struct sn_http_conn {
+	struct sn_list link;
+	struct sn_http_server *server;
+	struct sn_http_daemon *daemon;
+	struct MHD_Connection *mhd;
+	int fd;
+	struct sn_addr addr;
+
+	bool peer_known;          /* the certificate was looked at */
+	struct sn_pki_info *peer; /* NULL: no identity */
+
+	enum sn_http_phase phase;
+	uint64_t phase_ns; /* when it began */
+	uint64_t received; /* body bytes in this phase */
+	struct sn_http_request *request;
+
+	bool watched;   /* in watch_fd */
+	bool suspended; /* by us */
+	bool gone;      /* the peer left, or we cut it off */
+	bool linger;    /* there may be unread bytes when it is closed */
+};
+
+int sn_http_conns_init(struct sn_http_server *server);
+void sn_http_conns_finish(struct sn_http_server *server);
+struct sn_http_conn *sn_http_conn_open(struct sn_http_daemon *daemon, struct MHD_Connection *mhd);
+void sn_http_conn_close(struct sn_http_conn *conn);
+struct sn_http_conn *sn_http_conn_of(struct MHD_Connection *mhd);
+void sn_http_conn_phase(struct sn_http_conn *conn, enum sn_http_phase phase);
+/* Only inside a callback of libmicrohttpd for this connection. */
+void sn_http_conn_suspend(struct sn_http_conn *conn);
+void sn_http_conn_resume(struct sn_http_conn *conn); /* harmless when not suspended */
+/* Cuts the connection off; libmicrohttpd notices before the turn ends. */
+void sn_http_conn_shutdown(struct sn_http_conn *conn);
+/* The verified peer, looked up once per connection. */
+const struct sn_pki_info *sn_http_conn_peer(struct sn_http_conn *conn);
+
+/* Requests (http_request.c) ----------------------------------------------------- */
+
+void *sn_http_request_begin(void *server, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result sn_http_request_step(void *server, struct MHD_Connection *mhd, const char *url,
+				     const char *method, const char *version, const char *data,
+				     size_t *size, void **request);
+void sn_http_request_end(void *server, struct MHD_Connection *mhd, void **request,
+			 enum MHD_RequestTerminationCode reason);
+struct sn_http_conn *sn_http_request_conn(const struct sn_http_request *request); /* or NULL */
+/* Takes `response` over as the answer. */
+void sn_http_answer(struct sn_http_request *request, unsigned status, const char *content_type,
+		    struct MHD_Response *response);
+
+#endif
