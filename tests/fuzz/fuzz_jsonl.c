@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the reader takes is written and read again to the same row; what it refuses has a reason. */
+#include <assert.h>
+#include <string.h>
+
+#include "data/codec.h"
+
+static void check_same(const struct sn_dataset *dataset, const struct sn_value *a,
+		       const struct sn_value *b)
+{
+	for (size_t i = 0; i < dataset->column_count; i++) {
+		assert(a[i].type == b[i].type);
+		if (a[i].type == SN_TYPE_TEXT)
+			assert(sn_str_eq(a[i].s, b[i].s));
+		else if (a[i].type == SN_TYPE_BOOL)
+			assert(a[i].b == b[i].b);
+		else if (a[i].type != SN_TYPE_NULL)
+			assert(memcmp(&a[i].i, &b[i].i, sizeof(a[i].i)) == 0);
+	}
+}
+
+static void check_round_trip(struct sn_batch *batch, size_t row)
+{
+	const struct sn_dataset *dataset = sn_batch_dataset(batch);
+	struct sn_buf text = {0};
+
+	sn_jsonl_write_row(&text, dataset, sn_batch_row(batch, row));
+	/* A row of many long texts may not fit into a line: that is the reader's limit. */
+	if (text.n <= SN_JSONL_LINE_MAX) {
+		int rc = sn_jsonl_read_row(batch, sn_buf_str(&text), NULL);
+
+		assert(rc == 0);
+		check_same(dataset, sn_batch_row(batch, row),
+			   sn_batch_row(batch, sn_batch_rows(batch) - 1));
+		sn_batch_drop_row(batch);
+	}
+	sn_buf_finish(&text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* The first byte chooses the dataset. */
+	const struct sn_dataset *dataset = sn_catalog[size > 0 ? data[0] % sn_catalog_count : 0];
+	struct sn_str text = {(const char *)data + (size > 0), size - (size > 0)};
+	struct sn_batch *batch = sn_batch_create(dataset);
+	struct sn_err err = {0};
+	int rc = sn_jsonl_read(batch, text, 64, &err);
+	size_t rows = sn_batch_rows(batch);
+
+	assert(rc == 0 || (rc < 0 && err.code == rc && err.text[0] != '\0'));
+	for (size_t i = 0; i < rows; i++)
+		check_round_trip(batch, i);
+	sn_batch_destroy(batch);
+	return 0;
+}
