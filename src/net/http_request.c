@@ -411,6 +411,9 @@ static bool read_framing(struct sn_http_request *request)
 	unsigned counts[2] = {0, 0};
 
 	MHD_get_connection_values(request->conn->mhd, MHD_HEADER_KIND, count_header, counts);
+	/* Until it is known better: a body of unknown length, which ends the connection. */
+	request->has_body = encoding != NULL || length != NULL;
+	request->length = MHD_SIZE_UNKNOWN;
 	if (counts[0] + counts[1] > 1) {
 		sn_http_problem(request, 400, "bad-framing", "Bad request",
 				"the length of the body is given more than once");
@@ -427,8 +430,8 @@ static bool read_framing(struct sn_http_request *request)
 				"the Content-Length is not a number");
 		return false;
 	}
-	if (encoding != NULL)
-		request->length = MHD_SIZE_UNKNOWN;
+	if (length == NULL && encoding == NULL)
+		request->length = 0;
 	request->has_body = request->length > 0;
 	request->expects_continue = expect != NULL && strcasecmp(expect, "100-continue") == 0;
 	return true;
