@@ -144,47 +144,57 @@ static struct sn_value *cell(struct sn_batch *batch, size_t row, int column, enu
 	return &batch->values[row * dataset->column_count + (size_t)column];
 }
 
-void sn_batch_set(struct sn_batch *batch, size_t row, int column, struct sn_value value)
+/* The cell of the last row, with its type set. */
+static struct sn_value *last_cell(struct sn_batch *batch, int column, enum sn_type type)
 {
-	struct sn_value *slot = cell(batch, row, column, value.type);
+	struct sn_value *slot = cell(batch, batch->rows - 1, column, type);
 
-	if (value.type == SN_TYPE_TEXT) {
-		value.s = copy_text(batch, value.s);
-		if (row + 1 < batch->rows)
-			batch->texts_mark = batch->chunk->used;
-	} else if (value.type == SN_TYPE_F64 && !isfinite(value.f)) {
-		value.type = SN_TYPE_NULL;
-	}
-	*slot = value;
-}
-
-static void set_last(struct sn_batch *batch, int column, struct sn_value value)
-{
-	assert(batch->rows > 0);
-	sn_batch_set(batch, batch->rows - 1, column, value);
+	slot->type = type;
+	return slot;
 }
 
 void sn_batch_set_bool(struct sn_batch *batch, int column, bool value)
 {
-	set_last(batch, column, (struct sn_value){.type = SN_TYPE_BOOL, .b = value});
+	last_cell(batch, column, SN_TYPE_BOOL)->b = value;
 }
 
 void sn_batch_set_i64(struct sn_batch *batch, int column, int64_t value)
 {
-	set_last(batch, column, (struct sn_value){.type = SN_TYPE_I64, .i = value});
-}
-
-void sn_batch_set_f64(struct sn_batch *batch, int column, double value)
-{
-	set_last(batch, column, (struct sn_value){.type = SN_TYPE_F64, .f = value});
-}
-
-void sn_batch_set_text(struct sn_batch *batch, int column, struct sn_str value)
-{
-	set_last(batch, column, (struct sn_value){.type = SN_TYPE_TEXT, .s = value});
+	last_cell(batch, column, SN_TYPE_I64)->i = value;
 }
 
 void sn_batch_set_time(struct sn_batch *batch, int column, int64_t unix_ns)
 {
-	set_last(batch, column, (struct sn_value){.type = SN_TYPE_TIME, .i = unix_ns});
+	last_cell(batch, column, SN_TYPE_TIME)->i = unix_ns;
+}
+
+static void set_f64(struct sn_value *slot, double value)
+{
+	slot->type = isfinite(value) ? SN_TYPE_F64 : SN_TYPE_NULL;
+	slot->f = value;
+}
+
+void sn_batch_set_f64(struct sn_batch *batch, int column, double value)
+{
+	set_f64(last_cell(batch, column, SN_TYPE_F64), value);
+}
+
+void sn_batch_set_text(struct sn_batch *batch, int column, struct sn_str value)
+{
+	last_cell(batch, column, SN_TYPE_TEXT)->s = copy_text(batch, value);
+}
+
+void sn_batch_set(struct sn_batch *batch, size_t row, int column, struct sn_value value)
+{
+	struct sn_value *slot = cell(batch, row, column, value.type);
+
+	*slot = value;
+	if (value.type == SN_TYPE_F64)
+		set_f64(slot, value.f);
+	if (value.type != SN_TYPE_TEXT)
+		return;
+	slot->s = copy_text(batch, value.s);
+	/* It must outlive the last row, which may be taken back. */
+	if (row + 1 < batch->rows)
+		batch->texts_mark = batch->chunk->used;
 }
