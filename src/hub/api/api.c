@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define SN_MODULE "api"
+#include "hub/api/api.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static const struct sn_api_routes *const groups[] = {
+	&sn_api_enrol,   &sn_api_node, &sn_api_nodes,  &sn_api_invites, &sn_api_tasks,
+	&sn_api_hub,     &sn_api_datasets,
+};
+
+struct sn_http_route *sn_api_all(size_t *count)
+{
+	struct sn_http_route *all;
+	size_t n = 0;
+
+	for (size_t i = 0; i < SN_COUNT(groups); i++)
+		n += groups[i]->count;
+	all = sn_new_n(struct sn_http_route, n);
+	*count = n;
+	for (size_t i = SN_COUNT(groups); i > 0; i--) {
+		n -= groups[i - 1]->count;
+		memcpy(&all[n], groups[i - 1]->routes,
+		       groups[i - 1]->count * sizeof(struct sn_http_route));
+	}
+	return all;
+}
+
+/* Problems ------------------------------------------------------------------ */
+
+void sn_api_bad(struct sn_http_request *request, const char *detail)
+{
+	sn_http_problem(request, 422, "invalid", "Something in the request is no good", "%s",
+			detail);
+}
+
+void sn_api_not_found(struct sn_http_request *request, const char *detail)
+{
+	sn_http_problem(request, 404, "not-found", "There is no such thing", "%s", detail);
+}
+
+void sn_api_trouble(struct sn_http_request *request, const struct sn_err *err)
+{
+	SN_LOG_LIMITED(SN_LOG_ERROR, "cannot answer %s %s: %s", sn_http_method(request),
+		       sn_http_path(request), err->text);
+	if (err->code == -ENOSPC || err->code == -EDQUOT)
+		sn_http_problem(request, 503, "store-full", "The disk of the hub is full", "%s",
+				err->text);
+	else
+		sn_http_problem(request, 500, "internal", "The hub has a problem of its own",
+				"%s (its log says more)", err->text);
+}
+
+/* Requests ------------------------------------------------------------------ */
+
+json_t *sn_api_body(struct sn_http_request *request)
+{
+	const struct sn_api_doc *doc = sn_http_request_route(request)->doc;
+	struct sn_str text = sn_http_body(request);
+	struct sn_err err = {0};
+	json_t *body;
+
+	if (text.n == 0)
+		text = SN_STR("{}");
+	body = sn_json_parse(text.p, text.n, &err);
+	if (body == NULL) {
+		sn_http_problem(request, 400, "bad-json", "The body is not JSON", "%s", err.text);
+		return NULL;
+	}
+	if (sn_api_check(doc->body, body, &err) != 0) {
+		sn_api_bad(request, err.text);
+		json_decref(body);
+		return NULL;
+	}
+	return body;
+}
+
+struct sn_node *sn_api_node_named(struct sn_hub *hub, struct sn_http_request *request,
+				  const char *id_or_name)
+{
+	struct sn_node *node = sn_fleet_find(hub->fleet, id_or_name);
+
+	if (node == NULL)
+		sn_api_not_found(request, "no node has this id or name");
+	return node;
+}
+
+static int read_duration(const json_t *value, int64_t *ns)
+{
+	double seconds = json_number_value(value);
+
+	if (json_is_string(value))
+		return sn_parse_duration(sn_str(json_string_value(value)), ns);
+	if (!json_is_number(value) || !(seconds > 0 && seconds < 1e9))
+		return -EINVAL;
+	*ns = (int64_t)(seconds * 1e9);
+	return 0;
+}
+
+bool sn_api_duration(struct sn_http_request *request, const json_t *body, const char *member,
+		     int64_t max_ns, int64_t *ns)
+{
+	const json_t *value = json_object_get(body, member);
+
+	if (value == NULL || json_is_null(value))
+		return true;
+	if (read_duration(value, ns) == 0 && *ns > 0 && *ns <= max_ns)
+		return true;
+	sn_http_problem(request, 422, "invalid", "Something in the request is no good",
+			"%s: not a time like '1h' or a number of seconds, or too long", member);
+	return false;
+}
+
+bool sn_api_query_time(struct sn_hub *hub, struct sn_http_request *request, const char *name,
+		       int64_t *value)
+{
+	const char *text = sn_http_query(request, name);
+
+	if (text == NULL || sn_parse_time(sn_str(text), sn_hub_now(hub), value) == 0)
+		return true;
+	sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
+			"%s: '%.60s' is not a time like '2026-03-01T12:00:00Z', '-15m' or 'now'",
+			name, text);
+	return false;
+}
+
+bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_t min,
+		      uint64_t max, uint64_t *value)
+{
+	const char *text = sn_http_query(request, name);
+
+	if (text == NULL || sn_parse_u64(sn_str(text), min, max, value) == 0)
+		return true;
+	sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
+			"%s: '%.60s' is not a number from %llu to %llu", name, text,
+			(unsigned long long)min, (unsigned long long)max);
+	return false;
+}
+
+bool sn_api_accepts(const struct sn_http_request *request, const char *type)
+{
+	const char *accept = sn_http_header(request, "Accept");
+
+	return accept != NULL && strcasestr(accept, type) != NULL;
+}
+
+/* Answers ------------------------------------------------------------------- */
+
+void sn_api_empty(struct sn_http_request *request)
+{
+	sn_http_reply(request, 204, NULL, NULL, 0);
+}
+
+void sn_api_reply_page(struct sn_http_request *request, json_t *items, const char *next)
+{
+	sn_http_reply_json(request, 200,
+			   json_pack("{s:o, s:o}", "items", items, "next",
+				     next != NULL ? json_string(next) : json_null()));
+}
+
+static const char *key_of(const json_t *items, size_t i, const char *key)
+{
+	return json_string_value(json_object_get(json_array_get(items, i), key));
+}
+
+/* Where the page after `cursor` begins; SIZE_MAX when there is no such item. */
+static size_t page_start(const json_t *items, const char *key, const char *cursor)
+{
+	if (cursor == NULL)
+		return 0;
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		if (strcmp(key_of(items, i, key), cursor) == 0)
+			return i + 1;
+	}
+	return SIZE_MAX;
+}
+
+void sn_api_reply_list(struct sn_http_request *request, json_t *items, const char *key)
+{
+	sn_autojson json_t *all = items;
+	uint64_t limit = SN_API_LIMIT;
+	size_t start = page_start(all, key, sn_http_query(request, "cursor")), i;
+	json_t *page;
+
+	if (!sn_api_query_u64(request, "limit", 1, SN_API_LIMIT_MAX, &limit))
+		return;
+	if (start == SIZE_MAX) {
+		sn_http_problem(request, 400, "bad-cursor", "This cursor leads nowhere",
+				"start again without 'cursor'");
+		return;
+	}
+	page = json_array();
+	for (i = start; i < json_array_size(all) && i - start < limit; i++)
+		json_array_append(page, json_array_get(all, i));
+	sn_api_reply_page(request, page,
+			  i < json_array_size(all) && i > 0 ? key_of(all, i - 1, key) : NULL);
+}

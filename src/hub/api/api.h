@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * api: the routes of the hub, one file per noun, and what their handlers share.
+ *
+ * A handler answers its request exactly once.  Helpers that return NULL or false
+ * have answered with a problem already.
+ */
+#ifndef SONDE_HUB_API_API_H
+#define SONDE_HUB_API_API_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "hub/api/schema.h"
+#include "hub/guard.h"
+#include "hub/hub.h"
+#include "net/http_server.h"
+
+#define SN_API_BODY_MAX   (64 * 1024)
+#define SN_API_LIMIT_MAX  10000
+#define SN_API_LIMIT      100
+
+struct sn_api_routes {
+	const struct sn_http_route *routes;
+	size_t count;
+};
+
+extern const struct sn_api_routes sn_api_enrol;     /* enrol.c */
+extern const struct sn_api_routes sn_api_node;      /* node.c: what nodes call */
+extern const struct sn_api_routes sn_api_nodes;     /* nodes.c */
+extern const struct sn_api_routes sn_api_invites;   /* invites.c */
+extern const struct sn_api_routes sn_api_tasks;     /* tasks.c */
+extern const struct sn_api_routes sn_api_datasets;  /* datasets.c */
+extern const struct sn_api_routes sn_api_series;    /* series.c */
+extern const struct sn_api_routes sn_api_session;   /* session.c */
+extern const struct sn_api_routes sn_api_users;     /* users.c */
+extern const struct sn_api_routes sn_api_hub;       /* hub.c */
+extern const struct sn_api_routes sn_api_events;    /* events.c */
+extern const struct sn_api_routes sn_api_openapi;   /* openapi.c */
+extern const struct sn_api_routes sn_api_metrics;   /* metrics.c */
+extern const struct sn_api_routes sn_api_web;       /* web.c, last: it takes every other path */
+
+/* All routes of the hub in one array (malloc'ed). */
+struct sn_http_route *sn_api_all(size_t *count);
+
+/* Problems ------------------------------------------------------------------ */
+void sn_api_bad(struct sn_http_request *request, const char *detail);       /* 422 invalid */
+void sn_api_not_found(struct sn_http_request *request, const char *detail); /* 404 */
+/* An error of ours (database, disk): logged, 503 store-full or 500. */
+void sn_api_trouble(struct sn_http_request *request, const struct sn_err *err);
+
+/* Requests ------------------------------------------------------------------ */
+/* The body as JSON that keeps to the schema of the route's doc; a new reference or NULL. */
+json_t *sn_api_body(struct sn_http_request *request);
+/* The node that a path's {id} or {node} names, or NULL. */
+struct sn_node *sn_api_node_named(struct sn_hub *hub, struct sn_http_request *request,
+				  const char *id_or_name);
+/* A duration member ("1h" or a number of seconds) into `*ns`, unchanged when absent. */
+bool sn_api_duration(struct sn_http_request *request, const json_t *body, const char *member,
+		     int64_t max_ns, int64_t *ns);
+/* Query values; absent leaves `*value` as it is. */
+bool sn_api_query_time(struct sn_hub *hub, struct sn_http_request *request, const char *name,
+		       int64_t *value);
+bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_t min,
+		      uint64_t max, uint64_t *value);
+/* Does the client want `type` more than JSON?  By the Accept header, without weights. */
+bool sn_api_accepts(const struct sn_http_request *request, const char *type);
+
+/* Answers ------------------------------------------------------------------- */
+void sn_api_empty(struct sn_http_request *request); /* 204 */
+/*
+ * The page of `items` (an array, stolen) that limit= and cursor= ask for; an item's
+ * cursor is its member `key`.
+ */
+void sn_api_reply_list(struct sn_http_request *request, json_t *items, const char *key);
+/* {"items","next"}, both as they are; `items` is stolen, `next` NULL at the end. */
+void sn_api_reply_page(struct sn_http_request *request, json_t *items, const char *next);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rows: a question about rows, read from a request: which dataset, when, which
+ * rows, which columns.
+ *
+ * Filters are query parameters named like columns.  The value may begin with an
+ * operator: `>`, `>=`, `<`, `<=`, `!` (not), `~` (contains); without one it must be
+ * equal.  `node` takes a node's id or name.
+ */
+#ifndef SONDE_HUB_API_ROWS_H
+#define SONDE_HUB_API_ROWS_H
+
+#include "hub/api/api.h"
+#include "store/store.h"
+
+struct sn_rows_query {
+	struct sn_query query;
+	char texts[SN_QUERY_FILTERS_MAX][SN_TEXT_MAX]; /* of text filters */
+	/* The columns that are wanted, as a dataset of their own. */
+	struct sn_dataset shape;
+	struct sn_column columns[SN_DATASET_COLUMNS_MAX];
+	int from[SN_DATASET_COLUMNS_MAX]; /* their places in the whole row */
+};
+
+/* The dataset of the path's {name}; NULL after a 404. */
+const struct sn_dataset *sn_rows_dataset(struct sn_http_request *request);
+/* Everything but limit and cursor; NULL after a 400.  free() it. */
+struct sn_rows_query *sn_rows_read(struct sn_hub *hub, struct sn_http_request *request);
+/* Picks the wanted columns of a whole row. */
+void sn_rows_pick(const struct sn_rows_query *rows, const struct sn_value *row,
+		  struct sn_value out[SN_DATASET_COLUMNS_MAX]);
+
+/* Pure: "c_bytes", ">1000" -> filter; -EINVAL with the reason.  `text` holds a text value. */
+int sn_rows_parse_filter(const struct sn_dataset *dataset, int column, const char *value,
+			 int64_t now_ns, struct sn_filter *filter, char text[SN_TEXT_MAX],
+			 struct sn_err *err);
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/config.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "net/addr.h"
+
+#define KEY(name_, type_, member_, default_, help_)                                                \
+	.name = (name_), .type = (type_), .offset = offsetof(struct sn_hub_config, member_),       \
+	.default_text = (default_), .help = (help_)
+
+#define S   SN_NS_PER_S
+#define DAY (86400 * SN_NS_PER_S)
+
+static const struct sn_conf_key keys[] = {
+	{KEY("state", SN_CONF_TEXT, state, "/var/lib/sonde/hub",
+	     "directory of everything the hub keeps; made if absent")},
+	{KEY("listen", SN_CONF_TEXTS, listen, "[::]:8443",
+	     "addresses with port for nodes and people, always TLS; empty for none")},
+	{KEY("local", SN_CONF_TEXT, local, "127.0.0.1:8080",
+	     "loopback address with port for the browser on this machine, plain HTTP; port 0 takes "
+	     "any free one; 'none' for none")},
+	{KEY("listen_fd_tls", SN_CONF_TEXTS, listen_fd_tls, "",
+	     "numbers of inherited listening descriptors, TLS; those that a service manager hands "
+	     "over take the place of 'listen'")},
+	{KEY("names", SN_CONF_TEXTS, names, "",
+	     "further host names and addresses under which the hub is reached")},
+	{KEY("advertise", SN_CONF_TEXTS, advertise, "",
+	     "URLs that nodes are told to use; found out when empty")},
+	{KEY("web_dir", SN_CONF_TEXT, web_dir, SONDE_WEB_DIR,
+	     "directory of the built web UI; without one there is a small built-in page")},
+	{KEY("node_certificate_life", SN_CONF_DURATION, node_certificate_life, "7d",
+	     "how long a node's certificate is good; nodes renew at two thirds"),
+	 .min = 1 * S, .max = 825 * DAY},
+	{KEY("user_certificate_life", SN_CONF_DURATION, user_certificate_life, "90d",
+	     "how long a person's certificate is good"),
+	 .min = 1 * S, .max = 825 * DAY},
+	{KEY("hub_certificate_life", SN_CONF_DURATION, hub_certificate_life, "30d",
+	     "how long the hub's own certificate is good; it is renewed at two thirds"),
+	 .min = 3 * S, .max = 825 * DAY},
+	{KEY("heartbeat_interval", SN_CONF_DURATION, heartbeat_interval, "10s",
+	     "time between two heartbeats of a node; it is offline after 2.5 of them"),
+	 .min = 100 * SN_NS_PER_MS, .max = 3600 * S},
+	{KEY("session_life", SN_CONF_DURATION, session_life, "7d",
+	     "how long a person stays logged in"),
+	 .min = 1 * S, .max = 400 * DAY},
+	{KEY("login_link_life", SN_CONF_DURATION, login_link_life, "15m",
+	     "how long a one-time login link works; the one printed at first start works a day"),
+	 .min = 1 * S, .max = 30 * DAY},
+	{KEY("invite_life", SN_CONF_DURATION, invite_life, "1h",
+	     "how long a join token works if nothing else is asked for"),
+	 .min = 1 * S, .max = 365 * DAY},
+	{KEY("retention_days", SN_CONF_U64, retention_days, "90",
+	     "days of rows that are kept; 0 keeps all"),
+	 .max = 36500},
+	{KEY("announce", SN_CONF_BOOL, announce, "true",
+	     "write where this user's command line finds the hub")},
+	{KEY("log_level", SN_CONF_TEXT, log_level, "notice",
+	     "error, warning, notice, info or debug")},
+};
+
+const struct sn_conf_schema sn_hub_schema = {
+	.program = "sonde-hub",
+	.keys = keys,
+	.key_count = SN_COUNT(keys),
+	.struct_size = sizeof(struct sn_hub_config),
+};
+
+static int check_listen(const struct sn_hub_config *config, struct sn_err *err)
+{
+	struct sn_addr addr;
+
+	for (unsigned i = 0; i < config->listen.count; i++) {
+		if (sn_addr_parse(sn_str(config->listen.items[i]), 8443, &addr) != 0)
+			return sn_err_set(err, -EINVAL,
+					  "key 'listen': '%.80s' is not an address with port (like "
+					  "'[::]:8443' or '192.0.2.1:8443')",
+					  config->listen.items[i]);
+	}
+	if (config->local[0] == '\0' || strcmp(config->local, "none") == 0)
+		return 0;
+	if (sn_addr_parse(sn_str(config->local), 8080, &addr) != 0)
+		return sn_err_set(err, -EINVAL,
+				  "key 'local': '%.80s' is not an address with port (like "
+				  "'127.0.0.1:8080')",
+				  config->local);
+	if (!sn_addr_is_loopback(&addr))
+		return sn_err_set(err, -EINVAL,
+				  "key 'local': '%.80s' is not loopback (plain HTTP is for this "
+				  "machine only; use 'listen' for others)",
+				  config->local);
+	return 0;
+}
+
+int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
+{
+	uint64_t fd;
+
+	if (config->state[0] == '\0')
+		return sn_err_set(err, -EINVAL, "key 'state': empty (the hub needs a directory)");
+	if (check_listen(config, err) != 0)
+		return err->code;
+	for (unsigned i = 0; i < config->listen_fd_tls.count; i++) {
+		if (sn_parse_u64(sn_str(config->listen_fd_tls.items[i]), 3, INT_MAX, &fd) != 0)
+			return sn_err_set(err, -EINVAL,
+					  "key 'listen_fd_tls': '%.80s' is not the number of a "
+					  "descriptor (3 or more)",
+					  config->listen_fd_tls.items[i]);
+	}
+	for (unsigned i = 0; i < config->advertise.count; i++) {
+		if (!sn_str_has_prefix(sn_str(config->advertise.items[i]), "https://"))
+			return sn_err_set(err, -EINVAL,
+					  "key 'advertise': '%.80s' does not begin with 'https://'",
+					  config->advertise.items[i]);
+	}
+	if (sn_log_set_level_name(config->log_level) != 0)
+		return sn_err_set(err, -EINVAL,
+				  "key 'log_level': '%.40s' is not error, warning, notice, info or "
+				  "debug",
+				  config->log_level);
+	return 0;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config: what can be configured of a hub.  One table (config.c) gives the YAML
+ * keys, --set, --check-config, --print-config and the manual's section.
+ */
+#ifndef SONDE_HUB_CONFIG_H
+#define SONDE_HUB_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/err.h"
+
+struct sn_hub_config {
+	char *state;
+	struct sn_conf_texts listen;        /* addresses with port, TLS */
+	char *local;                        /* address with port on loopback, plain; "" for none */
+	struct sn_conf_texts listen_fd_tls; /* numbers of listening descriptors, TLS */
+	struct sn_conf_texts names;         /* further names of this hub */
+	struct sn_conf_texts advertise;     /* URLs that nodes are told; empty: found out */
+	char *web_dir;
+	int64_t node_certificate_life;
+	int64_t user_certificate_life;
+	int64_t hub_certificate_life;
+	int64_t heartbeat_interval;
+	int64_t session_life;
+	int64_t login_link_life;
+	int64_t invite_life;
+	uint64_t retention_days; /* 0: for ever */
+	bool announce;           /* write the copy of hub.json that the CLI finds */
+	char *log_level;
+};
+
+extern const struct sn_conf_schema sn_hub_schema;
+
+/* What the table cannot say: addresses, descriptors, URLs, levels. */
+int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/control.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/rand.h"
+
+static const char *const migrations[] = {
+	/* 0 -> 1 */
+	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE users (name TEXT PRIMARY KEY, password TEXT, created INTEGER NOT NULL,"
+	" last_login INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE sessions (hash BLOB PRIMARY KEY,"
+	" user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, created INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX sessions_user ON sessions (user, created);"
+	"CREATE TABLE login_links (hash BLOB PRIMARY KEY,"
+	" user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, created INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL, used INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE api_tokens (id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+	" user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, label TEXT NOT NULL,"
+	" created INTEGER NOT NULL, expires INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE nodes (id TEXT PRIMARY KEY, name TEXT NOT NULL, enrolled INTEGER NOT NULL,"
+	" last_seen INTEGER, revoked INTEGER, certificate_expires INTEGER, latitude REAL,"
+	" longitude REAL, place TEXT, tags TEXT NOT NULL DEFAULT '[]', version TEXT,"
+	" report TEXT) WITHOUT ROWID;"
+	/* A revoked node keeps its name for the record; the machine may come back under it. */
+	"CREATE UNIQUE INDEX nodes_name ON nodes (name) WHERE revoked IS NULL;"
+	"CREATE TABLE invites (id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, name TEXT,"
+	" latitude REAL, longitude REAL, place TEXT, created INTEGER NOT NULL,"
+	" expires INTEGER NOT NULL, used INTEGER, node TEXT REFERENCES nodes, csr_hash BLOB)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE tasks (id TEXT PRIMARY KEY, name TEXT NOT NULL, method TEXT NOT NULL,"
+	" parameters TEXT NOT NULL, nodes TEXT NOT NULL, created INTEGER NOT NULL,"
+	" idempotency_key TEXT UNIQUE) WITHOUT ROWID;"
+	"CREATE TABLE certificates (serial TEXT PRIMARY KEY, uri TEXT NOT NULL,"
+	" fingerprint TEXT NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL,"
+	" revoked INTEGER) WITHOUT ROWID;"
+	"CREATE INDEX certificates_expires ON certificates (expires);"
+	"CREATE TABLE audit (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL,"
+	" action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT);",
+};
+
+int sn_control_open(const char *path, struct sn_db **db, struct sn_err *err)
+{
+	struct stat st;
+	bool fresh = stat(path, &st) != 0 || st.st_size == 0;
+
+	if (sn_db_open(path, migrations, SN_COUNT(migrations), db, err) != 0) {
+		char reason[SN_ERR_TEXT_MAX];
+
+		if (err == NULL)
+			return -EIO;
+		snprintf(reason, sizeof(reason), "%s", err->text);
+		if (fresh)
+			return sn_err_set(err, err->code, "cannot make control database '%s': %.300s",
+					  path, reason);
+		return sn_err_set(err, err->code,
+				  "cannot use control database '%s': %.300s (restore it from a "
+				  "backup, or move it away to start anew: users and nodes then "
+				  "have to be enrolled again)",
+				  path, reason);
+	}
+	if (chmod(path, 0600) != 0) {
+		sn_db_close(*db);
+		*db = NULL;
+		return sn_err_sys(err, -errno, "cannot protect '%s'", path);
+	}
+	return 0;
+}
+
+int sn_control_hub_id(struct sn_db *db, int64_t now_ns, char *out, size_t size, struct sn_err *err)
+{
+	char fresh[SN_ULID_SIZE];
+	sqlite3_stmt *row;
+	int got;
+
+	if (sn_db_run(db, err, "INSERT OR IGNORE INTO meta VALUES ('hub_id', ?)", "t",
+		      sn_ulid(now_ns, fresh)) < 0)
+		return err->code;
+	row = sn_db_query(db, err, "SELECT value FROM meta WHERE key = 'hub_id'", "");
+	if (row == NULL)
+		return err->code;
+	got = sn_db_next(db, row, err);
+	if (got == 1)
+		snprintf(out, size, "%s", (const char *)sqlite3_column_text(row, 0));
+	sn_db_done(row);
+	return got == 1 ? 0 : sn_err_set(err, -EIO, "cannot read the hub's id");
+}
+
+int sn_control_audit(struct sn_db *db, int64_t now_ns, const char *actor, const char *action,
+		     const char *subject, const char *detail, struct sn_err *err)
+{
+	int changed = sn_db_run(db, err,
+				"INSERT INTO audit (time, actor, action, subject, detail)"
+				" VALUES (?, ?, ?, ?, ?)",
+				"itttt", now_ns, actor, action, subject, detail);
+
+	return changed < 0 ? changed : 0;
+}
+
+int sn_control_tidy(struct sn_db *db, int64_t now_ns, struct sn_err *err)
+{
+	int changed = sn_db_run(db, err,
+				"DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",
+				"i", (int64_t)SN_AUDIT_ROWS_MAX);
+
+	if (changed >= 0)
+		changed = sn_db_run(db, err, "DELETE FROM certificates WHERE expires < ?", "i",
+				    now_ns);
+	return changed < 0 ? changed : 0;
+}

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define SN_MODULE "hub"
+#include "hub/hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/notify.h"
+#include "hub/api/api.h"
+#include "hub/control.h"
+#include "hub/enrol.h"
+#include "hub/publish.h"
+
+#define TICK_NS       SN_NS_PER_S
+#define TICKS_CHECK   5  /* are the owners of open streams still who they were */
+#define TICKS_SAVE    60 /* write behind, tidy, look at addresses and certificate */
+#define TICKS_RETAIN  3600
+#define LATEST_AGE_NS (300 * SN_NS_PER_S)
+
+int64_t sn_hub_now(const struct sn_hub *hub)
+{
+	return sn_loop_wall_now(hub->loop);
+}
+
+void sn_hub_audit(struct sn_hub *hub, const char *actor, const char *action, const char *subject,
+		  const char *detail)
+{
+	struct sn_err err = {0};
+
+	if (sn_control_audit(hub->control, sn_hub_now(hub), actor, action, subject, detail, &err) !=
+	    0)
+		SN_LOG_LIMITED(SN_LOG_ERROR, "cannot write the audit trail: %s", err.text);
+}
+
+/* Nodes ----------------------------------------------------------------------- */
+
+static bool peer_is_node(const struct sn_pki_info *peer, void *ctx)
+{
+	const struct sn_node *node = ctx;
+
+	return strncmp(peer->uri, SN_URI_NODE, strlen(SN_URI_NODE)) == 0 &&
+	       strcmp(peer->uri + strlen(SN_URI_NODE), node->id) == 0;
+}
+
+static int write_revocation(struct sn_hub *hub, struct sn_node *node, const char *actor,
+			    struct sn_err *err)
+{
+	char uri[SN_PKI_NAME_MAX];
+	int64_t now_ns = sn_hub_now(hub);
+
+	snprintf(uri, sizeof(uri), SN_URI_NODE "%s", node->id);
+	if (sn_identity_revoke_uri(hub->identity, uri, now_ns, err) != 0 ||
+	    sn_control_audit(hub->control, now_ns, actor, "node.revoke", node->id, node->name,
+			     err) != 0)
+		return err->code;
+	return sn_fleet_revoke(hub->fleet, node, now_ns, err);
+}
+
+int sn_hub_revoke_node(struct sn_hub *hub, struct sn_node *node, const char *actor,
+		       struct sn_err *err)
+{
+	unsigned closed;
+
+	if (node->state == SN_NODE_REVOKED)
+		return 0;
+	if (sn_db_begin(hub->control, err) != 0)
+		return err->code;
+	if (write_revocation(hub, node, actor, err) != 0) {
+		sn_db_rollback(hub->control);
+		return err->code;
+	}
+	if (sn_db_commit(hub->control, err) != 0)
+		return err->code;
+	closed = sn_http_server_close_peers(hub->server, peer_is_node, node);
+	sn_notice("node is revoked node=%s name=%s by=%s connections=%u", node->id, node->name,
+		  actor, closed);
+	return 0;
+}
+
+void sn_hub_tell_tasks(struct sn_hub *hub, const struct sn_node *node)
+{
+	char etag[SN_TASKS_ETAG_SIZE], data[SN_TASKS_ETAG_SIZE + 16];
+	int n;
+
+	if (node->stream == NULL)
+		return;
+	sn_tasks_etag(hub->tasks, node->id, etag);
+	n = snprintf(data, sizeof(data), "{\"etag\":\"%s\"}", etag);
+	sn_sse_send(node->stream, "tasks", NULL, (struct sn_str){data, (size_t)n});
+}
+
+void sn_hub_tasks_changed(struct sn_hub *hub)
+{
+	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++)
+		sn_hub_tell_tasks(hub, sn_fleet_at(hub->fleet, i));
+}
+
+/* What is done from time to time ------------------------------------------------- */
+
+static void warn_if(int failed, const struct sn_err *err, const char *what)
+{
+	if (failed != 0)
+		SN_LOG_LIMITED(SN_LOG_WARNING, "cannot %s: %s", what, err->text);
+}
+
+static bool owner_is_good(const void *owner, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+
+	return sn_guard_still(hub, owner, sn_hub_now(hub));
+}
+
+static void renew_if_due(struct sn_hub *hub)
+{
+	struct sn_err err = {0};
+	char **hosts = sn_hub_hosts(hub);
+	struct sn_http_tls tls;
+
+	if (sn_identity_server_is_due(hub->identity, (const char *const *)hosts, sn_hub_now(hub))) {
+		if (sn_identity_make_server(hub->identity, (const char *const *)hosts,
+					    sn_hub_now(hub), hub->config->hub_certificate_life,
+					    &err) == 0) {
+			tls = sn_identity_tls(hub->identity);
+			(void)sn_http_server_set_tls(hub->server, &tls, &err);
+		}
+		warn_if(err.code, &err, "renew the hub's certificate");
+		if (err.code == 0)
+			sn_info("the hub's certificate was renewed");
+	}
+	sn_hub_free_hosts(hosts);
+}
+
+static void tidy(struct sn_hub *hub)
+{
+	struct sn_err err = {0};
+	int64_t now_ns = sn_hub_now(hub);
+
+	warn_if(sn_fleet_save(hub->fleet, &err), &err, "save the nodes");
+	warn_if(sn_people_tidy(hub->people, now_ns, &err), &err, "drop old sessions");
+	warn_if(sn_enrol_tidy(hub->control, now_ns, &err), &err, "drop old invites");
+	warn_if(sn_control_tidy(hub->control, now_ns, &err), &err, "tidy the control database");
+}
+
+struct retention {
+	struct sn_hub *hub;
+	char oldest[11];          /* first day that is kept */
+	char drop[64][11];
+	unsigned count;
+};
+
+static int note_day(const struct sn_store_day *day, void *ctx)
+{
+	struct retention *retention = ctx;
+
+	if (strcmp(day->day, retention->oldest) < 0 && retention->count < SN_COUNT(retention->drop))
+		memcpy(retention->drop[retention->count++], day->day, sizeof(day->day));
+	return 0;
+}
+
+static void drop_old_days(struct sn_hub *hub)
+{
+	struct retention retention = {.hub = hub};
+	struct sn_err err = {0};
+	char time[SN_TIME_TEXT_MAX];
+	int64_t days = (int64_t)hub->config->retention_days;
+
+	if (days == 0)
+		return;
+	sn_format_time(sn_hub_now(hub) - days * 86400 * SN_NS_PER_S, time, sizeof(time));
+	snprintf(retention.oldest, sizeof(retention.oldest), "%.10s", time);
+	if (sn_store_days(hub->store, note_day, &retention, &err) != 0) {
+		warn_if(err.code, &err, "look for old days");
+		return;
+	}
+	for (unsigned i = 0; i < retention.count; i++) {
+		if (sn_store_drop_day(hub->store, retention.drop[i], &err) == 0)
+			sn_notice("dropped a day of rows day=%s", retention.drop[i]);
+		else
+			warn_if(err.code, &err, "drop an old day");
+	}
+}
+
+static void tick(struct sn_timer *timer)
+{
+	struct sn_hub *hub = sn_container_of(timer, struct sn_hub, tick);
+
+	sn_timer_in(timer, TICK_NS);
+	hub->ticks++;
+	sn_fleet_tick(hub->fleet, sn_hub_now(hub));
+	if (hub->ticks % TICKS_CHECK == 0)
+		sn_events_close_unless(hub->events, owner_is_good, hub);
+	renew_if_due(hub);
+	if (hub->ticks % TICKS_SAVE == 0)
+		tidy(hub);
+	if (hub->ticks % TICKS_RETAIN == 0)
+		drop_old_days(hub);
+}
+
+/* Starting ------------------------------------------------------------------------ */
+
+static int open_state(struct sn_hub *hub, struct sn_err *err)
+{
+	sn_autofree char *lock = sn_fs_join(hub->config->state, "lock");
+	sn_autofree char *control = sn_fs_join(hub->config->state, "control.sqlite");
+
+	if (sn_fs_mkdirs(hub->config->state, 0700, err) != 0)
+		return sn_err_wrap(err, "cannot use state directory '%s'", hub->config->state);
+	hub->lock = sn_fs_lock(lock, err);
+	if (hub->lock < 0)
+		return sn_err_wrap(err,
+				   "cannot use state directory '%s': another hub may be running",
+				   hub->config->state);
+	if (sn_control_open(control, &hub->control, err) != 0)
+		return err->code;
+	return sn_control_hub_id(hub->control, hub->started_ns, hub->id, sizeof(hub->id), err);
+}
+
+static int note_latest(const struct sn_value *row, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	const struct sn_value *id = &row[SN_COL_NODE];
+	char text[64];
+	struct sn_node *node;
+
+	if (id->type != SN_TYPE_TEXT)
+		return 0;
+	snprintf(text, sizeof(text), "%.*s", (int)SN_MIN(id->s.n, sizeof(text) - 1), id->s.p);
+	node = sn_fleet_by_id(hub->fleet, text);
+	if (node != NULL)
+		sn_fleet_row(hub->fleet, node, &sn_dataset_ping, row);
+	return 0;
+}
+
+static int count_day(const struct sn_store_day *day, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+
+	hub->rows_before += day->rows;
+	return 0;
+}
+
+static int open_store(struct sn_hub *hub, struct sn_err *err)
+{
+	hub->store_dir = sn_fs_join(hub->config->state, "store");
+	if (sn_store_open(hub->store_dir, &hub->store, err) != 0)
+		return sn_err_wrap(err, "cannot use the store");
+	drop_old_days(hub);
+	if (sn_store_days(hub->store, count_day, hub, err) != 0)
+		return err->code;
+	return sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
+			       note_latest, hub, err);
+}
+
+static int open_parts(struct sn_hub *hub, struct sn_err *err)
+{
+	int64_t now_ns = hub->started_ns;
+
+	if (open_state(hub, err) != 0 ||
+	    sn_identity_open(hub->config->state, hub->id, hub->control, now_ns, &hub->identity,
+			     err) != 0 ||
+	    sn_people_open(hub->control, now_ns, &hub->people, err) != 0 ||
+	    sn_fleet_open(hub->control, now_ns, hub->config->heartbeat_interval, &hub->fleet,
+			  err) != 0 ||
+	    sn_tasks_open(hub->control, &hub->tasks, err) != 0 || open_store(hub, err) != 0)
+		return err->code;
+	hub->events = sn_events_create(hub->loop);
+	sn_publish_init(hub);
+	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, sn_publish_rows, hub);
+	hub->work = sn_work_pool_create(hub->loop);
+	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
+	return 0;
+}
+
+static int open_server(struct sn_hub *hub, struct sn_err *err)
+{
+	struct sn_http_config config = {.guard = sn_guard, .ctx = hub};
+
+	hub->routes = sn_api_all(&hub->route_count);
+	config.routes = hub->routes;
+	config.route_count = hub->route_count;
+	hub->server = sn_http_server_create(hub->loop, &config);
+	return hub->server != NULL ? 0 : sn_err_set(err, -ENOMEM, "cannot make the HTTP server");
+}
+
+/* Listening -------------------------------------------------------------------------- */
+
+static int listen_at(struct sn_hub *hub, const struct sn_addr *addr, int fd, bool tls,
+		     struct sn_err *err)
+{
+	struct sn_http_tls identity = sn_identity_tls(hub->identity);
+	struct sn_listener *listener = &hub->listeners[hub->listener_count];
+
+	if (hub->listener_count >= SN_LISTENERS_MAX)
+		return sn_err_set(err, -E2BIG, "cannot listen at more than %d addresses",
+				  SN_LISTENERS_MAX);
+	if (sn_http_server_listen(hub->server, addr, fd, tls ? &identity : NULL, &listener->addr,
+				  err) != 0)
+		return err->code;
+	listener->tls = tls;
+	hub->listener_count++;
+	return 0;
+}
+
+static int listen_at_text(struct sn_hub *hub, const char *key, const char *text, bool tls,
+			  struct sn_err *err)
+{
+	struct sn_addr addr;
+
+	if (sn_addr_parse(sn_str(text), tls ? 8443 : 8080, &addr) != 0)
+		return sn_err_set(err, -EINVAL, "key '%s': '%s' is not an address with port", key,
+				  text);
+	if (listen_at(hub, &addr, -1, tls, err) != 0)
+		return err->code == -EADDRINUSE
+			       ? sn_err_set(err, err->code,
+					    "cannot listen at '%s': the port is in use (stop the "
+					    "other program, or set '%s')",
+					    text, key)
+			       : err->code;
+	return 0;
+}
+
+static int listen_at_fd(struct sn_hub *hub, int fd, struct sn_err *err)
+{
+	struct sn_addr addr = {0};
+
+	addr.length = sizeof(addr.in6);
+	if (getsockname(fd, &addr.sa, &addr.length) != 0)
+		return sn_err_sys(err, -errno, "cannot use inherited descriptor %d", fd);
+	return listen_at(hub, &addr, fd, true, err);
+}
+
+/* Sockets that a service manager opened for us take the place of `listen`. */
+static int listen_tls(struct sn_hub *hub, struct sn_err *err)
+{
+	const struct sn_hub_config *config = hub->config;
+	int handed_over = sn_notify_listen_fds();
+	uint64_t fd = 0;
+
+	for (int i = 0; i < handed_over; i++) {
+		if (listen_at_fd(hub, 3 + i, err) != 0)
+			return err->code;
+	}
+	for (unsigned i = 0; i < config->listen_fd_tls.count; i++) {
+		(void)sn_parse_u64(sn_str(config->listen_fd_tls.items[i]), 3, INT32_MAX, &fd);
+		if (listen_at_fd(hub, (int)fd, err) != 0)
+			return err->code;
+	}
+	for (unsigned i = 0; handed_over <= 0 && i < config->listen.count; i++) {
+		if (listen_at_text(hub, "listen", config->listen.items[i], true, err) != 0)
+			return err->code;
+	}
+	return 0;
+}
+
+/* A certificate is needed to listen, and where we listen is needed for the certificate. */
+static int make_certificate(struct sn_hub *hub, struct sn_err *err)
+{
+	char **hosts = sn_hub_hosts(hub);
+	int failed = sn_identity_make_server(hub->identity, (const char *const *)hosts,
+					     hub->started_ns, hub->config->hub_certificate_life,
+					     err);
+
+	sn_hub_free_hosts(hosts);
+	return failed;
+}
+
+static int listen_everywhere(struct sn_hub *hub, struct sn_err *err)
+{
+	const char *local = hub->config->local;
+	struct sn_http_tls tls;
+
+	if (make_certificate(hub, err) != 0 || listen_tls(hub, err) != 0)
+		return err->code;
+	if (local[0] != '\0' && strcmp(local, "none") != 0 &&
+	    listen_at_text(hub, "local", local, false, err) != 0)
+		return err->code;
+	if (hub->listener_count == 0)
+		return sn_err_set(err, -EINVAL,
+				  "cannot listen anywhere: neither 'listen' nor 'local' is set");
+	if (make_certificate(hub, err) != 0)
+		return err->code;
+	tls = sn_identity_tls(hub->identity);
+	return sn_http_server_set_tls(hub->server, &tls, err);
+}
+
+int sn_hub_create(struct sn_loop *loop, const struct sn_hub_config *config, struct sn_hub **hub,
+		  struct sn_err *err)
+{
+	struct sn_hub *made = sn_new(struct sn_hub);
+
+	made->loop = loop;
+	made->config = config;
+	made->lock = -1;
+	made->started_ns = sn_loop_wall_now(loop);
+	if (open_parts(made, err) != 0 || open_server(made, err) != 0 ||
+	    listen_everywhere(made, err) != 0 || sn_hub_announce(made, err) != 0) {
+		sn_hub_destroy(made);
+		return err->code;
+	}
+	sn_timer_init(&made->tick, loop, tick);
+	sn_timer_in(&made->tick, TICK_NS);
+	*hub = made;
+	return 0;
+}
+
+void sn_hub_destroy(struct sn_hub *hub)
+{
+	if (hub == NULL)
+		return;
+	sn_timer_stop(&hub->tick);
+	if (hub->people != NULL)
+		sn_hub_unannounce(hub);
+	sn_work_pool_destroy(hub->work);
+	/* First the server: its connections refer to everything below. */
+	sn_http_server_destroy(hub->server);
+	sn_ingest_destroy(hub->ingest);
+	sn_events_destroy(hub->events);
+	sn_throttle_destroy(hub->logins);
+	sn_store_close(hub->store);
+	sn_tasks_close(hub->tasks);
+	sn_fleet_close(hub->fleet, sn_hub_now(hub));
+	sn_people_close(hub->people);
+	sn_identity_close(hub->identity);
+	sn_db_close(hub->control);
+	if (hub->lock >= 0)
+		close(hub->lock);
+	free(hub->routes);
+	free(hub->store_dir);
+	free(hub);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hub: all parts of a hub, put together and taken apart.
+ *
+ * struct sn_hub is what the API's handlers and the guard get as context; each
+ * part is used through its own header only.
+ */
+#ifndef SONDE_HUB_HUB_H
+#define SONDE_HUB_HUB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "hub/config.h"
+#include "hub/events.h"
+#include "hub/fleet.h"
+#include "hub/identity.h"
+#include "hub/ingest.h"
+#include "hub/people.h"
+#include "hub/tasks.h"
+#include "hub/throttle.h"
+#include "hub/work.h"
+#include "net/http_server.h"
+#include "store/db.h"
+#include "store/store.h"
+
+#define SN_SESSION_COOKIE "sonde_session"
+#define SN_LISTENERS_MAX  64
+
+struct sn_web;
+
+struct sn_listener {
+	struct sn_addr addr;
+	bool tls;
+};
+
+struct sn_hub {
+	struct sn_loop *loop;
+	const struct sn_hub_config *config;
+	char id[SN_ULID_SIZE];
+	int64_t started_ns;
+
+	int lock; /* descriptor of the state directory's lock */
+	struct sn_db *control;
+	struct sn_identity *identity;
+	struct sn_people *people;
+	struct sn_fleet *fleet;
+	struct sn_tasks *tasks;
+	struct sn_store *store;
+	struct sn_ingest *ingest;
+	struct sn_events *events;
+	struct sn_web *web;
+	struct sn_work_pool *work;
+	struct sn_throttle *logins; /* failed ones */
+	struct sn_http_server *server;
+	struct sn_http_route *routes;
+	size_t route_count;
+
+	struct sn_listener listeners[SN_LISTENERS_MAX];
+	unsigned listener_count;
+	char *store_dir, *announced; /* announced: path of the copy of hub.json; NULL */
+	struct sn_timer tick;
+	unsigned ticks;
+	int topic_nodes, topic_first_dataset; /* topics of datasets in the catalogue's order */
+	uint64_t requests, rows_before; /* rows stored before this start */
+};
+
+/* `config` is borrowed and must outlive the hub. */
+int sn_hub_create(struct sn_loop *loop, const struct sn_hub_config *config, struct sn_hub **hub,
+		  struct sn_err *err);
+void sn_hub_destroy(struct sn_hub *hub);
+
+int64_t sn_hub_now(const struct sn_hub *hub); /* wall clock, of this turn */
+/* Shuts out a node at once: database, connections, streams. */
+int sn_hub_revoke_node(struct sn_hub *hub, struct sn_node *node, const char *actor,
+		       struct sn_err *err);
+/* Sends the etag of its tasks down the stream of one node, if there is one. */
+void sn_hub_tell_tasks(struct sn_hub *hub, const struct sn_node *node);
+/* What a node has to do may have changed: tell the ones with an open stream. */
+void sn_hub_tasks_changed(struct sn_hub *hub);
+void sn_hub_audit(struct sn_hub *hub, const char *actor, const char *action, const char *subject,
+		  const char *detail);
+
+/* Where it is reached (hub/place.c) ---------------------------------------- */
+
+/* Names and addresses for its certificate; NULL-terminated, free with sn_hub_free_hosts(). */
+char **sn_hub_hosts(const struct sn_hub *hub);
+void sn_hub_free_hosts(char **hosts);
+/* URLs for nodes (TLS), best first; malloc'ed like its texts, NULL-terminated. */
+char **sn_hub_urls(const struct sn_hub *hub);
+/* Plain URL for the browser on this machine; "" when there is none. */
+void sn_hub_local_url(const struct sn_hub *hub, char *out, size_t size);
+/* TLS URL that works on this machine whatever its other addresses do; "" when there is none. */
+void sn_hub_loopback_url(const struct sn_hub *hub, char *out, size_t size);
+/* Writes hub.json and its copy; removes the copy. */
+int sn_hub_announce(struct sn_hub *hub, struct sn_err *err);
+void sn_hub_unannounce(struct sn_hub *hub);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define SN_MODULE "ingest"
+#include "hub/ingest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "data/codec.h"
+#include "hub/secret.h"
+
+#define STREAM_DIGITS 32
+
+/* A batch in the open group: answered and published after the commit. */
+struct pending {
+	struct sn_list link;
+	struct sn_http_request *request; /* NULL once the sender has gone away */
+	struct sn_node *node;
+	struct sn_batch *batch; /* NULL for a duplicate */
+	size_t rows;
+};
+
+struct sn_ingest {
+	struct sn_loop *loop;
+	struct sn_store *store;
+	struct sn_fleet *fleet;
+	struct sn_flush flush;
+	struct sn_list group; /* struct pending, in order of arrival */
+	sn_ingest_stored_fn *on_stored;
+	void *ctx;
+	uint64_t in_flight; /* bytes */
+	struct sn_ingest_stats stats;
+};
+
+/* Answers -------------------------------------------------------------------- */
+
+static void refuse_bad(struct sn_ingest *ingest, struct sn_http_request *request,
+		       const char *reason)
+{
+	ingest->stats.batches[SN_INGEST_BAD]++;
+	sn_http_problem(request, 422, "bad-batch", "The batch is no good", "%s", reason);
+}
+
+static void refuse_own_trouble(struct sn_ingest *ingest, struct sn_http_request *request,
+			       const struct sn_err *err)
+{
+	bool full = err->code == -ENOSPC || err->code == -EDQUOT;
+
+	ingest->stats.batches[SN_INGEST_REFUSED]++;
+	sn_http_set_header(request, "Retry-After", "10");
+	if (full)
+		sn_http_problem(request, 503, "store-full", "The disk of the hub is full",
+				"keep the batch and send it again later: %s", err->text);
+	else
+		sn_http_problem(request, 503, "store-failed", "The store does not work",
+				"keep the batch and send it again later: %s", err->text);
+}
+
+static void answer_stored(struct sn_ingest *ingest, const struct pending *pending)
+{
+	char body[64];
+	int n;
+
+	ingest->stats.batches[pending->batch != NULL ? SN_INGEST_STORED : SN_INGEST_DUPLICATE]++;
+	if (pending->request == NULL)
+		return;
+	if (pending->batch != NULL)
+		n = snprintf(body, sizeof(body), "{\"stored\":%zu}\n", pending->rows);
+	else
+		n = snprintf(body, sizeof(body), "{\"stored\":0,\"duplicate\":true}\n");
+	sn_http_reply(pending->request, 200, "application/json", body, (size_t)n);
+}
+
+/* The group ------------------------------------------------------------------ */
+
+static void pending_destroy(struct pending *pending)
+{
+	sn_list_remove(&pending->link);
+	sn_batch_destroy(pending->batch);
+	free(pending);
+}
+
+static void sender_gone(struct sn_http_request *request, void *ctx)
+{
+	struct pending *pending = ctx;
+
+	(void)request;
+	pending->request = NULL;
+}
+
+static void join_group(struct sn_ingest *ingest, struct sn_http_request *request,
+		       struct sn_node *node, struct sn_batch *batch, bool duplicate)
+{
+	struct pending *pending = sn_new(struct pending);
+
+	pending->request = request;
+	pending->node = node;
+	pending->rows = sn_batch_rows(batch);
+	if (duplicate)
+		sn_batch_destroy(batch);
+	else
+		pending->batch = batch;
+	sn_list_append(&ingest->group, &pending->link);
+	sn_http_on_abandon(request, sender_gone, pending);
+}
+
+static void group_failed(struct sn_ingest *ingest, const struct sn_err *err)
+{
+	if (!ingest->stats.failing)
+		sn_error("cannot store: %s", err->text);
+	ingest->stats.failing = true;
+	sn_list_for_each (link, &ingest->group) {
+		struct pending *pending = sn_list_entry(link, struct pending, link);
+
+		if (pending->request != NULL)
+			refuse_own_trouble(ingest, pending->request, err);
+		pending_destroy(pending);
+	}
+}
+
+static void group_stored(struct sn_ingest *ingest)
+{
+	ingest->stats.failing = false;
+	sn_list_for_each (link, &ingest->group)
+		answer_stored(ingest, sn_list_entry(link, struct pending, link));
+	sn_list_for_each (again, &ingest->group) {
+		struct pending *pending = sn_list_entry(again, struct pending, link);
+
+		if (pending->batch != NULL) {
+			ingest->stats.rows += pending->rows;
+			sn_fleet_rows(ingest->fleet, pending->node, pending->batch);
+			ingest->on_stored(pending->node, pending->batch, ingest->ctx);
+		}
+		pending_destroy(pending);
+	}
+}
+
+static void commit_group(struct sn_flush *flush)
+{
+	struct sn_ingest *ingest = sn_container_of(flush, struct sn_ingest, flush);
+	struct sn_err err = {0};
+	uint64_t begin_ns;
+	int failed;
+
+	if (sn_list_empty(&ingest->group))
+		return;
+	begin_ns = sn_mono_ns();
+	failed = sn_store_commit(ingest->store, &err);
+	ingest->stats.commits++;
+	ingest->stats.commit_seconds += (double)(sn_mono_ns() - begin_ns) / 1e9;
+	if (failed != 0)
+		group_failed(ingest, &err);
+	else
+		group_stored(ingest);
+}
+
+/* One batch -------------------------------------------------------------------- */
+
+/* "ping/1" of the catalogue. */
+static const struct sn_dataset *read_dataset(const char *header, struct sn_err *err)
+{
+	const char *slash = header != NULL ? strchr(header, '/') : NULL;
+	const struct sn_dataset *dataset;
+	char name[64];
+	uint64_t version;
+
+	if (slash == NULL || (size_t)(slash - header) >= sizeof(name) ||
+	    sn_parse_u64(sn_str(slash + 1), 1, UINT32_MAX, &version) != 0) {
+		sn_err_set(err, -EINVAL, "header Sonde-Dataset is missing or not like 'ping/1'");
+		return NULL;
+	}
+	snprintf(name, sizeof(name), "%.*s", (int)(slash - header), header);
+	dataset = sn_catalog_find(name);
+	if (dataset == NULL || dataset->version != version) {
+		sn_err_set(err, -EINVAL, "this hub does not know the dataset '%.64s'", header);
+		return NULL;
+	}
+	return dataset;
+}
+
+static int check_digest(struct sn_http_request *request, uint8_t digest[SN_SECRET_HASH_SIZE],
+			struct sn_err *err)
+{
+	const char *header = sn_http_header(request, "Digest");
+	uint8_t claimed[SN_SECRET_HASH_SIZE];
+
+	if (header == NULL || strncmp(header, "sha-256=", 8) != 0 ||
+	    sn_unhex(sn_str(header + 8), claimed, sizeof(claimed)) != 0)
+		return sn_err_set(err, -EINVAL, "header Digest is missing or not like 'sha-256=<64 "
+						"hex digits>'");
+	sn_secret_hash(sn_http_body(request), digest);
+	if (memcmp(claimed, digest, sizeof(claimed)) != 0)
+		return sn_err_set(err, -EINVAL, "the body does not have the digest that it claims");
+	return 0;
+}
+
+static int check_rows(const struct sn_batch *batch, const char *header, struct sn_err *err)
+{
+	uint64_t claimed;
+
+	if (header == NULL ||
+	    sn_parse_u64(sn_str(header), 1, SN_INGEST_ROWS_MAX, &claimed) != 0)
+		return sn_err_set(err, -EINVAL, "header Sonde-Rows is missing or not 1 to %d",
+				  SN_INGEST_ROWS_MAX);
+	if (claimed != sn_batch_rows(batch))
+		return sn_err_set(err, -EINVAL, "it has %zu rows and claims %" PRIu64,
+				  sn_batch_rows(batch), claimed);
+	for (size_t i = 0; i < sn_batch_rows(batch); i++) {
+		const struct sn_value *row = sn_batch_row(batch, i);
+
+		if (row[SN_COL_TIME].type == SN_TYPE_NULL || row[SN_COL_SEQ].type == SN_TYPE_NULL)
+			return sn_err_set(err, -EINVAL, "line %zu: 'time' or 'seq' is missing",
+					  i + 1);
+	}
+	return 0;
+}
+
+static void sign_rows(struct sn_batch *batch, const char *node)
+{
+	struct sn_value value = {.type = SN_TYPE_TEXT, .s = sn_str(node)};
+
+	for (size_t i = 0; i < sn_batch_rows(batch); i++)
+		sn_batch_set(batch, i, SN_COL_NODE, value);
+}
+
+/* The rows of the body, or NULL. */
+static struct sn_batch *read_batch(struct sn_http_request *request,
+				   uint8_t digest[SN_SECRET_HASH_SIZE], struct sn_err *err)
+{
+	const struct sn_dataset *dataset =
+		read_dataset(sn_http_header(request, "Sonde-Dataset"), err);
+	struct sn_batch *batch;
+
+	if (dataset == NULL || check_digest(request, digest, err) != 0)
+		return NULL;
+	batch = sn_batch_create(dataset);
+	if (sn_jsonl_read(batch, sn_http_body(request), SN_INGEST_ROWS_MAX, err) != 0 ||
+	    check_rows(batch, sn_http_header(request, "Sonde-Rows"), err) != 0) {
+		sn_batch_destroy(batch);
+		return NULL;
+	}
+	return batch;
+}
+
+static bool stream_is_good(const char *stream)
+{
+	uint8_t bytes[STREAM_DIGITS / 2];
+
+	return sn_unhex(sn_str(stream), bytes, sizeof(bytes)) == 0;
+}
+
+static void append(struct sn_ingest *ingest, struct sn_node *node,
+		   struct sn_http_request *request, const struct sn_batch_id *id,
+		   struct sn_batch *batch)
+{
+	struct sn_err err = {0};
+	int result = sn_store_append(ingest->store, id, batch, &err);
+
+	if (result >= 0) {
+		/* Also a duplicate waits: its first may be in the very group that is open. */
+		join_group(ingest, request, node, batch, result == 1);
+		return;
+	}
+	sn_batch_destroy(batch);
+	if (result == -EEXIST) {
+		ingest->stats.batches[SN_INGEST_CONFLICT]++;
+		sn_http_problem(request, 409, "digest-conflict",
+				"Another batch was stored under this number",
+				"a batch %" PRIu64 " of this stream with another content has been "
+				"stored; a spool that was reset needs a new stream id",
+				id->seq);
+	} else if (result == -EINVAL) {
+		refuse_bad(ingest, request, err.text);
+	} else {
+		SN_LOG_LIMITED(SN_LOG_ERROR, "cannot store: %s", err.text);
+		refuse_own_trouble(ingest, request, &err);
+	}
+}
+
+void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node,
+		    struct sn_http_request *request)
+{
+	struct sn_batch_id id = {.node = node->id, .stream = sn_http_param(request, "stream")};
+	struct sn_err err = {0};
+	struct sn_batch *batch;
+
+	if (!stream_is_good(id.stream) ||
+	    sn_parse_u64(sn_str(sn_http_param(request, "seq")), 0, INT64_MAX, &id.seq) != 0) {
+		refuse_bad(ingest, request,
+			   "the path is not .../batches/<32 hex digits>/<number of the batch>");
+		return;
+	}
+	batch = read_batch(request, id.digest, &err);
+	if (batch == NULL) {
+		refuse_bad(ingest, request, err.text);
+		return;
+	}
+	sign_rows(batch, node->id);
+	append(ingest, node, request, &id, batch);
+}
+
+/* The rest ---------------------------------------------------------------------- */
+
+bool sn_ingest_reserve(struct sn_ingest *ingest, uint64_t bytes)
+{
+	if (ingest->in_flight + bytes > SN_INGEST_FLIGHT_MAX) {
+		ingest->stats.batches[SN_INGEST_REFUSED]++;
+		return false;
+	}
+	ingest->in_flight += bytes;
+	return true;
+}
+
+void sn_ingest_release(struct sn_ingest *ingest, uint64_t bytes)
+{
+	ingest->in_flight -= SN_MIN(bytes, ingest->in_flight);
+}
+
+const struct sn_ingest_stats *sn_ingest_stats(const struct sn_ingest *ingest)
+{
+	return &ingest->stats;
+}
+
+struct sn_ingest *sn_ingest_create(struct sn_loop *loop, struct sn_store *store,
+				   struct sn_fleet *fleet, sn_ingest_stored_fn *on_stored,
+				   void *ctx)
+{
+	struct sn_ingest *ingest = sn_new(struct sn_ingest);
+
+	ingest->loop = loop;
+	ingest->store = store;
+	ingest->fleet = fleet;
+	ingest->on_stored = on_stored;
+	ingest->ctx = ctx;
+	sn_list_init(&ingest->group);
+	sn_flush_init(&ingest->flush, loop, commit_group);
+	return ingest;
+}
+
+void sn_ingest_destroy(struct sn_ingest *ingest)
+{
+	if (ingest == NULL)
+		return;
+	commit_group(&ingest->flush);
+	sn_flush_stop(&ingest->flush);
+	free(ingest);
+}

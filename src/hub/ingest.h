@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ingest: batches of rows from nodes into the store.
+ *
+ * A batch is checked whole (digest, dataset, every line, one UTC day), given the
+ * sender's node id, which is the one of its certificate and never of its body,
+ * and appended to the store's open group.  At the end of the loop turn the group
+ * is committed once, and only then is anybody answered.  After the answer comes
+ * the publication: first to the fleet ("now"), then to the event streams.
+ */
+#ifndef SONDE_HUB_INGEST_H
+#define SONDE_HUB_INGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "data/batch.h"
+#include "hub/fleet.h"
+#include "net/http_server.h"
+#include "store/store.h"
+
+#define SN_INGEST_BODY_MAX   (4 * 1024 * 1024)
+#define SN_INGEST_ROWS_MAX   10000
+#define SN_INGEST_FLIGHT_MAX (128 * 1024 * 1024) /* bytes of bodies being received at once */
+
+struct sn_ingest;
+
+/* Rows that are now stored, once each. */
+typedef void sn_ingest_stored_fn(struct sn_node *node, const struct sn_batch *batch, void *ctx);
+
+struct sn_ingest *sn_ingest_create(struct sn_loop *loop, struct sn_store *store,
+				   struct sn_fleet *fleet, sn_ingest_stored_fn *on_stored,
+				   void *ctx);
+/* Commits what is open. */
+void sn_ingest_destroy(struct sn_ingest *ingest);
+
+/* PUT .../batches/{stream}/{seq} by `node`; answers now or after the commit. */
+void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node,
+		    struct sn_http_request *request);
+
+/*
+ * Room for a body that is about to be received: false when too many bytes are under
+ * way already.  Given back with sn_ingest_release().
+ */
+bool sn_ingest_reserve(struct sn_ingest *ingest, uint64_t bytes);
+void sn_ingest_release(struct sn_ingest *ingest, uint64_t bytes);
+
+enum sn_ingest_result {
+	SN_INGEST_STORED,
+	SN_INGEST_DUPLICATE,
+	SN_INGEST_CONFLICT,
+	SN_INGEST_BAD,
+	SN_INGEST_REFUSED, /* our trouble: disk full, store broken, too much at once */
+	SN_INGEST_RESULTS,
+};
+
+struct sn_ingest_stats {
+	uint64_t batches[SN_INGEST_RESULTS];
+	uint64_t rows, commits;
+	double commit_seconds; /* spent in all commits */
+	bool failing;          /* the last commit did not succeed */
+};
+const struct sn_ingest_stats *sn_ingest_stats(const struct sn_ingest *ingest);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "data/codec.h"
+
+static void node_changed(const struct sn_node *node, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	sn_autojson json_t *json = NULL;
+	sn_autofree char *text = NULL;
+
+	if (!sn_events_wanted(hub->events, hub->topic_nodes))
+		return;
+	json = sn_fleet_json(hub->fleet, node, sn_hub_now(hub));
+	text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	sn_events_publish(hub->events, hub->topic_nodes, node->id, sn_str(text));
+}
+
+void sn_publish_init(struct sn_hub *hub)
+{
+	hub->topic_nodes = sn_events_add_topic(hub->events, "nodes");
+	hub->topic_first_dataset = sn_events_topic_count(hub->events);
+	for (size_t i = 0; i < sn_catalog_count; i++)
+		sn_events_add_topic(hub->events, sn_catalog[i]->name);
+	sn_fleet_on_change(hub->fleet, node_changed, hub);
+}
+
+static int topic_of(const struct sn_hub *hub, const struct sn_dataset *dataset)
+{
+	for (size_t i = 0; i < sn_catalog_count; i++) {
+		if (sn_catalog[i] == dataset)
+			return hub->topic_first_dataset + (int)i;
+	}
+	return -1;
+}
+
+static void open_event(struct sn_buf *data, const char *node)
+{
+	sn_buf_clear(data);
+	sn_buf_addf(data, "{\"node\":\"%s\",\"rows\":[", node);
+}
+
+void sn_publish_rows(struct sn_node *node, const struct sn_batch *batch, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	const struct sn_dataset *dataset = sn_batch_dataset(batch);
+	int topic = topic_of(hub, dataset);
+	struct sn_buf data = {0};
+
+	if (topic < 0 || !sn_events_wanted(hub->events, topic))
+		return;
+	open_event(&data, node->id);
+	for (size_t i = 0; i < sn_batch_rows(batch); i++) {
+		sn_jsonl_write_row(&data, dataset, sn_batch_row(batch, i));
+		data.p[data.n - 1] = ','; /* in place of the line feed */
+		if (i + 1 < sn_batch_rows(batch) && data.n < SN_EVENTS_DATA_MAX)
+			continue;
+		data.n--;
+		sn_buf_adds(&data, "]}");
+		sn_events_publish(hub->events, topic, node->id, sn_buf_str(&data));
+		open_event(&data, node->id);
+	}
+	sn_buf_finish(&data);
+}
