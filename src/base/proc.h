@@ -22,7 +22,7 @@ typedef void sn_proc_exit_fn(struct sn_proc *proc, int status, void *ctx);
 typedef void sn_proc_line_fn(struct sn_proc *proc, struct sn_str line, int error, void *ctx);
 
 #define SN_PROC_LINE_MAX 65536
-#define SN_PROC_FDS_MAX  8
+#define SN_PROC_FDS_MAX  64
 
 struct sn_proc_spec {
 	const char *const *argv;  /* argv[0] is the program's path; NULL-terminated */

@@ -291,7 +291,7 @@ static int add_listener(struct sn_http_server *server, int fd, const struct sn_h
 
 	if (result != 0)
 		return sn_err_sys(err, result, "cannot listen on descriptor %d", fd);
-	if (tls == NULL && !local) {
+	if (tls == NULL && !local && !server->config.plain_anywhere) {
 		char text[SN_ADDR_TEXT_MAX];
 
 		return sn_err_set(err, -EPERM,
@@ -320,7 +320,7 @@ int sn_http_server_listen(struct sn_http_server *server, const struct sn_addr *a
 	if (result != 0)
 		return result;
 	/* Before anything is bound: an open port without TLS must not exist even for a moment. */
-	if (own && tls == NULL && !sn_addr_is_loopback(addr)) {
+	if (own && tls == NULL && !server->config.plain_anywhere && !sn_addr_is_loopback(addr)) {
 		char text[SN_ADDR_TEXT_MAX];
 
 		return sn_err_set(err, -EPERM,

@@ -62,6 +62,7 @@ struct sn_http_config {
 	unsigned idle_timeout_s;  /* between requests, and while nothing moves; 0: 60 */
 	/* From the first byte to the end of the headers, TLS handshake included; 0: 30 s. */
 	uint64_t header_timeout_ns;
+	bool plain_anywhere; /* plain HTTP on any address: only for servers that keep no secret */
 };
 
 #define SN_HTTP_HEADER_MAX   (16 * 1024) /* request line and headers; it is the idle cost, too */
@@ -84,7 +85,7 @@ struct sn_http_tls {
 /*
  * Listen on `addr` (port 0: any free one, see `bound`) or, with fd >= 0, on that
  * listening socket.  tls NULL means plain HTTP, refused (-EPERM) unless the
- * address is loopback.  May be called several times; all listeners share the routes.
+ * address is loopback or the configuration says `plain_anywhere`.  May be called several times; all listeners share the routes.
  */
 int sn_http_server_listen(struct sn_http_server *server, const struct sn_addr *addr, int fd,
 			  const struct sn_http_tls *tls, struct sn_addr *bound, struct sn_err *err);
