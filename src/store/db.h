@@ -15,17 +15,27 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#define SN_DB_STATEMENTS_MAX 64 /* kept prepared per connection */
+
 struct sn_db;
 
 /* `migrations[k]` brings user_version k to k + 1; a file from the future is refused. */
 int sn_db_open(const char *path, const char *const *migrations, unsigned migration_count,
 	       struct sn_db **db, struct sn_err *err);
-void sn_db_close(struct sn_db *db);
+/* A connection that cannot write, to a file that is there already (-ENOENT otherwise). */
+int sn_db_open_reader(const char *path, struct sn_db **db, struct sn_err *err);
+void sn_db_close(struct sn_db *db); /* rolls an open transaction back; NULL is fine */
 sqlite3 *sn_db_handle(struct sn_db *db);
 int sn_db_exec(struct sn_db *db, const char *sql, struct sn_err *err);
-int sn_db_begin(struct sn_db *db, struct sn_err *err); /* BEGIN IMMEDIATE */
-int sn_db_commit(struct sn_db *db, struct sn_err *err);
+int sn_db_begin(struct sn_db *db, struct sn_err *err);  /* BEGIN IMMEDIATE */
+int sn_db_commit(struct sn_db *db, struct sn_err *err); /* rolled back on error */
 void sn_db_rollback(struct sn_db *db);
+
+/*
+ * What SQLite said last, as an error about the file: -ENOSPC for a full disk, -EUCLEAN
+ * for a damaged file, -EBUSY, -EEXIST for a broken constraint, -EIO, ...
+ */
+int sn_db_fail(struct sn_db *db, struct sn_err *err);
 
 /*
  * Prepare (cached by text), bind and step in one call each.  `types` has one
@@ -33,7 +43,8 @@ void sn_db_rollback(struct sn_db *db);
  * b const void *, size_t; n null (no argument).
  * sn_db_run: for statements without rows; returns changed rows or negative errno.
  * sn_db_query: prepared and bound; step with sn_db_next() (1 row, 0 end, negative
- * errno), read with sqlite3_column_*, end with sn_db_done().
+ * errno), read with sqlite3_column_*, end with sn_db_done().  Step it before the same
+ * text is queried again.  NULL on error.
  */
 int sn_db_run(struct sn_db *db, struct sn_err *err, const char *sql, const char *types, ...);
 sqlite3_stmt *sn_db_query(struct sn_db *db, struct sn_err *err, const char *sql, const char *types,

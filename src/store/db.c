@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/db.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+
+#define BUSY_TIMEOUT_MS 5000
+
+struct statement {
+	sqlite3_stmt *handle;
+	uint64_t used; /* tick of the last use, to find the one to give up */
+};
+
+struct sn_db {
+	sqlite3 *handle;
+	char *path;
+	struct statement statements[SN_DB_STATEMENTS_MAX];
+	unsigned statement_count;
+	uint64_t tick;
+};
+
+/* Errors ----------------------------------------------------------------- */
+
+/* A full disk shows in several ways, not only as SQLITE_FULL. */
+static int io_errno(int system_errno)
+{
+	if (system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG)
+		return -ENOSPC;
+	return system_errno > 0 ? -system_errno : -EIO;
+}
+
+static int errno_of(sqlite3 *handle)
+{
+	static const struct {
+		int code, error;
+	} table[] = {
+		{SQLITE_FULL, -ENOSPC},       {SQLITE_CORRUPT, -EUCLEAN}, {SQLITE_NOTADB, -EUCLEAN},
+		{SQLITE_BUSY, -EBUSY},        {SQLITE_LOCKED, -EBUSY},    {SQLITE_NOMEM, -ENOMEM},
+		{SQLITE_READONLY, -EROFS},    {SQLITE_PERM, -EACCES},     {SQLITE_AUTH, -EACCES},
+		{SQLITE_CONSTRAINT, -EEXIST}, {SQLITE_TOOBIG, -E2BIG},    {SQLITE_MISUSE, -EINVAL},
+	};
+	int code = sqlite3_errcode(handle) & 0xff;
+
+	if (code == SQLITE_IOERR || code == SQLITE_CANTOPEN)
+		return io_errno(sqlite3_system_errno(handle));
+	for (size_t i = 0; i < SN_COUNT(table); i++)
+		if (table[i].code == code)
+			return table[i].error;
+	return -EIO;
+}
+
+int sn_db_fail(struct sn_db *db, struct sn_err *err)
+{
+	int error = errno_of(db->handle);
+
+	return sn_err_set(err, error, "database '%s': %s%s", db->path, sqlite3_errmsg(db->handle),
+			  error == -ENOSPC ? " (free some space)" : "");
+}
+
+/* Opening ---------------------------------------------------------------- */
+
+/* With our mode from the start; the journal's files take theirs from it. */
+static int create_file(const char *path, struct sn_err *err)
+{
+	sn_autofree char *copy = sn_xstrdup(path);
+	sn_autoclose int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == EEXIST ? 0 : sn_err_sys(err, -errno, "cannot create '%s'", path);
+	return sn_fs_sync_dir(dirname(copy), err);
+}
+
+static int open_handle(const char *path, struct sn_db **out, struct sn_err *err)
+{
+	struct sn_db *db = sn_new(struct sn_db);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+
+	db->path = sn_xstrdup(path);
+	if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
+		int rc = db->handle != NULL
+				 ? sn_db_fail(db, err)
+				 : sn_err_set(err, -ENOMEM, "database '%s': no memory", path);
+
+		sn_db_close(db);
+		return rc;
+	}
+	sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+	*out = db;
+	return 0;
+}
+
+static int use_wal(struct sn_db *db, struct sn_err *err)
+{
+	sqlite3_stmt *statement = sn_db_query(db, err, "PRAGMA journal_mode = WAL", "");
+	const char *mode;
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
+
+	if (rc == 1) {
+		mode = (const char *)sqlite3_column_text(statement, 0);
+		rc = mode != NULL && strcmp(mode, "wal") == 0
+			     ? 0
+			     : sn_err_set(err, -ENOTSUP,
+					  "database '%s': its file system takes no WAL", db->path);
+	}
+	sn_db_done(statement);
+	return rc;
+}
+
+/* The page size counts only before the first table, the others per connection. */
+static int configure(struct sn_db *db, struct sn_err *err)
+{
+	int rc = sn_db_exec(db, "PRAGMA page_size = 16384", err);
+
+	if (rc == 0)
+		rc = use_wal(db, err);
+	if (rc == 0)
+		rc = sn_db_exec(db,
+				"PRAGMA synchronous = FULL;"
+				"PRAGMA foreign_keys = ON;"
+				"PRAGMA trusted_schema = OFF;"
+				"PRAGMA temp_store = MEMORY;"
+				"PRAGMA cache_size = -8000;"
+				"PRAGMA journal_size_limit = 67108864",
+				err);
+	return rc;
+}
+
+static int user_version(struct sn_db *db, unsigned *version, struct sn_err *err)
+{
+	sqlite3_stmt *statement = sn_db_query(db, err, "PRAGMA user_version", "");
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
+
+	if (rc == 1)
+		*version = (unsigned)sqlite3_column_int(statement, 0);
+	sn_db_done(statement);
+	return rc < 0 ? rc : 0;
+}
+
+static int apply(struct sn_db *db, const char *migration, unsigned version, struct sn_err *err)
+{
+	char pragma[64];
+	int rc = sn_db_exec(db, migration, err);
+
+	if (rc != 0)
+		return rc;
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %u", version);
+	return sn_db_exec(db, pragma, err);
+}
+
+static int migrate(struct sn_db *db, const char *const *migrations, unsigned count,
+		   struct sn_err *err)
+{
+	unsigned version = 0;
+	int rc = user_version(db, &version, err);
+
+	if (rc != 0 || version == count)
+		return rc;
+	if (version > count)
+		return sn_err_set(err, -EPROTONOSUPPORT,
+				  "database '%s': version %u is newer than %u, the last one known "
+				  "(install a newer release)",
+				  db->path, version, count);
+	rc = sn_db_begin(db, err);
+	/* Somebody else may have been faster until the transaction began. */
+	if (rc == 0)
+		rc = user_version(db, &version, err);
+	for (; rc == 0 && version < count; version++)
+		rc = apply(db, migrations[version], version + 1, err);
+	if (rc == 0)
+		return sn_db_commit(db, err);
+	sn_db_rollback(db);
+	return rc;
+}
+
+int sn_db_open(const char *path, const char *const *migrations, unsigned migration_count,
+	       struct sn_db **out, struct sn_err *err)
+{
+	struct sn_db *db = NULL;
+	struct sn_err local;
+	int rc;
+
+	err = err != NULL ? err : &local;
+	rc = create_file(path, err);
+	if (rc == 0)
+		rc = open_handle(path, &db, err);
+	if (rc == 0)
+		rc = configure(db, err);
+	if (rc == 0)
+		rc = migrate(db, migrations, migration_count, err);
+	if (rc != 0) {
+		sn_db_close(db);
+		return rc;
+	}
+	*out = db;
+	return 0;
+}
+
+int sn_db_open_reader(const char *path, struct sn_db **out, struct sn_err *err)
+{
+	struct sn_db *db = NULL;
+	int rc;
+
+	if (access(path, F_OK) != 0)
+		return sn_err_sys(err, -errno, "cannot open '%s'", path);
+	/* Not SQLITE_OPEN_READONLY: reading a WAL may take its recovery, which writes. */
+	rc = open_handle(path, &db, err);
+	if (rc == 0)
+		rc = sn_db_exec(db,
+				"PRAGMA query_only = ON;"
+				"PRAGMA trusted_schema = OFF;"
+				"PRAGMA temp_store = MEMORY;"
+				"PRAGMA cache_size = -4000",
+				err);
+	if (rc != 0) {
+		sn_db_close(db);
+		return rc;
+	}
+	*out = db;
+	return 0;
+}
+
+void sn_db_close(struct sn_db *db)
+{
+	if (db == NULL)
+		return;
+	for (unsigned i = 0; i < db->statement_count; i++)
+		sqlite3_finalize(db->statements[i].handle);
+	/* With all statements gone this cannot be refused. */
+	sqlite3_close(db->handle);
+	free(db->path);
+	free(db);
+}
+
+sqlite3 *sn_db_handle(struct sn_db *db)
+{
+	return db->handle;
+}
+
+/* Transactions ----------------------------------------------------------- */
+
+int sn_db_exec(struct sn_db *db, const char *sql, struct sn_err *err)
+{
+	if (sqlite3_exec(db->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return sn_db_fail(db, err);
+	return 0;
+}
+
+int sn_db_begin(struct sn_db *db, struct sn_err *err)
+{
+	return sn_db_exec(db, "BEGIN IMMEDIATE", err);
+}
+
+int sn_db_commit(struct sn_db *db, struct sn_err *err)
+{
+	int rc = sn_db_exec(db, "COMMIT", err);
+
+	if (rc != 0)
+		sn_db_rollback(db);
+	return rc;
+}
+
+void sn_db_rollback(struct sn_db *db)
+{
+	/* Some errors have ended the transaction already. */
+	if (!sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* Statements ------------------------------------------------------------- */
+
+/* A place for one more statement: a free one, or that of the one unused for longest. */
+static struct statement *free_slot(struct sn_db *db)
+{
+	struct statement *oldest = NULL;
+
+	if (db->statement_count < SN_DB_STATEMENTS_MAX)
+		return &db->statements[db->statement_count++];
+	for (unsigned i = 0; i < db->statement_count; i++) {
+		struct statement *candidate = &db->statements[i];
+
+		if (!sqlite3_stmt_busy(candidate->handle) &&
+		    (oldest == NULL || candidate->used < oldest->used))
+			oldest = candidate;
+	}
+	assert(oldest != NULL); /* so many nested queries are a bug */
+	sqlite3_finalize(oldest->handle);
+	return oldest;
+}
+
+/* NULL with the reason in `err`. */
+static sqlite3_stmt *prepare(struct sn_db *db, const char *sql, struct sn_err *err)
+{
+	struct statement *slot;
+	sqlite3_stmt *handle;
+
+	for (unsigned i = 0; i < db->statement_count; i++) {
+		slot = &db->statements[i];
+		if (strcmp(sqlite3_sql(slot->handle), sql) == 0 &&
+		    !sqlite3_stmt_busy(slot->handle)) {
+			slot->used = ++db->tick;
+			return slot->handle;
+		}
+	}
+	if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle, NULL) !=
+	    SQLITE_OK) {
+		sn_db_fail(db, err);
+		return NULL;
+	}
+	slot = free_slot(db);
+	*slot = (struct statement){handle, ++db->tick};
+	return handle;
+}
+
+/* Values are copied: the caller's may be gone before the statement is stepped. */
+static int bind_one(sqlite3_stmt *statement, int index, char type, va_list *args)
+{
+	const struct sn_str *text;
+	const void *bytes;
+
+	switch (type) {
+	case 'i':
+		return sqlite3_bind_int64(statement, index, va_arg(*args, int64_t));
+	case 'f':
+		return sqlite3_bind_double(statement, index, va_arg(*args, double));
+	case 't':
+		return sqlite3_bind_text(statement, index, va_arg(*args, const char *), -1,
+					 SQLITE_TRANSIENT);
+	case 's':
+		text = va_arg(*args, const struct sn_str *);
+		return sqlite3_bind_text64(statement, index, text->n > 0 ? text->p : "", text->n,
+					   SQLITE_TRANSIENT, SQLITE_UTF8);
+	case 'b':
+		bytes = va_arg(*args, const void *);
+		return sqlite3_bind_blob64(statement, index, bytes, va_arg(*args, size_t),
+					   SQLITE_TRANSIENT);
+	default:
+		assert(type == 'n');
+		return sqlite3_bind_null(statement, index);
+	}
+}
+
+static sqlite3_stmt *query(struct sn_db *db, struct sn_err *err, const char *sql, const char *types,
+			   va_list args)
+{
+	sqlite3_stmt *statement = prepare(db, sql, err);
+	va_list rest;
+	bool bound = true;
+
+	if (statement == NULL)
+		return NULL;
+	assert((int)strlen(types) == sqlite3_bind_parameter_count(statement));
+	va_copy(rest, args);
+	for (int i = 0; bound && types[i] != '\0'; i++)
+		bound = bind_one(statement, i + 1, types[i], &rest) == SQLITE_OK;
+	va_end(rest);
+	if (bound)
+		return statement;
+	sn_db_fail(db, err);
+	sn_db_done(statement);
+	return NULL;
+}
+
+sqlite3_stmt *sn_db_query(struct sn_db *db, struct sn_err *err, const char *sql, const char *types,
+			  ...)
+{
+	sqlite3_stmt *statement;
+	va_list args;
+
+	va_start(args, types);
+	statement = query(db, err, sql, types, args);
+	va_end(args);
+	return statement;
+}
+
+int sn_db_next(struct sn_db *db, sqlite3_stmt *statement, struct sn_err *err)
+{
+	switch (sqlite3_step(statement)) {
+	case SQLITE_ROW:
+		return 1;
+	case SQLITE_DONE:
+		return 0;
+	default:
+		return sn_db_fail(db, err);
+	}
+}
+
+void sn_db_done(sqlite3_stmt *statement)
+{
+	if (statement == NULL)
+		return;
+	sqlite3_reset(statement);
+	sqlite3_clear_bindings(statement);
+}
+
+int sn_db_run(struct sn_db *db, struct sn_err *err, const char *sql, const char *types, ...)
+{
+	struct sn_err local;
+	sqlite3_stmt *statement;
+	va_list args;
+	int rc;
+
+	err = err != NULL ? err : &local;
+	va_start(args, types);
+	statement = query(db, err, sql, types, args);
+	va_end(args);
+	if (statement == NULL)
+		return err->code;
+	rc = sn_db_next(db, statement, err);
+	assert(rc != 1); /* a statement with rows is for sn_db_query() */
+	sn_db_done(statement);
+	return rc < 0 ? rc : sqlite3_changes(db->handle);
+}
