@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * set: what the hub wants this node to run, as it came: {"etag","tasks":[{"id",
+ * "name","method","parameters":{}}]}.
+ *
+ * A document that is broken is refused as a whole.  A single task that this build
+ * cannot run (unknown method, parameters out of range: a newer hub may know more)
+ * is kept with the reason, so that the others run and people are told.
+ */
+#ifndef SONDE_NODE_TASKS_SET_H
+#define SONDE_NODE_TASKS_SET_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+#include "data/method.h"
+
+#define SN_TASKS_MAX      256
+#define SN_TASKS_FILE_MAX (8 * 1024 * 1024)
+#define SN_TASK_ID_MAX    64
+#define SN_TASK_NAME_MAX  128
+#define SN_TASKS_ETAG_MAX 128
+
+struct sn_task_spec {
+	char id[SN_TASK_ID_MAX];
+	char name[SN_TASK_NAME_MAX];
+	const struct sn_method *method; /* NULL: `refusal` says why it cannot be run */
+	json_t *parameters;             /* an object, owned */
+	struct sn_err refusal;          /* code 0 when it can be run */
+};
+
+struct sn_task_set {
+	char etag[SN_TASKS_ETAG_MAX];
+	struct sn_task_spec *items;
+	size_t count;
+};
+
+int sn_task_set_parse(const void *data, size_t size, struct sn_task_set *set, struct sn_err *err);
+void sn_task_set_finish(struct sn_task_set *set);
+/* Whether a process that runs one need not be touched for the other. */
+bool sn_task_spec_same_work(const struct sn_task_spec *a, const struct sn_task_spec *b);
+/* Its process is meant to end by itself: a method that can repeat, and is not told to. */
+bool sn_task_spec_one_shot(const struct sn_task_spec *spec);
+
+#endif
