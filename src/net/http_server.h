@@ -85,7 +85,8 @@ struct sn_http_tls {
 /*
  * Listen on `addr` (port 0: any free one, see `bound`) or, with fd >= 0, on that
  * listening socket.  tls NULL means plain HTTP, refused (-EPERM) unless the
- * address is loopback or the configuration says `plain_anywhere`.  May be called several times; all listeners share the routes.
+ * address is loopback or the configuration says `plain_anywhere`.  May be called several times; all
+ * listeners share the routes.
  */
 int sn_http_server_listen(struct sn_http_server *server, const struct sn_addr *addr, int fd,
 			  const struct sn_http_tls *tls, struct sn_addr *bound, struct sn_err *err);
