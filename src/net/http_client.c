@@ -337,6 +337,7 @@ static void explain(struct sn_http_fetch *fetch, CURLcode code, struct sn_http_a
 		.url = fetch->url,
 		.unix_socket = fetch->client->unix_socket,
 		.ca_file = fetch->client->ca_file,
+		.has_certificate = fetch->client->cert_file != NULL,
 		.stopped_by_caller = fetch->stopped_by_caller,
 		.too_large = fetch->too_large,
 	};

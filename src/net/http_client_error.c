@@ -84,17 +84,18 @@ static int explain_connect(const struct sn_http_failure *failure, const char *wh
 static int explain_untrusted(const struct sn_http_failure *failure, const char *where,
 			     struct sn_err *err)
 {
-	const char *detail = failure->detail;
+	long status = 0; /* a mask of enum gnutls_certificate_status_t */
 
-	if (strstr(detail, "does not match") != NULL)
+	curl_easy_getinfo(failure->easy, CURLINFO_SSL_VERIFYRESULT, &status);
+	if (strstr(failure->detail, "does not match") != NULL)
 		return sn_err_set(err, -EKEYREJECTED,
 				  "cannot trust '%s': its certificate is for another name (use a "
 				  "name or address that the certificate holds)",
 				  where);
-	if (strstr(detail, "expir") != NULL || strstr(detail, "activat") != NULL)
+	if (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))
 		return sn_err_set(err, -EKEYREJECTED,
 				  "cannot trust '%s': its certificate is out of date (check both "
-				  "clocks, renew it)",
+				  "clocks, or have it renewed)",
 				  where);
 	return sn_err_set(err, -EKEYREJECTED,
 			  "cannot trust '%s': its certificate is not signed by %s%s%s", where,
@@ -103,14 +104,52 @@ static int explain_untrusted(const struct sn_http_failure *failure, const char *
 }
 
 /*
- * A peer that wants a certificate and does not like ours sends a fatal alert: in
- * TLS 1.2 during the handshake, in TLS 1.3 on the first read after it.
+ * A peer that does not accept us sends a fatal alert.  In TLS 1.2 it comes during
+ * the handshake and libcurl tells its name; in TLS 1.3 it comes on the first read
+ * after it, and nothing else that peers do then is fatal.
  */
-static bool is_alert(const struct sn_http_failure *failure)
+static bool is_refusal(const struct sn_http_failure *failure)
 {
-	return (failure->code == CURLE_SSL_CONNECT_ERROR || failure->code == CURLE_RECV_ERROR ||
-		failure->code == CURLE_SEND_ERROR) &&
-	       strstr(failure->detail, gnutls_strerror(GNUTLS_E_FATAL_ALERT_RECEIVED)) != NULL;
+	static const gnutls_alert_description_t alerts[] = {
+		GNUTLS_A_BAD_CERTIFICATE,     GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+		GNUTLS_A_CERTIFICATE_REVOKED, GNUTLS_A_CERTIFICATE_EXPIRED,
+		GNUTLS_A_CERTIFICATE_UNKNOWN, GNUTLS_A_UNKNOWN_CA,
+		GNUTLS_A_ACCESS_DENIED,       GNUTLS_A_CERTIFICATE_REQUIRED,
+	};
+
+	if (failure->code == CURLE_RECV_ERROR || failure->code == CURLE_SEND_ERROR)
+		return strstr(failure->detail, gnutls_strerror(GNUTLS_E_FATAL_ALERT_RECEIVED)) !=
+		       NULL;
+	if (failure->code != CURLE_SSL_CONNECT_ERROR)
+		return false;
+	for (size_t i = 0; i < SN_COUNT(alerts); i++) {
+		const char *name = gnutls_alert_get_name(alerts[i]);
+
+		if (name != NULL && strstr(failure->detail, name) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static int explain_refusal(const struct sn_http_failure *failure, const char *where,
+			   struct sn_err *err)
+{
+	if (!failure->has_certificate)
+		return sn_err_set(err, -EACCES,
+				  "cannot reach '%s': it wants a certificate from us, and we have "
+				  "none (enrol first)",
+				  where);
+	return sn_err_set(err, -EACCES,
+			  "cannot reach '%s': it refused our certificate (enrol again, or ask who "
+			  "runs it)",
+			  where);
+}
+
+/* libcurl has a code for our own broken files, but not for every way to break them. */
+static bool is_own_file(const struct sn_http_failure *failure)
+{
+	return failure->code == CURLE_SSL_CONNECT_ERROR &&
+	       strstr(failure->detail, "key or certificate file") != NULL;
 }
 
 static int explain_other(const struct sn_http_failure *failure, const char *where,
@@ -145,10 +184,11 @@ int sn_http_client_explain(const struct sn_http_failure *failure, struct sn_err 
 		return explain_connect(failure, where, err);
 	if (failure->code == CURLE_PEER_FAILED_VERIFICATION)
 		return explain_untrusted(failure, where, err);
-	if (is_alert(failure))
-		return sn_err_set(err, -EACCES,
-				  "cannot reach '%s': it refused our certificate (enrol again, or "
-				  "ask who runs it)",
+	if (is_refusal(failure))
+		return explain_refusal(failure, where, err);
+	if (is_own_file(failure))
+		return sn_err_set(err, -EINVAL,
+				  "cannot reach '%s': our own certificate or key cannot be used",
 				  where);
 	return explain_other(failure, where, err);
 }

@@ -16,6 +16,7 @@ struct sn_http_failure {
 	CURLcode code;
 	const char *detail; /* libcurl's own words; may be "" */
 	const char *url, *unix_socket, *ca_file;
+	bool has_certificate;   /* of our own */
 	bool stopped_by_caller; /* on_data broke off */
 	bool too_large;         /* body or header over its limit */
 };

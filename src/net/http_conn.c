@@ -146,6 +146,13 @@ void sn_http_conn_shutdown(struct sn_http_conn *conn)
 	sn_http_daemon_wake(conn->daemon);
 }
 
+ssize_t sn_http_conn_break(struct sn_http_conn *conn, char *out)
+{
+	sn_http_conn_shutdown(conn);
+	out[0] = '\n';
+	return 1;
+}
+
 /* Deadlines ------------------------------------------------------------------------- */
 
 /*

@@ -26,6 +26,7 @@
 #define METHOD_MAX       16
 #define DISCARD_MAX      (64 * 1024)
 #define STREAM_BLOCK     4096 /* for HTTP/1.0 clients only; chunks fill the connection's memory */
+#define FILE_BLOCK       65536
 #define PROBLEM_TEXT_MAX 1024
 
 enum request_state {
@@ -315,18 +316,8 @@ void sn_http_problem(struct sn_http_request *request, unsigned status, const cha
 	sn_buf_finish(&out);
 }
 
-void sn_http_reply_fd(struct sn_http_request *request, unsigned status, const char *content_type,
-		      int fd, uint64_t size)
-{
-	if (size == 0) { /* libmicrohttpd would keep the descriptor for nothing */
-		close(fd);
-		sn_http_reply(request, status, content_type, "", 0);
-		return;
-	}
-	sn_http_answer(request, status, content_type, MHD_create_response_from_fd64(size, fd));
-}
-
 struct stream {
+	struct sn_http_conn *conn;
 	int (*produce)(struct sn_buf *out, void *ctx);
 	void (*release)(void *ctx);
 	void *ctx;
@@ -339,13 +330,14 @@ static ssize_t stream_read(void *ctx, uint64_t position SN_UNUSED, char *out, si
 {
 	struct stream *stream = ctx;
 
+	stream->conn->daemon->progress++;
 	if (stream->sent == stream->piece.n && stream->more > 0) {
 		sn_buf_clear(&stream->piece);
 		stream->sent = 0;
 		stream->more = stream->produce(&stream->piece, stream->ctx);
 	}
-	if (stream->more < 0)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+	if (stream->more < 0 || stream->conn->gone)
+		return sn_http_conn_break(stream->conn, out);
 	if (stream->sent == stream->piece.n)
 		return stream->more == 0 ? MHD_CONTENT_READER_END_OF_STREAM : 0;
 	size = SN_MIN(size, stream->piece.n - stream->sent);
@@ -370,6 +362,7 @@ void sn_http_reply_stream(struct sn_http_request *request, unsigned status,
 {
 	struct stream *stream = sn_new(struct stream);
 
+	stream->conn = request->conn;
 	stream->produce = produce;
 	stream->release = release;
 	stream->ctx = ctx;
@@ -377,6 +370,41 @@ void sn_http_reply_stream(struct sn_http_request *request, unsigned status,
 	sn_http_answer(request, status, content_type,
 		       MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
 							 stream_read, stream, stream_free));
+}
+
+struct file {
+	struct sn_http_conn *conn;
+	int fd;
+};
+
+static ssize_t file_read(void *ctx, uint64_t position, char *out, size_t size)
+{
+	struct file *file = ctx;
+	ssize_t got = pread(file->fd, out, size, (off_t)position);
+
+	file->conn->daemon->progress++;
+	/* Shorter than it was said to be, or unreadable: the client must not take it for whole. */
+	return got > 0 ? got : sn_http_conn_break(file->conn, out);
+}
+
+static void file_free(void *ctx)
+{
+	struct file *file = ctx;
+
+	close(file->fd);
+	free(file);
+}
+
+void sn_http_reply_fd(struct sn_http_request *request, unsigned status, const char *content_type,
+		      int fd, uint64_t size)
+{
+	struct file *file = sn_new(struct file);
+
+	file->conn = request->conn;
+	file->fd = fd;
+	sn_http_answer(
+		request, status, content_type,
+		MHD_create_response_from_callback(size, FILE_BLOCK, file_read, file, file_free));
 }
 
 /* From headers to answer --------------------------------------------------------- */
@@ -608,6 +636,7 @@ enum MHD_Result sn_http_request_step(void *server SN_UNUSED, struct MHD_Connecti
 	struct sn_http_request *request = *context;
 	enum MHD_Result result;
 
+	request->conn->daemon->progress++;
 	request->in_step = true;
 	if (request->state == REQUEST_NEW) {
 		result = step_headers(request, method);
@@ -634,6 +663,7 @@ void *sn_http_request_begin(void *server, const char *uri, struct MHD_Connection
 	request->addr = conn->addr;
 	request->target_error = sn_http_target_parse(uri != NULL ? uri : "", &request->target);
 	conn->request = request;
+	conn->daemon->progress++;
 	sn_http_conn_phase(conn, SN_HTTP_HEADERS);
 	return request;
 }

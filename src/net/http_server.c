@@ -31,6 +31,7 @@
 #define LISTEN_BACKLOG     4096
 #define READ_INCREMENT     4096
 #define RUNS_PER_FLUSH_MAX 4 /* then the rest of the loop is served first */
+#define STALLS_MAX         8 /* the longest delay is 2^(this - 2) ms */
 
 struct listener {
 	struct sn_list link;
@@ -53,17 +54,33 @@ static void daemon_destroy(struct sn_http_daemon *daemon)
 }
 
 /*
- * Timeouts move away with every sign of life, so the timer is only ever moved
- * nearer; when it is early it is set again.
+ * When to run again although no descriptor is ready.  libmicrohttpd asks for "at
+ * once" as long as a connection has work, but also all through a TLS handshake
+ * that waits for the client (0.9.75 takes its descriptor for readable until then).
+ * New bytes wake us anyhow, so a run that did nothing makes the next one wait.
  */
-static void arm(struct sn_http_daemon *daemon)
+static uint64_t next_delay(struct sn_http_daemon *daemon, unsigned long long timeout_ms,
+			   uint64_t progress_before)
+{
+	if (timeout_ms > 0)
+		return timeout_ms * SN_NS_PER_MS;
+	if (daemon->progress != progress_before)
+		daemon->stalls = 0;
+	else if (daemon->stalls < STALLS_MAX)
+		daemon->stalls++;
+	return daemon->stalls < 2 ? 0 : SN_NS_PER_MS << (daemon->stalls - 2);
+}
+
+/* Later timeouts leave the timer alone: it is set again when it is early. */
+static void arm(struct sn_http_daemon *daemon, uint64_t progress_before)
 {
 	unsigned long long timeout_ms;
 	uint64_t due_ns;
 
 	if (MHD_get_timeout(daemon->mhd, &timeout_ms) != MHD_YES)
 		return;
-	due_ns = sn_loop_now(daemon->server->loop) + timeout_ms * SN_NS_PER_MS;
+	due_ns =
+		sn_loop_now(daemon->server->loop) + next_delay(daemon, timeout_ms, progress_before);
 	if (!sn_timer_armed(&daemon->timer) || due_ns < daemon->timer.due_ns)
 		sn_timer_at(&daemon->timer, due_ns);
 }
@@ -71,6 +88,8 @@ static void arm(struct sn_http_daemon *daemon)
 /* False when the daemon is gone afterwards. */
 static bool run(struct sn_http_daemon *daemon)
 {
+	uint64_t progress_before = daemon->progress;
+
 	daemon->dirty = false;
 	daemon->server->running = true;
 	MHD_run(daemon->mhd);
@@ -79,7 +98,7 @@ static bool run(struct sn_http_daemon *daemon)
 		daemon_destroy(daemon);
 		return false;
 	}
-	arm(daemon);
+	arm(daemon, progress_before);
 	return true;
 }
 
@@ -118,6 +137,7 @@ static void connection_notice(void *ctx, struct MHD_Connection *mhd, void **cont
 {
 	struct sn_http_daemon *daemon = ctx;
 
+	daemon->progress++;
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		*context = sn_http_conn_open(daemon, mhd);
 	} else {

@@ -70,8 +70,10 @@ struct sn_http_daemon { /* one libmicrohttpd daemon in the loop */
 	unsigned connections;
 	struct sn_io io;
 	struct sn_timer timer;
-	bool dirty;    /* something was resumed: run it before the loop sleeps */
-	bool draining; /* replaced: lives until its last connection is gone */
+	bool dirty;        /* something was resumed: run it before the loop sleeps */
+	uint64_t progress; /* counts our callbacks: how a run that did something is told */
+	unsigned stalls;   /* runs in a row that did nothing and still asked for another */
+	bool draining;     /* replaced: lives until its last connection is gone */
 };
 
 struct sn_http_server {
@@ -140,6 +142,12 @@ void sn_http_conn_suspend(struct sn_http_conn *conn);
 void sn_http_conn_resume(struct sn_http_conn *conn); /* harmless when not suspended */
 /* Cuts the connection off; libmicrohttpd notices before the turn ends. */
 void sn_http_conn_shutdown(struct sn_http_conn *conn);
+/*
+ * How a content reader ends a connection in the middle of a body: with one byte
+ * into a socket that takes none.  libmicrohttpd's own way, END_WITH_ERROR, leaves
+ * a connection that was just resumed in its lists until a timeout finds it there.
+ */
+ssize_t sn_http_conn_break(struct sn_http_conn *conn, char *out);
 /* The verified peer, looked up once per connection. */
 const struct sn_pki_info *sn_http_conn_peer(struct sn_http_conn *conn);
 

@@ -40,8 +40,9 @@ static ssize_t sse_read(void *ctx, uint64_t position SN_UNUSED, char *out, size_
 {
 	struct sn_sse *sse = ctx;
 
+	sse->conn->daemon->progress++;
 	if (sse->cut || sse->conn->gone)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+		return sn_http_conn_break(sse->conn, out);
 	if (pending(sse) == 0) {
 		if (sse->closing)
 			return MHD_CONTENT_READER_END_OF_STREAM;
