@@ -10,6 +10,7 @@
 
 /* Lists are kept in order by ticks of 134 ms: a busy flow moves once per tick, not per packet. */
 #define TICK_SHIFT 27
+#define JOBS       16 /* packets in flight: enough to hide memory, few enough for the first cache */
 
 struct sn_meter {
 	struct sn_meter_options options;
@@ -255,24 +256,37 @@ static void touch(struct sn_meter *meter, struct sn_flow *flow, bool ended)
 	}
 }
 
-static void meter_decoded(struct sn_meter *meter, const struct sn_decoded *packet, int64_t time_ns,
+/* A packet on its way through the stages of sn_meter_packets(). */
+struct job {
+	struct sn_decoded decoded;
+	struct sn_flow_key key;
+	uint64_t hash;
+	enum sn_skip skip;
+	bool from_high;
+};
+
+static void find_key(const struct sn_meter *meter, struct job *job)
+{
+	job->from_high = sn_flow_key_init(&job->key, &job->decoded);
+	job->hash = sn_flow_table_hash(&meter->table, &job->key);
+}
+
+static void count_in_flow(struct sn_meter *meter, const struct job *job, int64_t time_ns,
 			  uint16_t source)
 {
-	struct sn_flow_key key;
-	bool from_high = sn_flow_key_init(&key, packet);
-	uint64_t hash = sn_flow_table_hash(&meter->table, &key);
-	struct sn_flow *flow = sn_flow_table_find(&meter->table, &key, hash);
+	const struct sn_decoded *packet = &job->decoded;
+	struct sn_flow *flow = sn_flow_table_find(&meter->table, &job->key, job->hash);
 	bool ended = false;
 
 	if (flow != NULL)
-		flow = continue_flow(meter, flow, from_high, packet, time_ns);
+		flow = continue_flow(meter, flow, job->from_high, packet, time_ns);
 	if (flow == NULL) {
-		flow = open_flow(meter, &key, hash, from_high, packet);
+		flow = open_flow(meter, &job->key, job->hash, job->from_high, packet);
 		flow->source = source;
 		flow->last_ns = time_ns;
 	}
 
-	unsigned side = side_of(flow, from_high);
+	unsigned side = side_of(flow, job->from_high);
 	struct sn_tcp *tcp = sn_flow_tcp(flow);
 
 	count(flow, side, packet, time_ns);
@@ -281,36 +295,61 @@ static void meter_decoded(struct sn_meter *meter, const struct sn_decoded *packe
 	touch(meter, flow, ended);
 }
 
-/* Gives later fragments their ports. */
-static enum sn_skip resolve_fragment(struct sn_meter *meter, struct sn_decoded *packet,
-				     int64_t time_ns)
+/* Later fragments get their ports, which their first one has left before. */
+static void resolve_fragment(struct sn_meter *meter, struct job *job, int64_t time_ns)
 {
-	if (packet->has_transport) {
+	struct sn_decoded *packet = &job->decoded;
+
+	if (packet->has_transport)
 		sn_fragments_learn(meter->fragments, packet, time_ns);
-		return SN_SKIP_NONE;
-	}
-	return sn_fragments_resolve(meter->fragments, packet, time_ns) ? SN_SKIP_NONE
-								       : SN_SKIP_FRAGMENT;
+	else if (!sn_fragments_resolve(meter->fragments, packet, time_ns))
+		job->skip = SN_SKIP_FRAGMENT;
+	if (job->skip == SN_SKIP_NONE)
+		find_key(meter, job);
 }
 
-void sn_meter_packet(struct sn_meter *meter, int link, const struct sn_packet *packet,
-		     uint16_t source)
+static void add_to(struct sn_meter_count *counter, const struct sn_packet *packet)
 {
-	struct sn_decoded decoded;
-	enum sn_skip skip;
+	counter->packets++;
+	counter->bytes += packet->length;
+}
 
+static void finish_job(struct sn_meter *meter, struct job *job, const struct sn_packet *packet,
+		       uint16_t source)
+{
 	take_time(meter, packet->time_ns);
-	meter->stats.all.packets++;
-	meter->stats.all.bytes += packet->length;
-	skip = sn_decode(link, packet, &decoded);
-	if (skip == SN_SKIP_NONE && decoded.fragmented)
-		skip = resolve_fragment(meter, &decoded, packet->time_ns);
-	if (skip != SN_SKIP_NONE) {
-		meter->stats.skipped[skip].packets++;
-		meter->stats.skipped[skip].bytes += packet->length;
-		return;
+	add_to(&meter->stats.all, packet);
+	if (job->skip == SN_SKIP_NONE && job->decoded.fragmented)
+		resolve_fragment(meter, job, packet->time_ns);
+	if (job->skip == SN_SKIP_NONE)
+		count_in_flow(meter, job, packet->time_ns, source);
+	else
+		add_to(&meter->stats.skipped[job->skip], packet);
+}
+
+void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *packets,
+		      size_t count, uint16_t source)
+{
+	struct job jobs[JOBS];
+
+	while (count > 0) {
+		size_t n = SN_MIN(count, (size_t)JOBS);
+
+		for (size_t i = 0; i < n; i++) {
+			jobs[i].skip = sn_decode(link, &packets[i], &jobs[i].decoded);
+			if (jobs[i].skip != SN_SKIP_NONE || jobs[i].decoded.fragmented)
+				continue;
+			find_key(meter, &jobs[i]);
+			sn_flow_table_prefetch_slot(&meter->table, jobs[i].hash);
+		}
+		for (size_t i = 0; i < n; i++)
+			if (jobs[i].skip == SN_SKIP_NONE && !jobs[i].decoded.fragmented)
+				sn_flow_table_prefetch_flow(&meter->table, jobs[i].hash);
+		for (size_t i = 0; i < n; i++)
+			finish_job(meter, &jobs[i], &packets[i], source);
+		packets += n;
+		count -= n;
 	}
-	meter_decoded(meter, &decoded, packet->time_ns, source);
 }
 
 void sn_meter_read_stats(const struct sn_meter *meter, struct sn_meter_stats *stats)

@@ -53,9 +53,13 @@ struct sn_meter *sn_meter_create(const struct sn_meter_options *options, sn_mete
 				 void *ctx);
 void sn_meter_destroy(struct sn_meter *meter); /* flows in it are forgotten; NULL is fine */
 
-/* `link` is a DLT_ value that sn_decode_supports(); `source` is kept in the flows it opens. */
-void sn_meter_packet(struct sn_meter *meter, int link, const struct sn_packet *packet,
-		     uint16_t source);
+/*
+ * Packets in the order they were captured.  `link` is a DLT_ value that sn_decode_supports();
+ * `source` is kept in the flows they open.  Many at a time cost less each: while one is counted,
+ * the memory of the flows of the next is on its way.
+ */
+void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *packets,
+		      size_t count, uint16_t source);
 /* No packets came, but time went on: report what is due. */
 void sn_meter_advance(struct sn_meter *meter, int64_t now_ns);
 /* Report all that is left. */

@@ -17,7 +17,8 @@
 #include "base/str.h"
 #include "meter/capture/filter.h"
 
-#define CHECK_PACKETS     8192 /* look at clock and signals every so many packets of a file */
+#define BATCH             64
+#define CHECK_TURNS       128 /* look at the clock every so many batches of a file */
 #define PROGRESS_AFTER_NS (2 * SN_NS_PER_S)
 #define PROGRESS_EVERY_NS (200 * SN_NS_PER_MS)
 #define TURN_NS           (500 * SN_NS_PER_MS)
@@ -107,16 +108,17 @@ bool sn_session_is_full(const struct sn_session *session)
 	return session->full;
 }
 
-/* Hands one packet to the meter unless a limit says that it is one too many. */
-static void take_packet(struct sn_session *session, int link, const struct sn_packet *packet,
-			uint16_t source)
+/* Hands packets to the meter, as many as the limit lets through. */
+static void take_packets(struct sn_session *session, int link, const struct sn_packet *packets,
+			 size_t count, uint16_t source)
 {
 	uint64_t max = session->options.packets_max;
 
-	sn_meter_packet(session->meter, link, packet, source);
-	session->packets++;
-	if (max > 0 && session->packets >= max)
-		session->full = true;
+	if (max > 0)
+		count = SN_MIN(count, max - session->packets);
+	sn_meter_packets(session->meter, link, packets, count, source);
+	session->packets += count;
+	session->full = session->full || (max > 0 && session->packets >= max);
 }
 
 /* Files ------------------------------------------------------------------ */
@@ -156,10 +158,26 @@ static bool in_time(struct sn_session *session, const struct sn_packet *packet)
 {
 	if (session->options.duration_ns == 0)
 		return true;
-	if (session->packets == 0)
+	if (session->deadline_ns == 0)
 		session->deadline_ns = packet->time_ns + session->options.duration_ns;
-	session->full = packet->time_ns >= session->deadline_ns;
+	session->full = session->full || packet->time_ns >= session->deadline_ns;
 	return !session->full;
+}
+
+/* Cuts, filters and stops; leaves the packets to meter at the front and returns their number. */
+static size_t choose(struct sn_session *session, const struct sn_filter *filter,
+		     struct sn_packet *packets, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		packets[i].captured = SN_MIN(packets[i].captured, session->options.snaplen);
+		if (filter != NULL && !sn_filter_match(filter, &packets[i]))
+			session->filtered++;
+		else if (in_time(session, &packets[i]))
+			packets[kept++] = packets[i];
+	}
+	return kept;
 }
 
 static int interrupted(const struct sn_session *session, const struct sn_capture_file *file,
@@ -174,23 +192,21 @@ static int read_packets(struct sn_session *session, struct sn_capture_file *file
 			const struct sn_filter *filter, struct sn_err *err)
 {
 	uint16_t source = add_source(session, sn_capture_file_name(file));
-	int link = sn_capture_file_link(file), result = 0;
-	struct sn_packet packet;
+	int link = sn_capture_file_link(file), count = 0;
+	struct sn_packet packets[BATCH];
 
-	while (!session->full && session->write_error == 0 &&
-	       (result = sn_capture_file_next(file, &packet, err)) > 0) {
-		if (sn_capture_file_packets(file) % CHECK_PACKETS == 0) {
+	for (unsigned turn = 1; !session->full && session->write_error == 0; turn++) {
+		count = sn_capture_file_read(file, packets, BATCH, err);
+		if (count <= 0)
+			break;
+		take_packets(session, link, packets,
+			     choose(session, filter, packets, (size_t)count), source);
+		if (turn % CHECK_TURNS == 0)
 			show_progress(session, file);
-			if (stop_requested)
-				return interrupted(session, file, err);
-		}
-		packet.captured = SN_MIN(packet.captured, session->options.snaplen);
-		if (filter != NULL && !sn_filter_match(filter, &packet))
-			session->filtered++;
-		else if (in_time(session, &packet))
-			take_packet(session, link, &packet, source);
+		if (stop_requested)
+			return interrupted(session, file, err);
 	}
-	return result < 0 ? result : 0;
+	return SN_MIN(count, 0);
 }
 
 int sn_session_read_file(struct sn_session *session, struct sn_capture_file *file,
@@ -219,12 +235,12 @@ int sn_session_read_file(struct sn_session *session, struct sn_capture_file *fil
 
 /* Interfaces ------------------------------------------------------------- */
 
-static void take_ring_packet(const struct sn_packet *packet, void *ctx)
+static void take_ring_packets(const struct sn_packet *packets, size_t count, void *ctx)
 {
 	struct sn_session *session = ctx;
 
 	if (!session->full)
-		take_packet(session, session->link, packet, 0);
+		take_packets(session, session->link, packets, count, 0);
 }
 
 /* Waits for packets; returns early when a signal comes, also one between two turns. */
@@ -277,7 +293,7 @@ static void take_last_block(struct sn_session *session, struct sn_ring *ring)
 	struct pollfd poller = {.fd = sn_ring_fd(ring), .events = POLLIN};
 
 	poll(&poller, 1, (int)(LAST_BLOCK_NS / SN_NS_PER_MS));
-	sn_ring_drain(ring, take_ring_packet, session);
+	sn_ring_drain(ring, take_ring_packets, session);
 }
 
 /*
@@ -299,7 +315,7 @@ int sn_session_watch(struct sn_session *session, struct sn_ring *ring, struct sn
 		if (duration_ns > 0)
 			wait_ns = SN_MIN(wait_ns, (int64_t)(start_ns + duration_ns - now_ns));
 		wait_for_packets(ring, wait_ns);
-		if (sn_ring_drain(ring, take_ring_packet, session) == 0)
+		if (sn_ring_drain(ring, take_ring_packets, session) == 0)
 			result = check_interface(ring, err);
 		sn_meter_advance(session->meter, sn_wall_ns() - RING_DELAY_NS);
 		if (session->writer != NULL && session->write_error == 0)

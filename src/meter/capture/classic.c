@@ -106,7 +106,20 @@ static int refuse_fraction(struct sn_capture_file *file, uint32_t fraction, stru
 	return sn_capture_damage(file, file->reader.offset, -EBADMSG, reason, err);
 }
 
-static int next(struct sn_capture_file *file, struct sn_packet *packet, struct sn_err *err)
+static struct sn_packet make_packet(const struct sn_capture_file *file,
+				    const struct packet_header *header, const uint8_t *data)
+{
+	return (struct sn_packet){
+		.time_ns = (int64_t)header->seconds * SN_NS_PER_S +
+			   (int64_t)header->fraction * file->fraction_ns,
+		.data = data,
+		.captured = header->captured,
+		.length = SN_MAX(header->length, header->captured),
+	};
+}
+
+/* Reads more of the file if need be, which moves what was read before. */
+static int read_first(struct sn_capture_file *file, struct sn_packet *packet, struct sn_err *err)
 {
 	const uint8_t *p = sn_reader_peek(&file->reader, PACKET_HEADER);
 
@@ -114,26 +127,49 @@ static int next(struct sn_capture_file *file, struct sn_packet *packet, struct s
 		return header_end(file, err);
 
 	struct packet_header header = load_header(p, file->big_endian);
+	size_t whole = PACKET_HEADER + (size_t)header.captured;
 
 	if (header.captured > SN_CAPTURE_PACKET_MAX)
 		return refuse_length(file, header.captured, err);
 	if (header.fraction >= file->fraction_max)
 		return refuse_fraction(file, header.fraction, err);
-
-	size_t whole = PACKET_HEADER + (size_t)header.captured;
-
 	p = sn_reader_peek(&file->reader, whole);
 	if (p == NULL)
 		return truncated(file, whole - (file->reader.end - file->reader.start), err);
-	*packet = (struct sn_packet){
-		.time_ns = (int64_t)header.seconds * SN_NS_PER_S +
-			   (int64_t)header.fraction * file->fraction_ns,
-		.data = p + PACKET_HEADER,
-		.captured = header.captured,
-		.length = SN_MAX(header.length, header.captured),
-	};
+	*packet = make_packet(file, &header, p + PACKET_HEADER);
 	sn_reader_take(&file->reader, whole);
 	return 1;
+}
+
+/* Only what is in the window and in order; the rest is left to the next read_first(). */
+static bool read_another(struct sn_capture_file *file, struct sn_packet *packet)
+{
+	struct sn_reader *reader = &file->reader;
+	size_t left = reader->end - reader->start;
+	const uint8_t *p = reader->buffer + reader->start;
+
+	if (left < PACKET_HEADER)
+		return false;
+
+	struct packet_header header = load_header(p, file->big_endian);
+	size_t whole = PACKET_HEADER + (size_t)header.captured;
+
+	if (left < whole || header.captured > SN_CAPTURE_PACKET_MAX ||
+	    header.fraction >= file->fraction_max)
+		return false;
+	*packet = make_packet(file, &header, p + PACKET_HEADER);
+	sn_reader_take(reader, whole);
+	return true;
+}
+
+static int read_packets(struct sn_capture_file *file, struct sn_packet *packets, int max,
+			struct sn_err *err)
+{
+	int count = read_first(file, packets, err);
+
+	while (count > 0 && count < max && read_another(file, &packets[count]))
+		count++;
+	return count;
 }
 
 static int short_header(struct sn_capture_file *file, struct sn_err *err)
@@ -172,6 +208,6 @@ int sn_classic_open(struct sn_capture_file *file, struct sn_err *err)
 	if (file->link == LINKTYPE_RAW)
 		file->link = DLT_RAW;
 	sn_reader_take(&file->reader, FILE_HEADER);
-	file->next = next;
+	file->read = read_packets;
 	return 1;
 }

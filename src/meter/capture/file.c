@@ -81,13 +81,14 @@ void sn_capture_file_close(struct sn_capture_file *file)
 	free(file);
 }
 
-int sn_capture_file_next(struct sn_capture_file *file, struct sn_packet *packet, struct sn_err *err)
+int sn_capture_file_read(struct sn_capture_file *file, struct sn_packet *packets, int max,
+			 struct sn_err *err)
 {
-	int result = file->next(file, packet, err);
+	int count = file->read(file, packets, max, err);
 
-	if (result > 0)
-		file->packets++;
-	return result;
+	if (count > 0)
+		file->packets += (uint64_t)count;
+	return count;
 }
 
 const char *sn_capture_file_name(const struct sn_capture_file *file)

@@ -33,8 +33,12 @@ int sn_capture_file_open_fd(int fd, const char *name, struct sn_capture_file **f
 			    struct sn_err *err);
 void sn_capture_file_close(struct sn_capture_file *file); /* NULL is fine */
 
-/* 1 with a packet, 0 at a clean end; -EBADMSG (damaged), -ENODATA (truncated) or a read error. */
-int sn_capture_file_next(struct sn_capture_file *file, struct sn_packet *packet,
+/*
+ * The next packets, at most `max`: how many, 0 at a clean end; -EBADMSG (damaged), -ENODATA
+ * (truncated) or a read error, after the packets before it have been delivered.  Their bytes
+ * stay valid until the next call.
+ */
+int sn_capture_file_read(struct sn_capture_file *file, struct sn_packet *packets, int max,
 			 struct sn_err *err);
 
 const char *sn_capture_file_name(const struct sn_capture_file *file);

@@ -13,7 +13,9 @@
 #include "meter/capture/reader.h"
 
 struct sn_capture_file {
-	int (*next)(struct sn_capture_file *file, struct sn_packet *packet, struct sn_err *err);
+	/* At least one packet unless the end or an error comes first; as sn_capture_file_read(). */
+	int (*read)(struct sn_capture_file *file, struct sn_packet *packets, int max,
+		    struct sn_err *err);
 	char *name;
 	int fd;
 	struct sn_reader reader;

@@ -279,32 +279,39 @@ static bool is_echo(const struct sn_ring *ring, const struct tpacket3_hdr *heade
 	return ring->loopback && address->sll_pkttype == PACKET_OUTGOING;
 }
 
+static struct sn_packet make_packet(const struct tpacket3_hdr *header)
+{
+	return (struct sn_packet){
+		.time_ns = (int64_t)header->tp_sec * SN_NS_PER_S + header->tp_nsec,
+		.data = (const uint8_t *)header + header->tp_mac,
+		.captured = header->tp_snaplen,
+		.length = SN_MAX(header->tp_len, header->tp_snaplen),
+	};
+}
+
 static size_t walk_block(const struct sn_ring *ring, const struct tpacket_block_desc *block,
-			 sn_ring_packet_fn *fn, void *ctx)
+			 sn_ring_packets_fn *fn, void *ctx)
 {
 	const uint8_t *p = (const uint8_t *)block + block->hdr.bh1.offset_to_first_pkt;
-	size_t handed = 0;
+	struct sn_packet batch[SN_RING_BATCH];
+	size_t handed = 0, count = 0;
 
 	for (uint32_t left = block->hdr.bh1.num_pkts; left > 0; left--) {
 		const struct tpacket3_hdr *header = (const void *)p;
 
-		if (!is_echo(ring, header)) {
-			struct sn_packet packet = {
-				.time_ns = (int64_t)header->tp_sec * SN_NS_PER_S + header->tp_nsec,
-				.data = p + header->tp_mac,
-				.captured = header->tp_snaplen,
-				.length = SN_MAX(header->tp_len, header->tp_snaplen),
-			};
-
-			fn(&packet, ctx);
-			handed++;
-		}
+		if (!is_echo(ring, header))
+			batch[count++] = make_packet(header);
 		p += header->tp_next_offset;
+		if (count == SN_RING_BATCH || (left == 1 && count > 0)) {
+			fn(batch, count, ctx);
+			handed += count;
+			count = 0;
+		}
 	}
 	return handed;
 }
 
-size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packet_fn *fn, void *ctx)
+size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packets_fn *fn, void *ctx)
 {
 	size_t handed = 0;
 

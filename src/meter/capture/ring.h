@@ -41,7 +41,9 @@ struct sn_ring_stats {
 	uint64_t stalls;  /* times the kernel found the ring full */
 };
 
-typedef void sn_ring_packet_fn(const struct sn_packet *packet, void *ctx);
+#define SN_RING_BATCH 64
+/* At most SN_RING_BATCH packets; their bytes are valid until it returns. */
+typedef void sn_ring_packets_fn(const struct sn_packet *packets, size_t count, void *ctx);
 
 /* -EPERM (names the capability), -ENODEV, -ENOTSUP (kind of interface), -EINVAL (filter, fd). */
 int sn_ring_open(const struct sn_ring_options *options, struct sn_ring **ring, struct sn_err *err);
@@ -53,7 +55,7 @@ const char *sn_ring_interface(const struct sn_ring *ring);
 int sn_ring_link(const struct sn_ring *ring); /* a DLT_ value */
 
 /* Hands over the packets of the blocks that are ready, at most one turn of the ring. */
-size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packet_fn *fn, void *ctx);
+size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packets_fn *fn, void *ctx);
 /* Ask before the ring is closed; `stats` holds the sums since it was opened. */
 int sn_ring_read_stats(struct sn_ring *ring, struct sn_ring_stats *stats);
 /* False once the interface does not exist any more; while it is only down it is still there. */

@@ -30,7 +30,9 @@ static ssize_t cookie_read(void *cookie, char *out, size_t size)
 	return (ssize_t)left;
 }
 
-static int next(struct sn_capture_file *file, struct sn_packet *packet, struct sn_err *err)
+/* One at a time: libpcap uses its buffer again for the next. */
+static int read_one(struct sn_capture_file *file, struct sn_packet *packet, int max SN_UNUSED,
+		    struct sn_err *err)
 {
 	uint64_t offset = file->reader.offset;
 	struct pcap_pkthdr *header;
@@ -74,7 +76,7 @@ int sn_savefile_open(struct sn_capture_file *file, struct sn_err *err)
 	}
 	file->link = pcap_datalink(file->pcap);
 	file->snaplen = (uint32_t)pcap_snapshot(file->pcap);
-	file->next = next;
+	file->read = read_one;
 	return 1;
 }
 

@@ -35,11 +35,13 @@ struct sn_flow_side {
 
 struct sn_flow {
 	struct sn_flow_key key;
-	struct sn_list idle_link;    /* in order of the last packet; closed flows: of closing */
-	struct sn_list age_link;     /* in order of period_ns */
-	int64_t first_ns, last_ns;   /* packets of this period; valid if there are any */
-	int64_t period_ns;           /* when counting began */
-	int64_t closed_ns;           /* TCP: when it closed */
+	struct sn_list idle_link;  /* in order of the last packet; closed flows: of closing */
+	struct sn_list age_link;   /* in order of period_ns */
+	int64_t first_ns, last_ns; /* packets of this period; valid if there are any */
+	union {
+		int64_t period_ns; /* when counting began */
+		int64_t closed_ns; /* of a closed one: when it closed; it has no active timeout */
+	};
 	struct sn_flow_side side[2]; /* SN_CLIENT, SN_SERVER */
 	uint32_t touched;            /* tick of the last move in the idle list */
 	uint16_t source;             /* where its first packet came from */

@@ -47,11 +47,6 @@ bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet)
 	return swapped;
 }
 
-bool sn_flow_key_equal(const struct sn_flow_key *a, const struct sn_flow_key *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
 void sn_flow_secret_init(struct sn_flow_secret *secret)
 {
 	sn_random(secret, sizeof(*secret));

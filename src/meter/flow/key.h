@@ -23,7 +23,6 @@ struct sn_flow_key {              /* no padding: compared as bytes */
 
 /* Returns true when the packet goes from the high end point to the low one. */
 bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet);
-bool sn_flow_key_equal(const struct sn_flow_key *a, const struct sn_flow_key *b);
 
 struct sn_flow_secret {
 	uint64_t k0, k1;

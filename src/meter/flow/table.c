@@ -38,7 +38,7 @@ struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const stru
 {
 	for (size_t i = hash & table->mask; table->slots[i].flow != NULL; i = (i + 1) & table->mask)
 		if (table->slots[i].hash == hash &&
-		    sn_flow_key_equal(&table->slots[i].flow->key, key))
+		    memcmp(&table->slots[i].flow->key, key, sizeof(*key)) == 0)
 			return table->slots[i].flow;
 	return NULL;
 }

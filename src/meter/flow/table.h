@@ -38,6 +38,25 @@ struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const stru
 struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
 				  uint64_t hash);
 void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow);
+/* Ask the memory for what sn_flow_table_find() will look at: first the slot, a while later the
+ * flow.
+ */
+static inline void sn_flow_table_prefetch_slot(const struct sn_flow_table *table, uint64_t hash)
+{
+	__builtin_prefetch(&table->slots[hash & table->mask]);
+}
+
+static inline void sn_flow_table_prefetch_flow(const struct sn_flow_table *table, uint64_t hash)
+{
+	const struct sn_flow_slot *slot = &table->slots[hash & table->mask];
+	const char *flow = (const char *)slot->flow;
+
+	if (slot->hash != hash || flow == NULL)
+		return;
+	for (size_t at = 0; at < sizeof(struct sn_tcp_flow); at += 64)
+		__builtin_prefetch(flow + at, 1);
+}
+
 /* Bytes taken from the system: chunks and slots. */
 size_t sn_flow_table_memory(const struct sn_flow_table *table);
 

@@ -148,7 +148,7 @@ bool sn_tcp_is_new(const struct sn_tcp *tcp, const struct sn_decoded *packet, un
 	if (!has(packet, SN_TCP_SYN) || has(packet, SN_TCP_ACK))
 		return false;
 	if (closed)
-		return !tcp->side[side].syn || tcp->side[side].isn != packet->tcp_seq;
+		return true;
 	/* Without a SYN from the client this is the tail of an older connection so far. */
 	return !tcp->side[CLIENT].syn && !is_belated_syn(tcp, packet, side);
 }
@@ -158,7 +158,8 @@ bool sn_tcp_update(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned
 {
 	tcp->flags |= packet->tcp_flags;
 	if (has(packet, SN_TCP_RST)) {
-		tcp->reset = true;
+		/* After both FINs it ends nothing any more. */
+		tcp->reset = tcp->reset || !is_finished(tcp);
 		return true;
 	}
 	if (has(packet, SN_TCP_SYN))

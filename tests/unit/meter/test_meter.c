@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/test.h"
+
+#include <time.h>
+
+#include "meter/meter.h"
+#include "packets.h"
+
+#define S  SN_NS_PER_S
+#define T0 (1700000000 * S)
+#define A  "192.0.2.1"
+#define B  "192.0.2.2"
+
+enum { SYN = SN_TCP_SYN, ACK = SN_TCP_ACK, FIN = SN_TCP_FIN, RST = SN_TCP_RST };
+
+static struct {
+	struct sn_tcp_flow flow;
+	enum sn_flow_end end;
+} reports[4096];
+static size_t report_count;
+static struct sn_meter *meter;
+
+static void keep(const struct sn_flow *flow, enum sn_flow_end end, void *ctx SN_UNUSED)
+{
+	assert_true(report_count < SN_COUNT(reports));
+	if (flow->key.protocol == SN_PROTO_TCP)
+		reports[report_count].flow = *(const struct sn_tcp_flow *)(const void *)flow;
+	else
+		reports[report_count].flow.flow = *flow;
+	reports[report_count++].end = end;
+}
+
+static const struct sn_flow *reported(size_t i)
+{
+	assert_true(i < report_count);
+	return &reports[i].flow.flow;
+}
+
+static void start(int64_t idle_ns, int64_t active_ns, size_t max_flows)
+{
+	report_count = 0;
+	meter = sn_meter_create(&(struct sn_meter_options){.idle_ns = idle_ns,
+							   .active_ns = active_ns,
+							   .max_flows = max_flows},
+				keep, NULL);
+}
+
+static int stop(void **state SN_UNUSED)
+{
+	sn_meter_destroy(meter);
+	meter = NULL;
+	return 0;
+}
+
+static void give(struct frame f, int64_t time_ns)
+{
+	struct sn_packet packet;
+
+	f.time_ns = time_ns;
+	packet = frame_packet(&f);
+	sn_meter_packets(meter, DLT_EN10MB, &packet, 1, 0);
+}
+
+static void give_udp(const char *src, uint16_t sport, const char *dst, uint16_t dport,
+		     int64_t time_ns)
+{
+	give(udp_frame(src, sport, dst, dport, 100), time_ns);
+}
+
+static void give_tcp(bool from_a, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t payload,
+		     int64_t time_ns)
+{
+	struct segment segment = {.sport = from_a ? 1000 : 80,
+				  .dport = from_a ? 80 : 1000,
+				  .seq = seq,
+				  .ack = ack,
+				  .flags = flags,
+				  .payload = payload};
+
+	give(from_a ? tcp_frame(A, B, &segment) : tcp_frame(B, A, &segment), time_ns);
+}
+
+/* A whole connection of seven segments, ends at T0 + 60 ms. */
+static void give_connection(void)
+{
+	give_tcp(true, SYN, 10, 0, 0, T0);
+	give_tcp(false, SYN | ACK, 20, 11, 0, T0 + 10 * SN_NS_PER_MS);
+	give_tcp(true, ACK, 11, 21, 0, T0 + 20 * SN_NS_PER_MS);
+	give_tcp(true, ACK, 11, 21, 500, T0 + 30 * SN_NS_PER_MS);
+	give_tcp(false, FIN | ACK, 21, 511, 70, T0 + 40 * SN_NS_PER_MS);
+	give_tcp(true, FIN | ACK, 511, 92, 0, T0 + 50 * SN_NS_PER_MS);
+	give_tcp(false, ACK, 92, 512, 0, T0 + 60 * SN_NS_PER_MS);
+}
+
+static void both_directions_are_counted_apart(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_udp(A, 1000, B, 53, T0);
+	give_udp(B, 53, A, 1000, T0 + 1);
+	give_udp(B, 53, A, 1000, T0 + 2);
+	sn_meter_flush(meter);
+
+	const struct sn_flow *flow = reported(0);
+
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_END);
+	assert_int_equal(flow->side[SN_CLIENT].packets, 1);
+	assert_int_equal(flow->side[SN_SERVER].packets, 2);
+	assert_int_equal(flow->side[SN_CLIENT].bytes, 128);
+	assert_int_equal(flow->side[SN_SERVER].bytes, 256);
+	assert_int_equal(flow->side[SN_SERVER].payload, 200);
+	assert_true(flow->first_ns == T0 && flow->last_ns == T0 + 2);
+}
+
+static void the_first_packet_makes_the_client_whatever_its_address(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_udp(B, 53, A, 1000, T0);
+	give_udp(A, 1000, B, 53, T0 + 1);
+	give_udp(A, 1000, B, 53, T0 + 2);
+	sn_meter_flush(meter);
+	assert_int_equal(reported(0)->side[SN_CLIENT].packets, 1);
+	assert_int_equal(reported(0)->side[SN_SERVER].packets, 2);
+}
+
+static void who_answers_first_is_still_the_server(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_tcp(false, SYN | ACK, 20, 11, 0, T0);
+	give(icmp_frame(B, A, 0, 0, 7, 10), T0);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(reported(i)->side[SN_CLIENT].packets, 0);
+		assert_int_equal(reported(i)->side[SN_SERVER].packets, 1);
+	}
+}
+
+static void echo_and_reply_are_one_flow(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give(icmp_frame(A, B, 8, 0, 7, 56), T0);
+	give(icmp_frame(B, A, 0, 0, 7, 56), T0 + 1);
+	give(icmp_frame(A, B, 8, 0, 8, 56), T0 + 2);
+	give(icmp_frame("2001:db8::1", "2001:db8::1", 128, 0, 7, 56), T0 + 3);
+	give(icmp_frame("2001:db8::1", "2001:db8::1", 129, 0, 7, 56), T0 + 4);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 3);
+	assert_int_equal(reported(0)->side[SN_SERVER].packets, 1);
+	assert_int_equal(reported(1)->side[SN_SERVER].packets, 0);
+	assert_int_equal(reported(2)->side[SN_CLIENT].packets, 1);
+	assert_int_equal(reported(2)->side[SN_SERVER].packets, 1);
+}
+
+static void a_closed_connection_is_reported_after_its_linger(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_connection();
+	give_tcp(false, FIN | ACK, 21, 511, 70, T0 + S); /* late copy */
+	assert_int_equal(report_count, 0);
+	give_udp(A, 1, B, 2, T0 + 3 * S);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_CLOSED);
+	assert_int_equal(reported(0)->side[SN_CLIENT].packets, 4);
+	assert_int_equal(reported(0)->side[SN_SERVER].packets, 4);
+	assert_int_equal(reported(0)->side[SN_SERVER].payload, 140);
+	assert_int_equal(sn_tcp_handshake_rtt(&reports[0].flow.tcp), 20 * SN_NS_PER_MS);
+}
+
+static void a_segment_after_the_linger_is_another_flow(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_connection();
+	give_tcp(false, ACK, 92, 512, 0, T0 + 60 * SN_NS_PER_MS + SN_METER_LINGER_NS);
+	give_tcp(false, ACK, 92, 512, 0, T0 + 61 * SN_NS_PER_MS + SN_METER_LINGER_NS);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 2);
+	assert_int_equal(sn_flow_packets(reported(0)), 8);
+	assert_int_equal(sn_flow_packets(reported(1)), 1);
+}
+
+static void a_new_syn_on_the_same_ports_is_another_flow_at_once(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_connection();
+	give_tcp(true, SYN, 7000, 0, 0, T0 + 70 * SN_NS_PER_MS);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_CLOSED);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 2);
+	assert_int_equal(reports[1].end, SN_END_END);
+}
+
+static void silence_longer_than_the_idle_timeout_ends_a_flow(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_udp(A, 1, B, 2, T0);
+	give_udp(A, 1, B, 2, T0 + 10 * S);
+	assert_int_equal(report_count, 0);
+	give_udp(A, 1, B, 2, T0 + 20 * S + 1);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_IDLE);
+	assert_int_equal(sn_flow_packets(reported(0)), 2);
+}
+
+static void others_packets_make_an_idle_flow_known(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_udp(A, 1, B, 2, T0);
+	for (int i = 1; i <= 20; i++)
+		give_udp(A, 3, B, 4, T0 + i * S / 2 + S / 2);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reported(0)->side[SN_CLIENT].packets, 1);
+}
+
+static void a_quiet_link_reports_by_the_given_time(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_udp(A, 1, B, 2, T0);
+	sn_meter_advance(meter, T0 + 9 * S);
+	assert_int_equal(report_count, 0);
+	sn_meter_advance(meter, T0 + 11 * S);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_IDLE);
+}
+
+static void the_active_timeout_splits_without_losing_anything(void **state SN_UNUSED)
+{
+	uint64_t packets = 0;
+
+	start(10 * S, 5 * S, 100);
+	for (int i = 0; i < 130; i++)
+		give_udp(A, 1, B, 2, T0 + i * S / 10);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 3);
+	assert_int_equal(reports[0].end, SN_END_ACTIVE);
+	assert_int_equal(reports[1].end, SN_END_ACTIVE);
+	assert_int_equal(reports[2].end, SN_END_END);
+	for (size_t i = 0; i < report_count; i++)
+		packets += sn_flow_packets(reported(i));
+	assert_int_equal(packets, 130);
+	assert_true(reported(0)->last_ns < reported(1)->first_ns);
+	assert_in_range(reported(0)->last_ns - reported(0)->first_ns, 4 * S, 5 * S);
+}
+
+static void a_period_without_packets_gives_no_row(void **state SN_UNUSED)
+{
+	start(60 * S, 5 * S, 100);
+	give_udp(A, 1, B, 2, T0);
+	for (int i = 1; i < 100; i++)
+		sn_meter_advance(meter, T0 + i * S);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_ACTIVE);
+}
+
+static void round_trips_are_told_once(void **state SN_UNUSED)
+{
+	start(60 * S, 5 * S, 100);
+	give_tcp(true, SYN, 10, 0, 0, T0);
+	give_tcp(false, SYN | ACK, 20, 11, 0, T0 + 1);
+	give_tcp(true, ACK, 11, 21, 0, T0 + 2);
+	give_tcp(true, ACK, 11, 21, 100, T0 + 6 * S);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 2);
+	assert_int_equal(sn_tcp_handshake_rtt(&reports[0].flow.tcp), 2);
+	assert_int_equal(sn_tcp_handshake_rtt(&reports[1].flow.tcp), SN_TCP_RTT_NONE);
+	assert_int_equal(reports[0].flow.tcp.flags, SYN | ACK);
+	assert_int_equal(reports[1].flow.tcp.flags, ACK);
+	assert_true(sn_tcp_has_handshake(&reports[1].flow.tcp));
+}
+
+static void a_full_table_lets_the_longest_idle_go(void **state SN_UNUSED)
+{
+	start(1000 * S, 0, 3);
+	give_udp(A, 1, B, 9, T0);
+	give_udp(A, 2, B, 9, T0 + S);
+	give_udp(A, 3, B, 9, T0 + 2 * S);
+	give_udp(A, 1, B, 9, T0 + 3 * S); /* not idle any more */
+	give_udp(A, 4, B, 9, T0 + 4 * S);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_FULL);
+	assert_true(reported(0)->first_ns == T0 + S);
+}
+
+static void a_full_table_lets_ended_connections_go_first(void **state SN_UNUSED)
+{
+	start(1000 * S, 0, 2);
+	give_udp(A, 1, B, 9, T0 - S);
+	give_connection();
+	give_udp(A, 2, B, 9, T0 + S);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_CLOSED);
+	assert_int_equal(reported(0)->key.protocol, SN_PROTO_TCP);
+}
+
+static void the_limit_of_flows_holds_under_a_flood(void **state SN_UNUSED)
+{
+	struct sn_meter_stats stats;
+
+	start(1000 * S, 0, 100);
+	for (uint16_t port = 1; port <= 3000; port++)
+		give_udp(A, port, B, 9, T0 + port);
+	sn_meter_read_stats(meter, &stats);
+	assert_int_equal(stats.flows, 100);
+	assert_int_equal(stats.flows_peak, 100);
+	assert_int_equal(stats.evictions, 2900);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 3000);
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void jumps_of_years_cost_as_much_as_microseconds(void **state SN_UNUSED)
+{
+	enum { JUMPS = 2000 };
+	double begin = cpu_seconds();
+
+	start(10 * S, 5 * S, 1000);
+	for (int64_t i = 0; i < JUMPS; i++)
+		give_udp(A, 1, B, 2, i * 40 * 86400 * S); /* over more than two centuries */
+	assert_int_equal(report_count, JUMPS - 1);
+	assert_true(cpu_seconds() - begin < 0.5);
+}
+
+static void small_steps_back_are_reordering(void **state SN_UNUSED)
+{
+	struct sn_meter_stats stats;
+
+	start(10 * S, 0, 100);
+	give_udp(A, 1, B, 2, T0 + 5 * S);
+	give_udp(A, 1, B, 2, T0);
+	give_udp(A, 1, B, 2, T0 + 3 * S);
+	sn_meter_flush(meter);
+	sn_meter_read_stats(meter, &stats);
+	assert_int_equal(report_count, 1);
+	assert_true(reported(0)->first_ns == T0);
+	assert_true(reported(0)->last_ns == T0 + 5 * S);
+	assert_int_equal(stats.clock_steps, 0);
+	assert_true(stats.first_ns == T0 && stats.last_ns == T0 + 5 * S);
+}
+
+static void a_large_step_back_ends_the_time_line(void **state SN_UNUSED)
+{
+	struct sn_meter_stats stats;
+
+	start(10 * S, 5 * S, 100);
+	give_udp(A, 1, B, 2, T0);
+	give_udp(A, 1, B, 2, T0 - 3600 * S);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reports[0].end, SN_END_END);
+	give_udp(A, 1, B, 2, T0 - 3599 * S);
+	sn_meter_flush(meter);
+	sn_meter_read_stats(meter, &stats);
+	assert_int_equal(report_count, 2);
+	assert_int_equal(sn_flow_packets(reported(1)), 2);
+	assert_int_equal(stats.clock_steps, 1);
+}
+
+static void give_fragment(uint16_t id, uint16_t field, uint16_t payload, int64_t time_ns)
+{
+	struct frame f = {.n = 0};
+
+	put_ethernet(&f, 0x0800);
+	put_ipv4(&f, A, B, SN_PROTO_UDP, id, field);
+	if ((field & 0x1fff) == 0)
+		put_udp(&f, 5, 6, payload);
+	else
+		put_zeros(&f, payload);
+	frame_seal(&f);
+	give(f, time_ns);
+}
+
+static void later_fragments_count_to_the_flow_of_the_first(void **state SN_UNUSED)
+{
+	struct sn_meter_stats stats;
+
+	start(10 * S, 0, 100);
+	give_fragment(1, 0x2000, 1000, T0);
+	give_fragment(1, 126, 500, T0 + 1);
+	give_fragment(2, 126, 500, T0 + 2); /* its first was not seen */
+	sn_meter_flush(meter);
+	sn_meter_read_stats(meter, &stats);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(reported(0)->side[SN_CLIENT].packets, 2);
+	assert_int_equal(reported(0)->side[SN_CLIENT].payload, 1500);
+	assert_int_equal(reported(0)->side[SN_CLIENT].bytes, 20 + 8 + 1000 + 20 + 500);
+	assert_int_equal(stats.skipped[SN_SKIP_FRAGMENT].packets, 1);
+}
+
+static void every_packet_is_in_a_flow_or_has_a_reason(void **state SN_UNUSED)
+{
+	struct frame arp = {.n = 0};
+	struct sn_meter_stats stats;
+
+	start(10 * S, 0, 100);
+	put_ethernet(&arp, 0x0806);
+	put_zeros(&arp, 28);
+	give(arp, T0);
+	give_udp(A, 1, B, 2, T0);
+	give_connection();
+	sn_meter_flush(meter);
+	sn_meter_read_stats(meter, &stats);
+	assert_int_equal(stats.all.packets, 9);
+	assert_int_equal(stats.skipped[SN_SKIP_NOT_IP].packets, 1);
+	assert_int_equal(stats.skipped[SN_SKIP_NOT_IP].bytes, 42);
+	assert_int_equal(sn_flow_packets(reported(0)) + sn_flow_packets(reported(1)), 8);
+}
+
+/* The same packets one by one and many at a time give the same flows. */
+static void batches_change_nothing(void **state SN_UNUSED)
+{
+	enum { COUNT = 100 };
+	static struct frame frames[COUNT];
+	struct sn_packet packets[COUNT];
+	size_t alone;
+
+	for (uint16_t i = 0; i < COUNT; i++) {
+		frames[i] = udp_frame(A, i % 7, B, 9, i);
+		frames[i].time_ns = T0 + i * S;
+		packets[i] = frame_packet(&frames[i]);
+	}
+	start(3 * S, 0, 4);
+	for (size_t i = 0; i < COUNT; i++)
+		sn_meter_packets(meter, DLT_EN10MB, &packets[i], 1, 0);
+	sn_meter_flush(meter);
+	alone = report_count;
+	stop(NULL);
+	start(3 * S, 0, 4);
+	sn_meter_packets(meter, DLT_EN10MB, packets, COUNT, 0);
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, alone);
+}
+
+#define TEST(name) cmocka_unit_test_teardown(name, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(both_directions_are_counted_apart),
+		TEST(the_first_packet_makes_the_client_whatever_its_address),
+		TEST(who_answers_first_is_still_the_server),
+		TEST(echo_and_reply_are_one_flow),
+		TEST(a_closed_connection_is_reported_after_its_linger),
+		TEST(a_segment_after_the_linger_is_another_flow),
+		TEST(a_new_syn_on_the_same_ports_is_another_flow_at_once),
+		TEST(silence_longer_than_the_idle_timeout_ends_a_flow),
+		TEST(others_packets_make_an_idle_flow_known),
+		TEST(a_quiet_link_reports_by_the_given_time),
+		TEST(the_active_timeout_splits_without_losing_anything),
+		TEST(a_period_without_packets_gives_no_row),
+		TEST(round_trips_are_told_once),
+		TEST(a_full_table_lets_the_longest_idle_go),
+		TEST(a_full_table_lets_ended_connections_go_first),
+		TEST(the_limit_of_flows_holds_under_a_flood),
+		TEST(jumps_of_years_cost_as_much_as_microseconds),
+		TEST(small_steps_back_are_reordering),
+		TEST(a_large_step_back_ends_the_time_line),
+		TEST(later_fragments_count_to_the_flow_of_the_first),
+		TEST(every_packet_is_in_a_flow_or_has_a_reason),
+		TEST(batches_change_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

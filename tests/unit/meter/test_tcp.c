@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/test.h"
+
+#include "meter/tcp/tcp.h"
+#include "packets.h"
+
+#define MS SN_NS_PER_MS
+
+enum { C, S };
+enum { SYN = SN_TCP_SYN, ACK = SN_TCP_ACK, FIN = SN_TCP_FIN, RST = SN_TCP_RST };
+
+static struct sn_tcp tcp;
+static bool ended;
+
+/* One segment into the connection under test: client ISN 1000, server ISN 5000. */
+static void give(unsigned side, int64_t time_ms, uint8_t flags, uint32_t seq, uint32_t ack,
+		 uint32_t payload)
+{
+	struct sn_decoded packet = {
+		.tcp_flags = flags, .tcp_seq = seq, .tcp_ack = ack, .payload_bytes = payload};
+
+	ended = sn_tcp_update(&tcp, &packet, side, time_ms * MS);
+}
+
+static void give_stamped(unsigned side, int64_t time_ms, uint8_t flags, uint32_t seq, uint32_t ack,
+			 uint32_t tsval, uint32_t tsecr)
+{
+	struct frame f = {.n = 0};
+	struct sn_decoded packet = {.tcp_flags = flags, .tcp_seq = seq, .tcp_ack = ack};
+
+	put32(&f, 0x0101080a);
+	put32(&f, tsval);
+	put32(&f, tsecr);
+	sn_rd_init(&packet.tcp_options, f.bytes, f.n);
+	ended = sn_tcp_update(&tcp, &packet, side, time_ms * MS);
+}
+
+static int start(void **state SN_UNUSED)
+{
+	sn_tcp_init(&tcp);
+	ended = false;
+	return 0;
+}
+
+static void handshake(void)
+{
+	give(C, 0, SYN, 1000, 0, 0);
+	give(S, 30, SYN | ACK, 5000, 1001, 0);
+	give(C, 40, ACK, 1001, 5001, 0);
+}
+
+static void the_handshake_gives_both_round_trips(void **state SN_UNUSED)
+{
+	handshake();
+	assert_int_equal(tcp.s_rtt_ns, 30 * MS);
+	assert_int_equal(tcp.c_rtt_ns, 10 * MS);
+	assert_int_equal(sn_tcp_handshake_rtt(&tcp), 40 * MS);
+	assert_true(sn_tcp_has_handshake(&tcp));
+	assert_false(ended);
+}
+
+static void later_data_does_not_change_the_round_trips(void **state SN_UNUSED)
+{
+	handshake();
+	give(C, 900, ACK, 1001, 5001, 100);
+	assert_int_equal(tcp.c_rtt_ns, 10 * MS);
+}
+
+static void a_repeated_syn_without_timestamps_gives_no_server_time(void **state SN_UNUSED)
+{
+	give(C, 0, SYN, 1000, 0, 0);
+	give(C, 1000, SYN, 1000, 0, 0);
+	give(S, 1030, SYN | ACK, 5000, 1001, 0);
+	give(C, 1040, ACK, 1001, 5001, 0);
+	assert_int_equal(tcp.s_rtt_ns, SN_TCP_RTT_NONE);
+	assert_int_equal(tcp.c_rtt_ns, 10 * MS);
+	assert_int_equal(sn_tcp_handshake_rtt(&tcp), SN_TCP_RTT_NONE);
+}
+
+static void timestamps_tell_which_syn_was_answered(void **state SN_UNUSED)
+{
+	give_stamped(C, 0, SYN, 1000, 0, 100, 0);
+	give_stamped(C, 1000, SYN, 1000, 0, 1100, 0);
+	give_stamped(S, 1030, SYN | ACK, 5000, 1001, 7, 1100);
+	assert_int_equal(tcp.s_rtt_ns, 30 * MS);
+}
+
+static void an_answer_to_the_first_syn_is_not_taken_for_the_last(void **state SN_UNUSED)
+{
+	give_stamped(C, 0, SYN, 1000, 0, 100, 0);
+	give_stamped(C, 1000, SYN, 1000, 0, 1100, 0);
+	give_stamped(S, 1005, SYN | ACK, 5000, 1001, 7, 100);
+	assert_int_equal(tcp.s_rtt_ns, SN_TCP_RTT_NONE);
+}
+
+static void equal_timestamps_tell_nothing(void **state SN_UNUSED)
+{
+	give_stamped(C, 0, SYN, 1000, 0, 100, 0);
+	give_stamped(C, 1, SYN, 1000, 0, 100, 0);
+	give_stamped(S, 30, SYN | ACK, 5000, 1001, 7, 100);
+	assert_int_equal(tcp.s_rtt_ns, SN_TCP_RTT_NONE);
+}
+
+static void a_repeated_syn_ack_gives_no_client_time(void **state SN_UNUSED)
+{
+	give(C, 0, SYN, 1000, 0, 0);
+	give(S, 30, SYN | ACK, 5000, 1001, 0);
+	give(S, 1030, SYN | ACK, 5000, 1001, 0);
+	give(C, 1040, ACK, 1001, 5001, 0);
+	assert_int_equal(tcp.s_rtt_ns, 30 * MS);
+	assert_int_equal(tcp.c_rtt_ns, SN_TCP_RTT_NONE);
+}
+
+static void timestamps_tell_which_syn_ack_was_answered(void **state SN_UNUSED)
+{
+	give_stamped(C, 0, SYN, 1000, 0, 100, 0);
+	give_stamped(S, 30, SYN | ACK, 5000, 1001, 7, 100);
+	give_stamped(S, 1030, SYN | ACK, 5000, 1001, 1007, 100);
+	give_stamped(C, 1040, ACK, 1001, 5001, 1140, 1007);
+	assert_int_equal(tcp.c_rtt_ns, 10 * MS);
+	assert_int_equal(sn_tcp_handshake_rtt(&tcp), 40 * MS);
+}
+
+static void an_ack_that_the_capture_missed_gives_no_client_time(void **state SN_UNUSED)
+{
+	give(C, 0, SYN, 1000, 0, 0);
+	give(S, 30, SYN | ACK, 5000, 1001, 0);
+	give(C, 500, ACK, 1101, 5001, 100); /* second data segment */
+	assert_int_equal(tcp.c_rtt_ns, SN_TCP_RTT_NONE);
+	give(C, 600, ACK, 1001, 5001, 0); /* too late to count as the first */
+	assert_int_equal(tcp.c_rtt_ns, SN_TCP_RTT_NONE);
+}
+
+static void a_syn_ack_for_something_never_sent_is_ignored(void **state SN_UNUSED)
+{
+	give(C, 0, SYN, 1000, 0, 0);
+	give(S, 3, SYN | ACK, 9999, 900, 0);
+	assert_int_equal(tcp.s_rtt_ns, SN_TCP_RTT_NONE);
+	assert_false(tcp.synack.seen);
+}
+
+static void data_in_the_syn_is_a_handshake_all_the_same(void **state SN_UNUSED)
+{
+	give(C, 0, SYN, 1000, 0, 50);
+	give(S, 30, SYN | ACK, 5000, 1051, 0);
+	give(C, 40, ACK, 1051, 5001, 0);
+	assert_int_equal(sn_tcp_handshake_rtt(&tcp), 40 * MS);
+}
+
+static void an_overtaken_syn_gives_no_server_time_but_belongs(void **state SN_UNUSED)
+{
+	struct sn_decoded syn = {.tcp_flags = SYN, .tcp_seq = 1000};
+
+	give(S, 10, SYN | ACK, 5000, 1001, 0);
+	assert_false(sn_tcp_is_new(&tcp, &syn, C, false));
+	give(C, 11, SYN, 1000, 0, 0);
+	give(C, 20, ACK, 1001, 5001, 0);
+	assert_int_equal(tcp.s_rtt_ns, SN_TCP_RTT_NONE);
+	assert_true(sn_tcp_has_handshake(&tcp));
+}
+
+static void it_ends_when_both_fins_are_acknowledged(void **state SN_UNUSED)
+{
+	handshake();
+	give(C, 50, FIN | ACK, 1001, 5001, 10);
+	assert_false(ended);
+	give(S, 60, ACK, 5001, 1012, 0);
+	give(S, 70, FIN | ACK, 5001, 1012, 0);
+	assert_false(ended);
+	give(C, 80, ACK, 1012, 5002, 0);
+	assert_true(ended);
+	assert_false(tcp.reset);
+}
+
+static void sequence_numbers_may_wrap_before_the_end(void **state SN_UNUSED)
+{
+	give(C, 0, SYN, 0xfffffff0U, 0, 0);
+	give(S, 30, SYN | ACK, 0xfffffffeU, 0xfffffff1U, 0);
+	give(C, 40, ACK, 0xfffffff1U, 0xffffffffU, 0);
+	assert_int_equal(sn_tcp_handshake_rtt(&tcp), 40 * MS);
+	give(C, 50, FIN | ACK, 0xfffffff1U, 0xffffffffU, 100);
+	give(S, 60, FIN | ACK, 0xffffffffU, 0xfffffff1U + 101, 7);
+	assert_false(ended);
+	give(C, 70, ACK, 0xfffffff1U + 101, 7, 0);
+	assert_true(ended);
+}
+
+static void a_reset_ends_it_and_says_so(void **state SN_UNUSED)
+{
+	handshake();
+	give(S, 60, RST, 5001, 0, 0);
+	assert_true(ended);
+	assert_true(tcp.reset);
+}
+
+static void a_reset_after_both_fins_does_not(void **state SN_UNUSED)
+{
+	handshake();
+	give(C, 50, FIN | ACK, 1001, 5001, 0);
+	give(S, 60, FIN | ACK, 5001, 1002, 0);
+	give(C, 70, ACK, 1002, 5002, 0);
+	assert_true(ended);
+	give(C, 71, RST, 1002, 0, 0);
+	assert_false(tcp.reset);
+}
+
+static void a_syn_is_new_after_the_end_or_behind_an_old_tail(void **state SN_UNUSED)
+{
+	struct sn_decoded syn = {.tcp_flags = SYN, .tcp_seq = 1000};
+
+	give(C, 0, ACK, 777, 888, 0);
+	assert_true(sn_tcp_is_new(&tcp, &syn, C, false));
+	assert_true(sn_tcp_is_new(&tcp, &syn, S, false));
+	sn_tcp_init(&tcp);
+	handshake();
+	assert_false(sn_tcp_is_new(&tcp, &syn, C, false));
+	assert_true(sn_tcp_is_new(&tcp, &syn, C, true));
+	syn.tcp_flags = SYN | ACK;
+	assert_false(sn_tcp_is_new(&tcp, &syn, S, true));
+}
+
+static void timestamps_are_found_among_other_options(void **state SN_UNUSED)
+{
+	static const uint8_t syn[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0,
+				      1, 2, 0, 0,    3, 4, 1, 3,  3, 7};
+	static const uint8_t broken[] = {2, 0, 8, 10, 0, 0, 1, 2, 0, 0, 3, 4};
+	static const uint8_t cut[] = {8, 10, 0, 0, 1, 2, 0};
+	static const uint8_t ended_list[] = {0, 8, 10, 0, 0, 1, 2, 0, 0, 3, 4};
+	struct sn_decoded packet = {.family = 4};
+	uint32_t tsval = 0, tsecr = 0;
+
+	sn_rd_init(&packet.tcp_options, syn, sizeof(syn));
+	assert_true(sn_tcp_timestamps(&packet, &tsval, &tsecr));
+	assert_int_equal(tsval, 0x102);
+	assert_int_equal(tsecr, 0x304);
+	sn_rd_init(&packet.tcp_options, broken, sizeof(broken));
+	assert_false(sn_tcp_timestamps(&packet, &tsval, &tsecr));
+	sn_rd_init(&packet.tcp_options, cut, sizeof(cut));
+	assert_false(sn_tcp_timestamps(&packet, &tsval, &tsecr));
+	sn_rd_init(&packet.tcp_options, ended_list, sizeof(ended_list));
+	assert_false(sn_tcp_timestamps(&packet, &tsval, &tsecr));
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(the_handshake_gives_both_round_trips),
+		TEST(later_data_does_not_change_the_round_trips),
+		TEST(a_repeated_syn_without_timestamps_gives_no_server_time),
+		TEST(timestamps_tell_which_syn_was_answered),
+		TEST(an_answer_to_the_first_syn_is_not_taken_for_the_last),
+		TEST(equal_timestamps_tell_nothing),
+		TEST(a_repeated_syn_ack_gives_no_client_time),
+		TEST(timestamps_tell_which_syn_ack_was_answered),
+		TEST(an_ack_that_the_capture_missed_gives_no_client_time),
+		TEST(a_syn_ack_for_something_never_sent_is_ignored),
+		TEST(data_in_the_syn_is_a_handshake_all_the_same),
+		TEST(an_overtaken_syn_gives_no_server_time_but_belongs),
+		TEST(it_ends_when_both_fins_are_acknowledged),
+		TEST(sequence_numbers_may_wrap_before_the_end),
+		TEST(a_reset_ends_it_and_says_so),
+		TEST(a_reset_after_both_fins_does_not),
+		TEST(a_syn_is_new_after_the_end_or_behind_an_old_tail),
+		TEST(timestamps_are_found_among_other_options),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
