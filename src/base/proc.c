@@ -54,11 +54,12 @@ static int move_up(int fd)
 
 static int place_fds(const struct child_plan *plan, int *error_fd)
 {
-	int moved[SN_PROC_FDS_MAX], out = -1, null_fd;
+	int moved[SN_PROC_FDS_MAX], out = -1, err = -1, null_fd;
 	unsigned count = plan->spec->fd_count;
 
 	*error_fd = move_up(plan->error_fd);
-	if (*error_fd < 0 || (plan->out_fd >= 0 && (out = move_up(plan->out_fd)) < 0))
+	if (*error_fd < 0 || (plan->out_fd >= 0 && (out = move_up(plan->out_fd)) < 0) ||
+	    (plan->spec->err_fd > 0 && (err = move_up(plan->spec->err_fd)) < 0))
 		return -errno;
 	for (unsigned i = 0; i < count; i++) {
 		moved[i] = move_up(plan->spec->fds[i]);
@@ -67,7 +68,8 @@ static int place_fds(const struct child_plan *plan, int *error_fd)
 	}
 
 	null_fd = open("/dev/null", O_RDONLY);
-	if (null_fd < 0 || dup2(null_fd, 0) < 0 || (out >= 0 && dup2(out, 1) < 0))
+	if (null_fd < 0 || dup2(null_fd, 0) < 0 || (out >= 0 && dup2(out, 1) < 0) ||
+	    (err >= 0 && dup2(err, 2) < 0))
 		return -errno;
 	for (unsigned i = 0; i < count; i++) {
 		if (dup2(moved[i], FIRST_FD + (int)i) < 0)

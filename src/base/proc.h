@@ -29,6 +29,7 @@ struct sn_proc_spec {
 	const char *const *env;   /* NULL inherits */
 	int fds[SN_PROC_FDS_MAX]; /* become 3, 4, ... in the child */
 	unsigned fd_count;
+	int err_fd;               /* becomes standard error; 0: inherited */
 	sn_proc_line_fn *on_line; /* NULL: standard output is inherited */
 	sn_proc_exit_fn *on_exit;
 	void *ctx;

@@ -112,6 +112,28 @@ static void lines_come_one_by_one_and_before_the_end(void **state)
 	finish(&seen);
 }
 
+static void standard_error_goes_where_it_is_sent(void **state)
+{
+	struct seen seen = {.loop = sn_loop_create(NULL)};
+	const char *argv[] = {"/bin/sh", "-c", "echo out; echo err >&2", NULL};
+	struct sn_proc_spec spec = {
+		.argv = argv, .on_line = on_line, .on_exit = on_exit_seen, .ctx = &seen};
+	char text[16] = "";
+	int pipe_fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	spec.err_fd = pipe_fds[1];
+	assert_int_equal(sn_proc_start(seen.loop, &spec, &seen.proc, NULL), 0);
+	assert_int_equal(run(&seen), 0);
+	assert_string_equal(sn_buf_cstr(&seen.lines), "out|");
+	assert_int_equal(read(pipe_fds[0], text, sizeof(text) - 1), 4);
+	assert_string_equal(text, "err\n");
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	finish(&seen);
+}
+
 static void a_piece_without_line_end_is_flagged(void **state)
 {
 	struct seen seen = {0};
@@ -292,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_come_one_by_one_and_before_the_end),
+		cmocka_unit_test(standard_error_goes_where_it_is_sent),
 		cmocka_unit_test(a_piece_without_line_end_is_flagged),
 		cmocka_unit_test(a_line_at_the_limit_passes_and_a_longer_one_is_cut_once),
 		cmocka_unit_test(a_child_has_exactly_the_descriptors_it_was_given),
