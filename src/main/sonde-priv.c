@@ -15,7 +15,7 @@
 #include "priv/server.h"
 
 struct options {
-	uint64_t fd;
+	uint64_t fd, listen_fd;
 	const char *socket_path, *prefix, *programs, *log_level;
 	struct sn_opt_texts users;
 };
@@ -41,6 +41,13 @@ static const struct sn_opt options[] = {
 	 .max = 1023,
 	 .argument = "N",
 	 .help = "serve this inherited socket too, and end with it"},
+	{.name = "listen-fd",
+	 .type = SN_OPT_U64,
+	 .offset = offsetof(struct options, listen_fd),
+	 .min = 3,
+	 .max = 1023,
+	 .argument = "N",
+	 .help = "accept clients on this inherited listening socket, in place of --socket"},
 	{.name = "prefix",
 	 .type = SN_OPT_TEXT,
 	 .offset = offsetof(struct options, prefix),
@@ -112,17 +119,27 @@ static int fill_policy(const struct options *given, struct sn_priv_policy *polic
 	return SN_EXIT_OK;
 }
 
-static int check_options(const struct options *given)
+static bool is_socket(uint64_t fd)
 {
 	struct stat st;
 
-	if (given->fd == 0 && given->socket_path == NULL)
+	return fstat((int)fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int check_options(const struct options *given)
+{
+	if (given->fd == 0 && given->listen_fd == 0 && given->socket_path == NULL)
 		return sn_cli_fail(SN_EXIT_USAGE,
 				   "no client can reach it (give '--socket PATH --user USER')");
-	if (given->socket_path != NULL && given->users.count == 0)
-		return sn_cli_fail(SN_EXIT_USAGE, "'--socket' needs '--user': who may connect?");
-	if (given->fd != 0 && (fstat((int)given->fd, &st) != 0 || !S_ISSOCK(st.st_mode)))
+	if ((given->socket_path != NULL || given->listen_fd != 0) && given->users.count == 0)
+		return sn_cli_fail(SN_EXIT_USAGE, "'--user' is missing: who may connect?");
+	if (given->socket_path != NULL && given->listen_fd != 0)
+		return sn_cli_fail(SN_EXIT_USAGE, "give '--socket' or '--listen-fd', not both");
+	if (given->fd != 0 && !is_socket(given->fd))
 		return sn_cli_fail(SN_EXIT_USAGE, "'--fd %d' is no open socket", (int)given->fd);
+	if (given->listen_fd != 0 && !is_socket(given->listen_fd))
+		return sn_cli_fail(SN_EXIT_USAGE, "'--listen-fd %d' is no open socket",
+				   (int)given->listen_fd);
 	if (given->log_level != NULL && sn_log_set_level_name(given->log_level) != 0)
 		return sn_cli_fail(SN_EXIT_USAGE, "'--log-level %s' is no level", given->log_level);
 	return SN_EXIT_OK;
@@ -136,6 +153,7 @@ static int run(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNU
 	struct sn_priv_server_config config = {
 		.program_dir = given->programs != NULL ? given->programs : self_dir,
 		.fd = given->fd > 0 ? (int)given->fd : -1,
+		.listen_fd = given->listen_fd > 0 ? (int)given->listen_fd : -1,
 		.socket_path = given->socket_path,
 	};
 	struct sn_err err;

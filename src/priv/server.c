@@ -308,20 +308,29 @@ static int take_signals(struct server *server, struct sn_err *err)
 }
 
 /* With one user the file itself keeps others out; with several the peer's uid does. */
-static int open_listener(struct server *server, struct sn_err *err)
+static int listen_at_path(struct server *server, struct sn_err *err)
 {
 	const struct sn_priv_server_config *config = server->config;
+	const struct sn_priv_user *user = &config->policy.users[0];
 	bool single = config->policy.user_count == 1;
 
-	if (config->socket_path == NULL)
-		return 0;
 	server->listener = sn_ipc_listen(config->socket_path, single ? 0600 : 0666, err);
 	if (server->listener < 0)
 		return server->listener;
-	if (single && geteuid() == 0 &&
-	    chown(config->socket_path, config->policy.users[0].uid, config->policy.users[0].gid) !=
-		    0)
+	if (single && geteuid() == 0 && lchown(config->socket_path, user->uid, user->gid) != 0)
 		return sn_err_sys(err, -errno, "cannot give '%s' to its user", config->socket_path);
+	return 0;
+}
+
+static int open_listener(struct server *server, struct sn_err *err)
+{
+	const struct sn_priv_server_config *config = server->config;
+
+	if (config->socket_path != NULL)
+		return listen_at_path(server, err);
+	server->listener = config->listen_fd;
+	if (server->listener >= 0 && fcntl(server->listener, F_SETFL, O_NONBLOCK) != 0)
+		return sn_err_sys(err, -errno, "cannot use the listening socket");
 	return 0;
 }
 
@@ -334,10 +343,10 @@ static void finish(struct server *server)
 	sn_process_table_finish(&server->processes);
 	if (server->config->fd >= 0 && sn_netns_sweep(server->config->policy.prefix, &err) != 0)
 		sn_warn("%s", err.text);
-	if (server->listener >= 0) {
+	if (server->config->socket_path != NULL)
 		unlink(server->config->socket_path);
+	if (server->listener >= 0)
 		close(server->listener);
-	}
 	if (server->signals >= 0)
 		close(server->signals);
 }

@@ -4,7 +4,7 @@
  * operation, answers.
  *
  * Clients are the holder of an inherited socket, or whoever connects to a socket
- * path and is one of the users of the policy.  When a client goes away its
+ * and is one of the users of the policy.  When a client goes away its
  * processes are killed; when the holder of the inherited socket does, the
  * namespaces with our prefix are removed too and the helper ends.
  *
@@ -23,7 +23,8 @@ struct sn_priv_server_config {
 	struct sn_priv_policy policy;
 	const char *program_dir; /* programs of the table are started from here */
 	int fd;                  /* inherited socket, or -1 */
-	const char *socket_path; /* listen here, or NULL */
+	int listen_fd;           /* inherited listening socket, or -1 */
+	const char *socket_path; /* listen here, or NULL; in a directory that only root writes */
 };
 
 /* Confines the process, then serves until SIGTERM or the end of the inherited socket. */

@@ -68,6 +68,7 @@ static _Noreturn void run_helper(int fd, const char *socket_path)
 		.policy = {.prefix = prefix, .users = {{USER, GROUP}}, .user_count = 1},
 		.program_dir = program_dir,
 		.fd = fd,
+		.listen_fd = -1,
 		.socket_path = socket_path,
 	};
 	struct sn_err err = {0};
@@ -263,6 +264,7 @@ static void a_stranger_is_not_served(void **state SN_UNUSED)
 			   .user_count = 2},
 		.program_dir = program_dir,
 		.fd = -1,
+		.listen_fd = -1,
 		.socket_path = path,
 	};
 	struct sn_err err = {0};
