@@ -34,14 +34,20 @@ struct sn_batch_id {
 
 /*
  * Put the rows into the open group (one is opened by the first append).  All rows
- * must be of one UTC day (-EINVAL otherwise).
+ * must be of one UTC day and of the batch's node (-EINVAL otherwise); a row without
+ * a node becomes one of it.
  * 0: will be stored by the next commit; 1: is stored already (same digest);
- * -EEXIST: stored already with another digest; other negative errno: the group is
- * unharmed and may go on without this batch.
+ * -EEXIST: stored already with another digest; other negative errno: the group may go on
+ * without this batch.  Where the group as a whole was lost (disk full, damaged file),
+ * sn_store_commit() says so.
  */
 int sn_store_append(struct sn_store *store, const struct sn_batch_id *id,
 		    const struct sn_batch *batch, struct sn_err *err);
-/* Durable when 0 (synchronous=FULL). On error everything appended since is gone. */
+/*
+ * Durable when 0 (synchronous=FULL).  On error nothing of the group may be acknowledged;
+ * a batch of it that is stored nevertheless (groups may span days, each with its file) is
+ * known when it is appended again.
+ */
 int sn_store_commit(struct sn_store *store, struct sn_err *err);
 
 /* Queries ---------------------------------------------------------------- */
@@ -66,10 +72,17 @@ struct sn_query {
 	const char *cursor; /* where the page before ended; NULL for the first */
 };
 
-/* Texts of `row` are borrowed for the call. Non-zero ends the query early. */
+/* Texts of `row` are borrowed for the call, which may not use the store. Non-zero ends it early. */
 typedef int sn_store_row_fn(const struct sn_value *row, void *ctx);
 
-/* `next` (may be NULL) receives a malloc'ed cursor, or NULL when there is no more. */
+/*
+ * Rows by time, those of the same time in the order of their arrival.  A comparison with
+ * a value is false for a row that has none; with a null value SN_EQ finds the rows that
+ * have none, SN_NE the others.
+ * `next` (may be NULL) receives a malloc'ed cursor, or NULL when there is no more.
+ * -EINVAL for a query or cursor that is none.  A damaged day file is set aside (renamed to
+ * *.corrupt): rows of the other days are handed out, the call says -EUCLEAN, later ones are well.
+ */
 int sn_store_query(struct sn_store *store, const struct sn_query *query, sn_store_row_fn *fn,
 		   void *ctx, char **next, struct sn_err *err);
 /* Newest row per (node, key column) since `since_ns`. */

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/sqlite.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+
+int sn_store_open(const char *path, struct sn_store **out, struct sn_err *err)
+{
+	struct sn_store *store;
+	int rc = sn_fs_mkdirs(path, 0700, err);
+
+	if (rc != 0)
+		return rc;
+	store = sn_new(struct sn_store);
+	store->path = sn_xstrdup(path);
+	store->pending = sn_map_create(free);
+	sn_list_init(&store->days);
+	*out = store;
+	return 0;
+}
+
+static void day_destroy(struct sn_day *day)
+{
+	sn_day_close(day);
+	sn_map_destroy(day->sources);
+	sn_list_remove(&day->link);
+	free(day);
+}
+
+void sn_store_close(struct sn_store *store)
+{
+	if (store == NULL)
+		return;
+	sn_list_for_each (link, &store->days)
+		day_destroy(sn_list_entry(link, struct sn_day, link));
+	sn_map_destroy(store->pending);
+	free(store->path);
+	free(store);
+}
+
+/* Days and their names ---------------------------------------------------- */
+
+int32_t sn_day_of(int64_t unix_ns)
+{
+	return (int32_t)(unix_ns / SN_NS_PER_DAY - (unix_ns % SN_NS_PER_DAY < 0));
+}
+
+char *sn_day_name(int32_t number, char out[SN_DAY_NAME_SIZE])
+{
+	char text[SN_TIME_TEXT_MAX];
+
+	/* Noon, because the first day of 64-bit time begins before that. */
+	sn_format_time((2 * (int64_t)number + 1) * (SN_NS_PER_DAY / 2), text, sizeof(text));
+	memcpy(out, text, SN_DAY_NAME_SIZE - 1);
+	out[SN_DAY_NAME_SIZE - 1] = '\0';
+	return out;
+}
+
+int sn_day_parse(struct sn_str name, int32_t *number)
+{
+	char text[SN_TIME_TEXT_MAX];
+	int64_t noon;
+
+	if (name.n != SN_DAY_NAME_SIZE - 1)
+		return -EINVAL;
+	snprintf(text, sizeof(text), "%.*sT12:00:00Z", (int)name.n, name.p);
+	if (text[0] < '0' || text[0] > '9' || sn_parse_time(sn_str(text), 0, &noon) != 0)
+		return -EINVAL;
+	*number = sn_day_of(noon);
+	return 0;
+}
+
+struct sn_day *sn_day_get(struct sn_store *store, int32_t number)
+{
+	struct sn_day *day;
+
+	sn_list_for_each (link, &store->days) {
+		day = sn_list_entry(link, struct sn_day, link);
+		if (day->number == number)
+			return day;
+	}
+	day = sn_new(struct sn_day);
+	day->number = number;
+	day->sources = sn_map_create(NULL);
+	sn_day_name(number, day->totals.day);
+	sn_list_append(&store->days, &day->link);
+	return day;
+}
+
+/* "2026-03-01.db"; not its journal, not what was set aside. */
+static bool is_day_file(const char *name, int32_t *number)
+{
+	struct sn_str text = sn_str(name);
+
+	if (text.n != SN_DAY_NAME_SIZE - 1 + 3 || strcmp(name + text.n - 3, ".db") != 0)
+		return false;
+	text.n -= 3;
+	return sn_day_parse(text, number) == 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	int32_t left = *(const int32_t *)a, right = *(const int32_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+int sn_day_list(struct sn_store *store, int32_t **numbers, size_t *count, struct sn_err *err)
+{
+	DIR *dir = opendir(store->path);
+	struct dirent *entry;
+	size_t capacity = 0;
+	int32_t number;
+
+	*numbers = NULL;
+	*count = 0;
+	if (dir == NULL)
+		return sn_err_sys(err, -errno, "cannot read '%s'", store->path);
+	while ((entry = readdir(dir)) != NULL) {
+		if (!is_day_file(entry->d_name, &number))
+			continue;
+		if (*count == capacity) {
+			capacity = capacity > 0 ? 2 * capacity : 64;
+			*numbers = sn_xrealloc(*numbers, capacity, sizeof(**numbers));
+		}
+		(*numbers)[(*count)++] = number;
+	}
+	closedir(dir);
+	if (*count > 0)
+		qsort(*numbers, *count, sizeof(**numbers), by_number);
+	return 0;
+}
+
+/* Totals ------------------------------------------------------------------ */
+
+/* Bytes of a file, and of its time of change what tells one state from the next. */
+static void add_file(const struct sn_store *store, int32_t number, const char *suffix,
+		     uint64_t *bytes, uint64_t *stamp)
+{
+	sn_autofree char *path = sn_day_path(store, number, suffix);
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return;
+	*bytes += (uint64_t)st.st_size;
+	*stamp = *stamp * 31 + (uint64_t)st.st_size;
+	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_sec;
+	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+static int count_rows(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	sqlite3_stmt *statement;
+	int rc = sn_day_open_reader(store, day, err);
+
+	if (rc != 0)
+		return rc;
+	statement =
+		sn_db_query(day->reader, err, "SELECT sum(batches), sum(rows) FROM _dataset", "");
+	rc = statement != NULL ? sn_db_next(day->reader, statement, err) : err->code;
+	if (rc == 1) {
+		day->totals.batches = (uint64_t)sqlite3_column_int64(statement, 0);
+		day->totals.rows = (uint64_t)sqlite3_column_int64(statement, 1);
+	}
+	sn_db_done(statement);
+	return rc < 0 ? rc : 0;
+}
+
+static int totals_of(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	uint64_t bytes = 0;
+	uint64_t stamp = 1;
+	int rc = 0;
+
+	add_file(store, day->number, "", &bytes, &stamp);
+	add_file(store, day->number, "-wal", &bytes, &stamp);
+	/* Files of past days do not change: a fleet's year is not counted at every look. */
+	if (stamp != day->stamp)
+		rc = count_rows(store, day, err);
+	day->totals.bytes = bytes;
+	day->stamp = rc == 0 ? stamp : 0;
+	return rc;
+}
+
+int sn_store_days(struct sn_store *store, sn_store_day_fn *fn, void *ctx, struct sn_err *err)
+{
+	sn_autofree int32_t *numbers = NULL;
+	struct sn_err local;
+	size_t count;
+	int rc, failed = 0;
+
+	rc = sn_day_list(store, &numbers, &count, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		struct sn_day *day = sn_day_get(store, numbers[i]);
+
+		rc = sn_day_fault(store, day, totals_of(store, day, &local), &local);
+		sn_day_trim(store);
+		if (rc == 0 && fn(&day->totals, ctx) != 0)
+			break;
+		/* One bad file does not hide the others; the first error is the answer. */
+		if (rc != 0 && failed == 0) {
+			failed = rc;
+			sn_err_set(err, rc, "%s", local.text);
+		}
+	}
+	return failed;
+}
+
+int sn_store_drop_day(struct sn_store *store, const char *name, struct sn_err *err)
+{
+	/* A journal without its file would be taken for that of the next file of this name. */
+	static const char *const suffixes[] = {"-wal", "-shm", ""};
+	struct sn_day *day;
+	int32_t number;
+
+	if (sn_day_parse(sn_str(name), &number) != 0)
+		return sn_err_set(err, -EINVAL, "'%.20s' is no day (write it like 2026-03-01)",
+				  name);
+	day = sn_day_get(store, number);
+	if (day->in_group)
+		return sn_err_set(err, -EBUSY, "cannot drop day '%s': rows of it are being stored",
+				  name);
+	sn_day_close(day);
+	for (size_t i = 0; i < SN_COUNT(suffixes); i++) {
+		sn_autofree char *path = sn_day_path(store, number, suffixes[i]);
+
+		if (unlink(path) != 0 && (errno != ENOENT || suffixes[i][0] == '\0'))
+			return sn_err_sys(err, -errno, "cannot remove '%s'", path);
+	}
+	day_destroy(day);
+	return sn_fs_sync_dir(store->path, err);
+}

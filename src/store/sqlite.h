@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sqlite: the inside of the SQLite back end of store.h.
+ *
+ * One file per UTC day, `YYYY-MM-DD.db`.  In each file
+ *   _source   (id, node, stream): who sent rows, as small numbers;
+ *   _batch    (source, seq, digest, dataset, rows): the ledger of batches;
+ *   _dataset  (dataset, version, batches, rows): totals;
+ *   <dataset>_<version>: its rows.  The column `node` lives in _source: a row is
+ *             of the node whose batch it came in.
+ * Two indexes per dataset: by time, and by (slice, source, key, time), where a
+ * slice is 17 s of time.  An index that began with the node would be written
+ * all over at each commit, a page per series (5 times the processor time and 25
+ * times the bytes of the table alone, measured with 100 nodes of 10 targets);
+ * slices keep the writes of a moment together, and a query of one node's hour
+ * makes 210 look-ups of it.
+ *
+ * A day has a connection for writing and one for reading, opened when needed: a
+ * query does not see what is not yet committed.
+ *
+ * Files: sqlite.c (store, days), sqlite_day.c (files and tables of one day),
+ * sqlite_append.c, sqlite_query.c, sqlite_latest.c, sqlite_check.c.
+ */
+#ifndef SONDE_STORE_SQLITE_H
+#define SONDE_STORE_SQLITE_H
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "store/db.h"
+#include "store/store.h"
+
+#define SN_STORE_DAYS_MAX       4096 /* files; then new days are refused until old ones are dropped */
+#define SN_STORE_GROUP_DAYS_MAX 64   /* in one open group */
+#define SN_STORE_NODE_MAX       128 /* bytes of a node's id */
+#define SN_STORE_STREAM_MAX     64  /* letters and digits of a stream's id */
+
+#define SN_NS_PER_DAY  (86400 * SN_NS_PER_S)
+#define SN_SLICE_SHIFT 34 /* a slice of time is 2^34 ns; part of the files' format */
+
+#define SN_DAY_NAME_SIZE   11
+#define SN_TABLE_NAME_SIZE 128
+
+/* A dataset's table as the writer uses it. */
+struct sn_table {
+	const struct sn_dataset *dataset;
+	sqlite3_stmt *insert;
+	uint64_t batches, rows; /* of the open group */
+};
+
+struct sn_day {
+	struct sn_list link;
+	int32_t number;                /* days since 1970-01-01 */
+	struct sn_db *writer, *reader; /* NULL while closed */
+	uint64_t used;                 /* the store's tick at the last use of a connection */
+	bool in_group;                 /* the writer is in a transaction */
+	struct sn_map *sources;        /* writer: "stream/node" to id */
+	struct sn_table *tables;       /* writer */
+	unsigned table_count;
+	struct sn_store_day totals; /* as of `stamp` */
+	uint64_t stamp;
+};
+
+struct sn_store {
+	char *path;
+	struct sn_list days;
+	uint64_t tick;
+	unsigned group_days;
+	struct sn_map *pending;    /* batches of the open group, to their digests */
+	struct sn_err group_error; /* code 0: the open group is sound */
+};
+
+/* Days (sqlite.c) --------------------------------------------------------- */
+int32_t sn_day_of(int64_t unix_ns);
+char *sn_day_name(int32_t number, char out[SN_DAY_NAME_SIZE]);
+int sn_day_parse(struct sn_str name, int32_t *number);
+/* The day of that number, open or not; never NULL. */
+struct sn_day *sn_day_get(struct sn_store *store, int32_t number);
+/* Numbers of the days that have a file, ascending, malloc'ed. */
+int sn_day_list(struct sn_store *store, int32_t **numbers, size_t *count, struct sn_err *err);
+
+/* One day (sqlite_day.c) -------------------------------------------------- */
+char *sn_day_path(const struct sn_store *store, int32_t number, const char *suffix);
+int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err *err);
+/* -ENOENT if there is no file. */
+int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err *err);
+void sn_day_close(struct sn_day *day); /* both connections; what was not committed is gone */
+/* What the writer remembers of rows and tables that were rolled back. */
+void sn_day_forget(struct sn_day *day);
+/*
+ * Passes `rc` on.  If it says that the file is damaged (-EUCLEAN), the file is renamed
+ * so that the next use of the day begins a new one, and `err` says where it is.
+ */
+int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err);
+/* Closes the connections that were used least recently, if there are many. */
+void sn_day_trim(struct sn_store *store);
+
+void sn_table_name(const struct sn_dataset *dataset, char out[SN_TABLE_NAME_SIZE]);
+/* Which of the dataset's columns the file has; 1 if it has the table at all, else 0. */
+int sn_table_columns(struct sn_db *db, const struct sn_dataset *dataset,
+		     bool present[SN_DATASET_COLUMNS_MAX], struct sn_err *err);
+/* First and last slice of time that have rows in [from, to]; first > last if there are none. */
+int sn_table_slices(struct sn_db *db, const struct sn_dataset *dataset, int64_t from, int64_t to,
+		    int64_t *first, int64_t *last, struct sn_err *err);
+/* The dataset's table in the writer, created or extended if need be. NULL on error. */
+struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset,
+			       struct sn_err *err);
+
+/* Rows (sqlite_query.c) --------------------------------------------------- */
+/*
+ * "SELECT rowid, time, <one per column> FROM ... AS t CROSS JOIN _source AS s ON ..." into
+ * `sql`; columns that the file does not have are NULL.  `index`: "time", "series" or NULL.
+ */
+void sn_row_select(struct sn_buf *sql, const struct sn_dataset *dataset, const bool *present,
+		   const char *index);
+/* The row that such a statement stands on; texts are borrowed from it. */
+void sn_row_fetch(sqlite3_stmt *statement, const struct sn_dataset *dataset, struct sn_value *row);
+
+#endif
