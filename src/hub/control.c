@@ -58,8 +58,9 @@ int sn_control_open(const char *path, struct sn_db **db, struct sn_err *err)
 			return -EIO;
 		snprintf(reason, sizeof(reason), "%s", err->text);
 		if (fresh)
-			return sn_err_set(err, err->code, "cannot make control database '%s': %.300s",
-					  path, reason);
+			return sn_err_set(err, err->code,
+					  "cannot make control database '%s': %.300s", path,
+					  reason);
 		return sn_err_set(err, err->code,
 				  "cannot use control database '%s': %.300s (restore it from a "
 				  "backup, or move it away to start anew: users and nodes then "
@@ -106,9 +107,9 @@ int sn_control_audit(struct sn_db *db, int64_t now_ns, const char *actor, const 
 
 int sn_control_tidy(struct sn_db *db, int64_t now_ns, struct sn_err *err)
 {
-	int changed = sn_db_run(db, err,
-				"DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",
-				"i", (int64_t)SN_AUDIT_ROWS_MAX);
+	int changed =
+		sn_db_run(db, err, "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",
+			  "i", (int64_t)SN_AUDIT_ROWS_MAX);
 
 	if (changed >= 0)
 		changed = sn_db_run(db, err, "DELETE FROM certificates WHERE expires < ?", "i",

@@ -25,7 +25,7 @@ int sn_enrol_invite(struct sn_db *db, const char *fingerprint, const struct sn_i
 				  spec->name, SN_NODE_NAME_MAX - 1);
 	if (sn_sql_i64(db, 0, "SELECT count(*) FROM invites WHERE used IS NULL", "") >=
 	    SN_INVITES_MAX)
-		return sn_err_set(err, -ENOSPC, "there are %d open invites, which is the limit",
+		return sn_err_set(err, -E2BIG, "there are %d open invites, which is the limit",
 				  SN_INVITES_MAX);
 	sn_random(random, sizeof(random));
 	sn_hex(random, sizeof(random), secret);
@@ -39,27 +39,27 @@ int sn_enrol_invite(struct sn_db *db, const char *fingerprint, const struct sn_i
 			    "tbttii", invite->id, hash, sizeof(hash), spec->name, spec->place->name,
 			    now_ns, invite->expires_ns);
 	if (changed >= 0 && spec->place->known)
-		changed = sn_db_run(db, err,
-				    "UPDATE invites SET latitude = ?, longitude = ? WHERE id = ?",
-				    "fft", spec->place->latitude, spec->place->longitude,
-				    invite->id);
+		changed = sn_db_run(
+			db, err, "UPDATE invites SET latitude = ?, longitude = ? WHERE id = ?",
+			"fft", spec->place->latitude, spec->place->longitude, invite->id);
 	return changed < 0 ? changed : 0;
 }
 
 json_t *sn_enrol_list(struct sn_db *db, int64_t now_ns, struct sn_err *err)
 {
-	return sn_sql_json(db, err,
-			   "SELECT id AS \"id\", name AS \"name\", created AS \"created:time\","
-			   " expires AS \"expires:time\", latitude AS \"latitude\","
-			   " longitude AS \"longitude\", nullif(place, '') AS \"place\" FROM invites"
-			   " WHERE used IS NULL AND expires > ? ORDER BY id",
-			   "i", now_ns);
+	return sn_sql_json(
+		db, err,
+		"SELECT id AS \"id\", name AS \"name\", created AS \"created:time\","
+		" expires AS \"expires:time\", latitude AS \"latitude\","
+		" longitude AS \"longitude\", nullif(place, '') AS \"place\" FROM invites"
+		" WHERE used IS NULL AND expires > ? ORDER BY id",
+		"i", now_ns);
 }
 
 int sn_enrol_withdraw(struct sn_db *db, const char *id, struct sn_err *err)
 {
-	int changed = sn_db_run(db, err, "DELETE FROM invites WHERE id = ? AND used IS NULL", "t",
-				id);
+	int changed =
+		sn_db_run(db, err, "DELETE FROM invites WHERE id = ? AND used IS NULL", "t", id);
 
 	if (changed == 0)
 		return sn_err_set(err, -ENOENT, "there is no open invite '%s'", id);
@@ -97,12 +97,12 @@ static int find_invite(struct sn_db *db, const uint8_t hash[SN_SECRET_HASH_SIZE]
 		       const uint8_t csr_hash[SN_SECRET_HASH_SIZE], struct open_invite *invite,
 		       struct sn_err *err)
 {
-	sqlite3_stmt *row = sn_db_query(db, err,
-					"SELECT id, name, node, place, latitude, longitude, expires,"
-					" used IS NOT NULL, csr_hash IS ? FROM invites"
-					" WHERE hash = ?",
-					"bb", csr_hash, (size_t)SN_SECRET_HASH_SIZE, hash,
-					(size_t)SN_SECRET_HASH_SIZE);
+	sqlite3_stmt *row = sn_db_query(
+		db, err,
+		"SELECT id, name, node, place, latitude, longitude, expires,"
+		" used IS NOT NULL, csr_hash IS ? FROM invites"
+		" WHERE hash = ?",
+		"bb", csr_hash, (size_t)SN_SECRET_HASH_SIZE, hash, (size_t)SN_SECRET_HASH_SIZE);
 	int got = row == NULL ? err->code : sn_db_next(db, row, err);
 
 	if (got == 1) {

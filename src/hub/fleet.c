@@ -81,8 +81,7 @@ static void take_in(struct sn_fleet *fleet, struct sn_node *node)
 {
 	if (fleet->count == fleet->room) {
 		fleet->room = fleet->room > 0 ? fleet->room * 2 : 64;
-		fleet->nodes =
-			sn_xrealloc(fleet->nodes, fleet->room, sizeof(struct sn_node *));
+		fleet->nodes = sn_xrealloc(fleet->nodes, fleet->room, sizeof(struct sn_node *));
 	}
 	fleet->nodes[fleet->count++] = node;
 	sn_map_set(fleet->by_id, node->id, node);
@@ -92,8 +91,8 @@ static void take_in(struct sn_fleet *fleet, struct sn_node *node)
 
 static int load(struct sn_fleet *fleet, struct sn_err *err)
 {
-	sqlite3_stmt *row = sn_db_query(fleet->db, err,
-					"SELECT " NODE_COLUMNS " FROM nodes ORDER BY id", "");
+	sqlite3_stmt *row =
+		sn_db_query(fleet->db, err, "SELECT " NODE_COLUMNS " FROM nodes ORDER BY id", "");
 	int got;
 
 	if (row == NULL)
@@ -104,8 +103,8 @@ static int load(struct sn_fleet *fleet, struct sn_err *err)
 	return got;
 }
 
-int sn_fleet_open(struct sn_db *db, int64_t now_ns, int64_t heartbeat_ns,
-		  struct sn_fleet **fleet, struct sn_err *err)
+int sn_fleet_open(struct sn_db *db, int64_t now_ns, int64_t heartbeat_ns, struct sn_fleet **fleet,
+		  struct sn_err *err)
 {
 	struct sn_fleet *made = sn_new(struct sn_fleet);
 
@@ -213,7 +212,7 @@ int sn_fleet_insert(struct sn_fleet *fleet, const char *id, const char *name,
 				  "at most %d)",
 				  name, SN_NODE_NAME_MAX - 1);
 	if (fleet->count >= SN_NODES_MAX)
-		return sn_err_set(err, -ENOSPC, "the hub has %d nodes, which is the limit",
+		return sn_err_set(err, -E2BIG, "the hub has %d nodes, which is the limit",
 				  SN_NODES_MAX);
 	free_name(fleet, name, unique);
 	changed = sn_db_run(fleet->db, err,
@@ -264,9 +263,9 @@ int sn_fleet_revoke(struct sn_fleet *fleet, struct sn_node *node, int64_t now_ns
 int sn_fleet_set_certificate(struct sn_fleet *fleet, struct sn_node *node, int64_t expires_ns,
 			     struct sn_err *err)
 {
-	int changed = sn_db_run(fleet->db, err,
-				"UPDATE nodes SET certificate_expires = ? WHERE id = ?", "it",
-				expires_ns, node->id);
+	int changed =
+		sn_db_run(fleet->db, err, "UPDATE nodes SET certificate_expires = ? WHERE id = ?",
+			  "it", expires_ns, node->id);
 
 	if (changed < 0)
 		return changed;

@@ -57,8 +57,8 @@ struct sn_node {
 struct sn_fleet;
 typedef void sn_fleet_change_fn(const struct sn_node *node, void *ctx);
 
-int sn_fleet_open(struct sn_db *db, int64_t now_ns, int64_t heartbeat_ns,
-		  struct sn_fleet **fleet, struct sn_err *err);
+int sn_fleet_open(struct sn_db *db, int64_t now_ns, int64_t heartbeat_ns, struct sn_fleet **fleet,
+		  struct sn_err *err);
 /* Writes behind what is unsaved. */
 void sn_fleet_close(struct sn_fleet *fleet, int64_t now_ns);
 void sn_fleet_on_change(struct sn_fleet *fleet, sn_fleet_change_fn *fn, void *ctx);

@@ -74,8 +74,7 @@ static bool is_spool(const json_t *value)
 
 	if (!json_is_object(value) || json_object_size(value) > 16)
 		return false;
-	json_object_foreach((json_t *)value, key, member)
-	{
+	json_object_foreach ((json_t *)value, key, member) {
 		if (!json_is_integer(member))
 			return false;
 	}
@@ -96,9 +95,9 @@ static const struct member {
 	const char *name;
 	bool (*is_good)(const json_t *value);
 } report_members[] = {
-	{"version", is_label},       {"boot_id", is_label},    {"stream", is_label},
-	{"uptime_seconds", is_number}, {"methods", is_methods}, {"interfaces", is_interfaces},
-	{"spool", is_spool},         {"problems", is_problems},
+	{"version", is_label},         {"boot_id", is_label},     {"stream", is_label},
+	{"uptime_seconds", is_number}, {"methods", is_methods},   {"interfaces", is_interfaces},
+	{"spool", is_spool},           {"problems", is_problems},
 };
 
 int sn_fleet_heartbeat(struct sn_fleet *fleet, struct sn_node *node, const json_t *report,
@@ -358,10 +357,9 @@ static int store_edit(struct sn_fleet *fleet, const struct sn_node *edited, stru
 			    " longitude = NULL WHERE id = ?",
 			    "tttt", edited->name, edited->place.name, tags, edited->id);
 	if (changed >= 0 && edited->place.known)
-		changed = sn_db_run(fleet->db, err,
-				    "UPDATE nodes SET latitude = ?, longitude = ? WHERE id = ?",
-				    "fft", edited->place.latitude, edited->place.longitude,
-				    edited->id);
+		changed = sn_db_run(
+			fleet->db, err, "UPDATE nodes SET latitude = ?, longitude = ? WHERE id = ?",
+			"fft", edited->place.latitude, edited->place.longitude, edited->id);
 	if (changed < 0) {
 		sn_db_rollback(fleet->db);
 		return changed;
@@ -381,8 +379,9 @@ int sn_fleet_edit(struct sn_fleet *fleet, struct sn_node *node, const json_t *pa
 	if (sn_place_read(patch, &edited.place, err) != 0)
 		return err->code;
 	if (tags != NULL && !is_texts(tags, SN_NODE_TAGS_MAX, SN_NODE_TAG_MAX))
-		return sn_err_set(err, -EINVAL, "tags: not a list of at most %d texts of at most %d "
-						"bytes",
+		return sn_err_set(err, -EINVAL,
+				  "tags: not a list of at most %d texts of at most %d "
+				  "bytes",
 				  SN_NODE_TAGS_MAX, SN_NODE_TAG_MAX);
 	if (tags != NULL)
 		edited.tags = tags;

@@ -138,7 +138,9 @@ bool sn_guard_still(struct sn_hub *hub, const struct sn_who *who, int64_t now_ns
 
 const char *sn_who_name(const struct sn_who *who)
 {
-	return who->kind == SN_WHO_USER ? who->user : who->kind == SN_WHO_NODE ? who->node->id : "-";
+	return who->kind == SN_WHO_USER   ? who->user
+	       : who->kind == SN_WHO_NODE ? who->node->id
+					  : "-";
 }
 
 const struct sn_who *sn_guard_who(const struct sn_http_request *request)
@@ -179,10 +181,11 @@ static int refuse(struct sn_http_request *request, const struct sn_who *who)
 				"log in, or send a client certificate or 'Authorization: Bearer "
 				"<token>'");
 	} else {
-		sn_http_problem(request, 403, "forbidden", "Not for you", "%s",
-				who->kind == SN_WHO_NODE
-					? "a node's certificate does not open this; it is for people"
-					: "this is for nodes only");
+		sn_http_problem(
+			request, 403, "forbidden", "Not for you", "%s",
+			who->kind == SN_WHO_NODE
+				? "a node's certificate does not open this; it is for people"
+				: "this is for nodes only");
 	}
 	return -EACCES;
 }
@@ -242,9 +245,10 @@ int sn_guard(struct sn_http_request *request, void *ctx)
 	sn_http_set_header(request, "Cross-Origin-Resource-Policy", "same-origin");
 	hub->requests++;
 	if (!sn_http_is_tls(request) && !host_is_ours(hub, request)) {
-		sn_http_problem(request, 421, "host-refused", "This host name is not mine",
-				"on plain HTTP the hub answers to loopback names only; add the name "
-				"to 'names' in its configuration");
+		sn_http_problem(
+			request, 421, "host-refused", "This host name is not mine",
+			"on plain HTTP the hub answers to loopback names only; add the name "
+			"to 'names' in its configuration");
 		return -EACCES;
 	}
 	if (ask(hub, request, who) != 0) {

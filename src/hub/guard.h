@@ -24,7 +24,7 @@
 
 struct sn_hub;
 
-enum sn_access { /* or-ed in sn_http_route.access; 0: nobody */
+enum sn_access {                         /* or-ed in sn_http_route.access; 0: nobody */
 		 SN_ACCESS_OPEN = 1,     /* anyone */
 		 SN_ACCESS_NODE = 2,     /* a node, for itself */
 		 SN_ACCESS_USER = 4,     /* a person or program that acts for one */
@@ -43,11 +43,11 @@ enum sn_who_means {
 struct sn_who {
 	enum sn_who_kind kind;
 	enum sn_who_means means;
-	char user[SN_USER_NAME_MAX];           /* of a user */
-	struct sn_node *node;                  /* of a node; lives as long as the hub */
-	char serial[SN_PKI_SERIAL_SIZE];       /* of a certificate */
-	uint8_t hash[SN_SECRET_HASH_SIZE];     /* of a token or session */
-	int64_t expires_ns;                    /* of a certificate or session; 0: never */
+	char user[SN_USER_NAME_MAX];       /* of a user */
+	struct sn_node *node;              /* of a node; lives as long as the hub */
+	char serial[SN_PKI_SERIAL_SIZE];   /* of a certificate */
+	uint8_t hash[SN_SECRET_HASH_SIZE]; /* of a token or session */
+	int64_t expires_ns;                /* of a certificate or session; 0: never */
 	struct sn_hub *hub;
 	uint64_t reserved; /* bytes of body */
 };

@@ -150,7 +150,7 @@ static void tidy(struct sn_hub *hub)
 
 struct retention {
 	struct sn_hub *hub;
-	char oldest[11];          /* first day that is kept */
+	char oldest[11]; /* first day that is kept */
 	char drop[64][11];
 	unsigned count;
 };
@@ -275,6 +275,7 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, sn_publish_rows, hub);
 	hub->work = sn_work_pool_create(hub->loop);
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
+	hub->web = sn_web_open(hub->config->web_dir);
 	return 0;
 }
 
@@ -363,9 +364,9 @@ static int listen_tls(struct sn_hub *hub, struct sn_err *err)
 static int make_certificate(struct sn_hub *hub, struct sn_err *err)
 {
 	char **hosts = sn_hub_hosts(hub);
-	int failed = sn_identity_make_server(hub->identity, (const char *const *)hosts,
-					     hub->started_ns, hub->config->hub_certificate_life,
-					     err);
+	int failed =
+		sn_identity_make_server(hub->identity, (const char *const *)hosts, hub->started_ns,
+					hub->config->hub_certificate_life, err);
 
 	sn_hub_free_hosts(hosts);
 	return failed;
@@ -423,6 +424,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_ingest_destroy(hub->ingest);
 	sn_events_destroy(hub->events);
 	sn_throttle_destroy(hub->logins);
+	sn_web_close(hub->web);
 	sn_store_close(hub->store);
 	sn_tasks_close(hub->tasks);
 	sn_fleet_close(hub->fleet, sn_hub_now(hub));

@@ -21,6 +21,7 @@
 #include "hub/people.h"
 #include "hub/tasks.h"
 #include "hub/throttle.h"
+#include "hub/web.h"
 #include "hub/work.h"
 #include "net/http_server.h"
 #include "store/db.h"
@@ -28,8 +29,6 @@
 
 #define SN_SESSION_COOKIE "sonde_session"
 #define SN_LISTENERS_MAX  64
-
-struct sn_web;
 
 struct sn_listener {
 	struct sn_addr addr;
@@ -64,7 +63,7 @@ struct sn_hub {
 	struct sn_timer tick;
 	unsigned ticks;
 	int topic_nodes, topic_first_dataset; /* topics of datasets in the catalogue's order */
-	uint64_t requests, rows_before; /* rows stored before this start */
+	uint64_t requests, rows_before;       /* rows stored before this start */
 };
 
 /* `config` is borrowed and must outlive the hub. */

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hub/sql.h"
 
 #define CA_LIFE_S     (10LL * 365 * 86400)
 #define PEM_MAX       65536
@@ -221,8 +222,8 @@ bool sn_identity_server_is_due(const struct sn_identity *identity, const char *c
 	write_hosts(&wanted, hosts);
 	due = !sn_str_eq(sn_buf_str(&wanted), sn_buf_str(&identity->hosts));
 	sn_buf_finish(&wanted);
-	return due || now_ns - identity->made_ns >=
-			      (identity->expires_ns - identity->made_ns) / 3 * 2;
+	return due ||
+	       now_ns - identity->made_ns >= (identity->expires_ns - identity->made_ns) / 3 * 2;
 }
 
 struct sn_http_tls sn_identity_tls(const struct sn_identity *identity)
@@ -237,8 +238,8 @@ struct sn_http_tls sn_identity_tls(const struct sn_identity *identity)
 /* Certificates of others ------------------------------------------------- */
 
 int sn_identity_issue(struct sn_identity *identity, const char *uri, const char *common_name,
-		      const char *csr_pem, int64_t now_ns, int64_t life_ns,
-		      struct sn_buf *cert_pem, struct sn_pki_info *info, struct sn_err *err)
+		      const char *csr_pem, int64_t now_ns, int64_t life_ns, struct sn_buf *cert_pem,
+		      struct sn_pki_info *info, struct sn_err *err)
 {
 	struct sn_pki_issue issue = {
 		.csr_pem = csr_pem,
@@ -277,9 +278,19 @@ int sn_identity_revoke_serial(struct sn_identity *identity, const char *serial, 
 			      struct sn_err *err)
 {
 	return sn_db_run(identity->db, err,
-			 "UPDATE certificates SET revoked = ?"
-			 " WHERE serial = ? AND revoked IS NULL",
+			 "UPDATE certificates SET revoked = ? WHERE serial = ?"
+			 " AND revoked IS NULL AND uri LIKE '" SN_URI_USER "%'",
 			 "it", now_ns, serial);
+}
+
+json_t *sn_identity_list(struct sn_identity *identity, int64_t now_ns, struct sn_err *err)
+{
+	return sn_sql_json(identity->db, err,
+			   "SELECT serial AS \"serial\", uri AS \"uri\","
+			   " fingerprint AS \"fingerprint\", issued AS \"issued:time\","
+			   " expires AS \"expires:time\", revoked AS \"revoked:time\""
+			   " FROM certificates WHERE expires > ? ORDER BY issued, serial",
+			   "i", now_ns);
 }
 
 int sn_identity_revoke_uri(struct sn_identity *identity, const char *uri, int64_t now_ns,

@@ -15,6 +15,7 @@
 #ifndef SONDE_HUB_IDENTITY_H
 #define SONDE_HUB_IDENTITY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -52,12 +53,14 @@ struct sn_http_tls sn_identity_tls(const struct sn_identity *identity);
  * it.  -EINVAL with a reason for a request that is no good; other codes are ours.
  */
 int sn_identity_issue(struct sn_identity *identity, const char *uri, const char *common_name,
-		      const char *csr_pem, int64_t now_ns, int64_t life_ns,
-		      struct sn_buf *cert_pem, struct sn_pki_info *info, struct sn_err *err);
+		      const char *csr_pem, int64_t now_ns, int64_t life_ns, struct sn_buf *cert_pem,
+		      struct sn_pki_info *info, struct sn_err *err);
 
 /* Revoked or unknown serials are false; so is an error of the database. */
 bool sn_identity_serial_is_good(struct sn_identity *identity, const char *serial);
-/* 1 when it was revoked, 0 when there is no such valid certificate. */
+/* Array of those that have not run out; NULL on error. */
+json_t *sn_identity_list(struct sn_identity *identity, int64_t now_ns, struct sn_err *err);
+/* A person's: 1 when it was revoked, 0 when there is no such valid certificate. */
 int sn_identity_revoke_serial(struct sn_identity *identity, const char *serial, int64_t now_ns,
 			      struct sn_err *err);
 /* Every certificate for `uri`. */

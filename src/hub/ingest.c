@@ -191,8 +191,9 @@ static int check_digest(struct sn_http_request *request, uint8_t digest[SN_SECRE
 
 	if (header == NULL || strncmp(header, "sha-256=", 8) != 0 ||
 	    sn_unhex(sn_str(header + 8), claimed, sizeof(claimed)) != 0)
-		return sn_err_set(err, -EINVAL, "header Digest is missing or not like 'sha-256=<64 "
-						"hex digits>'");
+		return sn_err_set(err, -EINVAL,
+				  "header Digest is missing or not like 'sha-256=<64 "
+				  "hex digits>'");
 	sn_secret_hash(sn_http_body(request), digest);
 	if (memcmp(claimed, digest, sizeof(claimed)) != 0)
 		return sn_err_set(err, -EINVAL, "the body does not have the digest that it claims");
@@ -203,8 +204,7 @@ static int check_rows(const struct sn_batch *batch, const char *header, struct s
 {
 	uint64_t claimed;
 
-	if (header == NULL ||
-	    sn_parse_u64(sn_str(header), 1, SN_INGEST_ROWS_MAX, &claimed) != 0)
+	if (header == NULL || sn_parse_u64(sn_str(header), 1, SN_INGEST_ROWS_MAX, &claimed) != 0)
 		return sn_err_set(err, -EINVAL, "header Sonde-Rows is missing or not 1 to %d",
 				  SN_INGEST_ROWS_MAX);
 	if (claimed != sn_batch_rows(batch))
@@ -254,9 +254,8 @@ static bool stream_is_good(const char *stream)
 	return sn_unhex(sn_str(stream), bytes, sizeof(bytes)) == 0;
 }
 
-static void append(struct sn_ingest *ingest, struct sn_node *node,
-		   struct sn_http_request *request, const struct sn_batch_id *id,
-		   struct sn_batch *batch)
+static void append(struct sn_ingest *ingest, struct sn_node *node, struct sn_http_request *request,
+		   const struct sn_batch_id *id, struct sn_batch *batch)
 {
 	struct sn_err err = {0};
 	int result = sn_store_append(ingest->store, id, batch, &err);
@@ -282,8 +281,7 @@ static void append(struct sn_ingest *ingest, struct sn_node *node,
 	}
 }
 
-void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node,
-		    struct sn_http_request *request)
+void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node, struct sn_http_request *request)
 {
 	struct sn_batch_id id = {.node = node->id, .stream = sn_http_param(request, "stream")};
 	struct sn_err err = {0};

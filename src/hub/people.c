@@ -17,8 +17,7 @@ struct sn_people {
 	uint8_t local_hash[SN_SECRET_HASH_SIZE];
 };
 
-int sn_people_open(struct sn_db *db, int64_t now_ns, struct sn_people **people,
-		   struct sn_err *err)
+int sn_people_open(struct sn_db *db, int64_t now_ns, struct sn_people **people, struct sn_err *err)
 {
 	struct sn_people *made;
 	int changed = sn_db_run(db, err,
@@ -83,7 +82,7 @@ int sn_people_add(struct sn_people *people, const char *user, int64_t now_ns, st
 	int changed;
 
 	if (sn_sql_i64(people->db, 0, "SELECT count(*) FROM users", "") >= SN_USERS_MAX)
-		return sn_err_set(err, -ENOSPC, "cannot add user '%s': %d are the limit", user,
+		return sn_err_set(err, -E2BIG, "cannot add user '%s': %d are the limit", user,
 				  SN_USERS_MAX);
 	changed = sn_db_run(people->db, err,
 			    "INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", "ti", user,
@@ -110,22 +109,22 @@ int sn_people_remove(struct sn_people *people, const char *user, struct sn_err *
 json_t *sn_people_list(struct sn_people *people, struct sn_err *err)
 {
 	return sn_sql_json(people->db, err,
-			    "SELECT name AS \"name\", created AS \"created:time\","
-			    " last_login AS \"last_login:time\","
-			    " password IS NOT NULL AS \"password:bool\" FROM users ORDER BY name",
-			    "");
+			   "SELECT name AS \"name\", created AS \"created:time\","
+			   " last_login AS \"last_login:time\","
+			   " password IS NOT NULL AS \"password:bool\" FROM users ORDER BY name",
+			   "");
 }
 
 bool sn_people_is_untouched(struct sn_people *people)
 {
-	return sn_sql_i64(people->db, 1,
-			   "SELECT count(*) FROM users WHERE last_login IS NOT NULL", "") == 0;
+	return sn_sql_i64(people->db, 1, "SELECT count(*) FROM users WHERE last_login IS NOT NULL",
+			  "") == 0;
 }
 
 /* Login links ------------------------------------------------------------ */
 
-int sn_people_make_link(struct sn_people *people, const char *user, int64_t now_ns,
-			int64_t life_ns, char token[SN_SECRET_SIZE], struct sn_err *err)
+int sn_people_make_link(struct sn_people *people, const char *user, int64_t now_ns, int64_t life_ns,
+			char token[SN_SECRET_SIZE], struct sn_err *err)
 {
 	uint8_t hash[SN_SECRET_HASH_SIZE];
 	int changed;
@@ -151,8 +150,8 @@ static int explain_link(struct sn_people *people, const uint8_t hash[SN_SECRET_H
 			struct sn_err *err)
 {
 	int64_t used = sn_sql_i64(people->db, -1,
-				   "SELECT used IS NOT NULL FROM login_links WHERE hash = ?", "b",
-				   hash, (size_t)SN_SECRET_HASH_SIZE);
+				  "SELECT used IS NOT NULL FROM login_links WHERE hash = ?", "b",
+				  hash, (size_t)SN_SECRET_HASH_SIZE);
 
 	if (used < 0)
 		return sn_err_set(err, -ENOENT, "this link is unknown");
@@ -178,7 +177,7 @@ int sn_people_use_link(struct sn_people *people, const char *token, int64_t now_
 	if (changed == 0)
 		return explain_link(people, hash, err);
 	return sn_sql_text(people->db, user, SN_USER_NAME_MAX,
-			    "SELECT user FROM login_links WHERE hash = ?", "b", hash, sizeof(hash));
+			   "SELECT user FROM login_links WHERE hash = ?", "b", hash, sizeof(hash));
 }
 
 /* Sessions --------------------------------------------------------------- */
@@ -203,9 +202,9 @@ int sn_people_start_session(struct sn_people *people, const char *user, int64_t 
 				    " ORDER BY created DESC LIMIT ?2)",
 				    "ti", user, (int64_t)SN_SESSIONS_PER_USER);
 	if (changed >= 0)
-		changed = sn_db_run(people->db, err,
-				    "UPDATE users SET last_login = ? WHERE name = ?", "it", now_ns,
-				    user);
+		changed =
+			sn_db_run(people->db, err, "UPDATE users SET last_login = ? WHERE name = ?",
+				  "it", now_ns, user);
 	if (changed < 0) {
 		sn_db_rollback(people->db);
 		return changed;
@@ -245,9 +244,10 @@ int sn_people_end_session(struct sn_people *people, const uint8_t hash[SN_SECRET
 int sn_people_end_sessions(struct sn_people *people, const char *user, const uint8_t *keep,
 			   struct sn_err *err)
 {
-	int changed = sn_db_run(people->db, err, "DELETE FROM sessions WHERE user = ? AND hash != ?",
-				"tb", user, keep != NULL ? (const void *)keep : "",
-				keep != NULL ? (size_t)SN_SECRET_HASH_SIZE : (size_t)0);
+	int changed =
+		sn_db_run(people->db, err, "DELETE FROM sessions WHERE user = ? AND hash != ?",
+			  "tb", user, keep != NULL ? (const void *)keep : "",
+			  keep != NULL ? (size_t)SN_SECRET_HASH_SIZE : (size_t)0);
 
 	return changed < 0 ? changed : 0;
 }
@@ -259,8 +259,8 @@ char *sn_people_password(struct sn_people *people, const char *user)
 	char hash[512];
 
 	if (sn_sql_text(people->db, hash, sizeof(hash),
-			 "SELECT password FROM users WHERE name = ? AND password IS NOT NULL", "t",
-			 user) != 0)
+			"SELECT password FROM users WHERE name = ? AND password IS NOT NULL", "t",
+			user) != 0)
 		return NULL;
 	return sn_xstrdup(hash);
 }
@@ -291,22 +291,21 @@ int sn_people_make_token(struct sn_people *people, const char *user, const char 
 	int changed;
 
 	if (sn_sql_i64(people->db, 0, "SELECT count(*) FROM api_tokens WHERE user = ?", "t",
-			user) >= SN_TOKENS_PER_USER)
-		return sn_err_set(err, -ENOSPC,
+		       user) >= SN_TOKENS_PER_USER)
+		return sn_err_set(err, -E2BIG,
 				  "cannot make a token for '%s': %d are the limit (remove one)",
 				  user, SN_TOKENS_PER_USER);
 	sn_secret_hash(sn_str(sn_secret_make(token)), hash);
 	sn_ulid(now_ns, id);
-	changed = life_ns > 0
-			  ? sn_db_run(people->db, err,
-				      "INSERT INTO api_tokens (id, hash, user, label, created,"
-				      " expires) VALUES (?, ?, ?, ?, ?, ?)",
-				      "tbttii", id, hash, sizeof(hash), user, label, now_ns,
-				      now_ns + life_ns)
-			  : sn_db_run(people->db, err,
-				      "INSERT INTO api_tokens (id, hash, user, label, created)"
-				      " VALUES (?, ?, ?, ?, ?)",
-				      "tbtti", id, hash, sizeof(hash), user, label, now_ns);
+	changed = life_ns > 0 ? sn_db_run(people->db, err,
+					  "INSERT INTO api_tokens (id, hash, user, label, created,"
+					  " expires) VALUES (?, ?, ?, ?, ?, ?)",
+					  "tbttii", id, hash, sizeof(hash), user, label, now_ns,
+					  now_ns + life_ns)
+			      : sn_db_run(people->db, err,
+					  "INSERT INTO api_tokens (id, hash, user, label, created)"
+					  " VALUES (?, ?, ?, ?, ?)",
+					  "tbtti", id, hash, sizeof(hash), user, label, now_ns);
 	return changed < 0 ? changed : 0;
 }
 
@@ -317,13 +316,13 @@ int sn_people_token(struct sn_people *people, const uint8_t hash[SN_SECRET_HASH_
 	*local = memcmp(hash, people->local_hash, SN_SECRET_HASH_SIZE) == 0;
 	if (*local)
 		return sn_sql_text(people->db, user, SN_USER_NAME_MAX,
-				    "SELECT name FROM users ORDER BY name != 'admin', created"
-				    " LIMIT 1",
-				    "");
+				   "SELECT name FROM users ORDER BY name != 'admin', created"
+				   " LIMIT 1",
+				   "");
 	return sn_sql_text(people->db, user, SN_USER_NAME_MAX,
-			    "SELECT user FROM api_tokens WHERE hash = ?"
-			    " AND (expires IS NULL OR expires > ?)",
-			    "bi", hash, (size_t)SN_SECRET_HASH_SIZE, now_ns);
+			   "SELECT user FROM api_tokens WHERE hash = ?"
+			   " AND (expires IS NULL OR expires > ?)",
+			   "bi", hash, (size_t)SN_SECRET_HASH_SIZE, now_ns);
 }
 
 int sn_people_remove_token(struct sn_people *people, const char *user, const char *id,
@@ -340,8 +339,8 @@ int sn_people_remove_token(struct sn_people *people, const char *user, const cha
 json_t *sn_people_list_tokens(struct sn_people *people, const char *user, struct sn_err *err)
 {
 	return sn_sql_json(people->db, err,
-			    "SELECT id AS \"id\", label AS \"label\", created AS \"created:time\","
-			    " expires AS \"expires:time\" FROM api_tokens WHERE user = ?"
-			    " ORDER BY id",
-			    "t", user);
+			   "SELECT id AS \"id\", label AS \"label\", created AS \"created:time\","
+			   " expires AS \"expires:time\" FROM api_tokens WHERE user = ?"
+			   " ORDER BY id",
+			   "t", user);
 }

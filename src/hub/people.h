@@ -33,8 +33,7 @@
 struct sn_people;
 
 /* `db` is borrowed.  Makes the first user if there is none. */
-int sn_people_open(struct sn_db *db, int64_t now_ns, struct sn_people **people,
-		   struct sn_err *err);
+int sn_people_open(struct sn_db *db, int64_t now_ns, struct sn_people **people, struct sn_err *err);
 void sn_people_close(struct sn_people *people);
 /* Drops what has expired. */
 int sn_people_tidy(struct sn_people *people, int64_t now_ns, struct sn_err *err);
@@ -43,7 +42,7 @@ int sn_people_tidy(struct sn_people *people, int64_t now_ns, struct sn_err *err)
 bool sn_user_name_is_good(const char *name); /* [a-z0-9][a-z0-9._-]*, at most 63 */
 bool sn_people_exists(struct sn_people *people, const char *user);
 int sn_people_add(struct sn_people *people, const char *user, int64_t now_ns,
-		  struct sn_err *err); /* -EEXIST, -ENOSPC at SN_USERS_MAX */
+		  struct sn_err *err); /* -EEXIST, -E2BIG at SN_USERS_MAX */
 /* With all sessions, links and tokens.  -ENOENT; -EPERM for the last one. */
 int sn_people_remove(struct sn_people *people, const char *user, struct sn_err *err);
 /* Array of {"name","created","last_login","password"}; NULL on error. */
@@ -52,8 +51,8 @@ json_t *sn_people_list(struct sn_people *people, struct sn_err *err);
 bool sn_people_is_untouched(struct sn_people *people);
 
 /* Login links ------------------------------------------------------------ */
-int sn_people_make_link(struct sn_people *people, const char *user, int64_t now_ns,
-			int64_t life_ns, char token[SN_SECRET_SIZE], struct sn_err *err);
+int sn_people_make_link(struct sn_people *people, const char *user, int64_t now_ns, int64_t life_ns,
+			char token[SN_SECRET_SIZE], struct sn_err *err);
 /* Uses it up: 0 and the user; -ENOENT unknown, -EALREADY used before, -ETIME expired. */
 int sn_people_use_link(struct sn_people *people, const char *token, int64_t now_ns,
 		       char user[SN_USER_NAME_MAX], struct sn_err *err);

@@ -70,8 +70,8 @@ static bool is_link_local(const struct sn_addr *addr)
 /* A wildcard of IPv6 takes IPv4 connections too. */
 static bool listener_covers(const struct sn_listener *listener, int family)
 {
-	return is_wildcard(&listener->addr) && (listener->addr.sa.sa_family == AF_INET6 ||
-						listener->addr.sa.sa_family == family);
+	return is_wildcard(&listener->addr) &&
+	       (listener->addr.sa.sa_family == AF_INET6 || listener->addr.sa.sa_family == family);
 }
 
 static bool take_interface_address(const struct ifaddrs *entry, struct sn_addr *addr)

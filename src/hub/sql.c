@@ -76,9 +76,9 @@ static json_t *row_json(sqlite3_stmt *row)
 		char key[64];
 
 		snprintf(key, sizeof(key), "%.*s", (int)length, name);
-		json_object_set_new(object, key,
-				    column_json(row, i, name[length] == ':' ? name + length + 1
-									    : ""));
+		json_object_set_new(
+			object, key,
+			column_json(row, i, name[length] == ':' ? name + length + 1 : ""));
 	}
 	return object;
 }

@@ -219,16 +219,15 @@ static const struct sn_task *find_by_key(const struct sn_tasks *tasks, const cha
 {
 	char id[SN_ULID_SIZE];
 
-	if (key == NULL || sn_sql_text(tasks->db, id, sizeof(id),
-				       "SELECT id FROM tasks WHERE idempotency_key = ?", "t",
-				       key) != 0)
+	if (key == NULL ||
+	    sn_sql_text(tasks->db, id, sizeof(id), "SELECT id FROM tasks WHERE idempotency_key = ?",
+			"t", key) != 0)
 		return NULL;
 	return sn_tasks_find(tasks, id);
 }
 
 int sn_tasks_add(struct sn_tasks *tasks, struct sn_fleet *fleet, const json_t *wanted,
-		 const char *key, int64_t now_ns, const struct sn_task **task,
-		 struct sn_err *err)
+		 const char *key, int64_t now_ns, const struct sn_task **task, struct sn_err *err)
 {
 	struct sn_task *made;
 
@@ -239,8 +238,9 @@ int sn_tasks_add(struct sn_tasks *tasks, struct sn_fleet *fleet, const json_t *w
 	if (*task != NULL)
 		return 1;
 	if (tasks->count >= SN_TASKS_MAX)
-		return sn_err_set(err, -EINVAL, "there are %d tasks, which is the limit (remove "
-						"one)",
+		return sn_err_set(err, -E2BIG,
+				  "there are %d tasks, which is the limit (remove "
+				  "one)",
 				  SN_TASKS_MAX);
 	made = check(fleet, wanted, now_ns, err);
 	if (made == NULL)
@@ -328,10 +328,10 @@ json_t *sn_tasks_for(const struct sn_tasks *tasks, const char *node)
 
 		if (!sn_task_is_for(task, node))
 			continue;
-		json_array_append_new(items, json_pack("{s:s, s:s, s:s, s:O}", "id", task->id,
-						       "name", task->name, "method",
-						       task->method->name, "parameters",
-						       task->parameters));
+		json_array_append_new(items,
+				      json_pack("{s:s, s:s, s:s, s:O}", "id", task->id, "name",
+						task->name, "method", task->method->name,
+						"parameters", task->parameters));
 	}
 	return items;
 }

@@ -18,11 +18,11 @@
 #include "hub/fleet.h"
 #include "store/db.h"
 
-#define SN_TASKS_MAX          1000
-#define SN_TASK_NAME_MAX      128
-#define SN_TASK_NODES_MAX     10000
-#define SN_TASK_KEY_MAX       128 /* of an idempotency key */
-#define SN_TASKS_ETAG_SIZE    17
+#define SN_TASKS_MAX       1000
+#define SN_TASK_NAME_MAX   128
+#define SN_TASK_NODES_MAX  10000
+#define SN_TASK_KEY_MAX    128 /* of an idempotency key */
+#define SN_TASKS_ETAG_SIZE 17
 
 struct sn_task {
 	char id[SN_ULID_SIZE];
@@ -44,8 +44,7 @@ void sn_tasks_close(struct sn_tasks *tasks);
  * NULL) that was used before the task of then is returned and 1.
  */
 int sn_tasks_add(struct sn_tasks *tasks, struct sn_fleet *fleet, const json_t *wanted,
-		 const char *key, int64_t now_ns, const struct sn_task **task,
-		 struct sn_err *err);
+		 const char *key, int64_t now_ns, const struct sn_task **task, struct sn_err *err);
 int sn_tasks_remove(struct sn_tasks *tasks, const char *id, struct sn_err *err); /* -ENOENT */
 
 const struct sn_task *sn_tasks_find(const struct sn_tasks *tasks, const char *id);

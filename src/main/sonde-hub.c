@@ -103,8 +103,8 @@ static void say_json(const struct sn_hub *hub, const char *url, const char *link
 	json = json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:I}", "url", url, "login_url",
 			 link[0] != '\0' ? json_string(link) : json_null(), "node_url", node_url,
 			 "ca_file", sn_identity_ca_file(hub->identity), "ca_fingerprint",
-			 sn_identity_ca_fingerprint(hub->identity), "state_dir",
-			 hub->config->state, "pid", (json_int_t)getpid());
+			 sn_identity_ca_fingerprint(hub->identity), "state_dir", hub->config->state,
+			 "pid", (json_int_t)getpid());
 	json_dumpf(json, stdout, JSON_COMPACT);
 	putchar('\n');
 }

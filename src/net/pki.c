@@ -489,7 +489,7 @@ static int info_common_name(gnutls_x509_crt_t crt, struct sn_pki_info *info, str
 static int info_uri(gnutls_x509_crt_t crt, struct sn_pki_info *info, struct sn_err *err)
 {
 	for (unsigned i = 0;; i++) {
-		size_t size = sizeof(info->uri) - 1;
+		size_t size = sizeof(info->uri); /* GnuTLS adds a NUL of its own */
 		int result = gnutls_x509_crt_get_subject_alt_name(crt, i, info->uri, &size, NULL);
 
 		if (result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
@@ -501,8 +501,7 @@ static int info_uri(gnutls_x509_crt_t crt, struct sn_pki_info *info, struct sn_e
 					  "cannot use the certificate: name too long");
 		if (result != GNUTLS_SAN_URI)
 			continue;
-		info->uri[size] = '\0';
-		if (strlen(info->uri) != size)
+		if (strnlen(info->uri, sizeof(info->uri)) != size)
 			return sn_err_set(err, -EINVAL, "cannot use the certificate: bad URI");
 		return 0;
 	}

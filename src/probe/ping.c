@@ -74,7 +74,7 @@ static int read_config(struct program *program, struct sn_err *err)
 			return rc;
 	}
 	config->count = (uint32_t)count;
-	config->payload_size = (size_t)size;
+	config->payload_size = program->sockets.payload_size = (size_t)size;
 	program->sockets.ttl = (unsigned)ttl;
 	return sn_probe_text(program->request, "interface", &program->sockets.interface, err);
 }

@@ -13,6 +13,10 @@
 #include "base/pace.h"
 
 #define TICK_NS        (1 * SN_NS_PER_MS)  /* requests closer together go out in one wake-up */
+#define TICK_MAX_NS    (10 * SN_NS_PER_MS) /* the same where there are very many */
+#define BUSY_RATE      4000                /* requests a second that count as very many */
+#define BURST_PACKETS  100                 /* at most so much in one wake-up of the longer kind */
+#define BURST_BYTES    12000
 #define START_GAP_NS   (10 * SN_NS_PER_MS) /* between the starts of standing runs, at most */
 #define LATE_NS        (10 * SN_NS_PER_MS) /* behind schedule by more than this is worth telling */
 #define RECEIVE_EVERY  32   /* requests between two readings: their replies fit any buffer */
@@ -78,6 +82,7 @@ struct sn_ping {
 	struct run_chunk *chunks;
 	uint64_t *scratch;
 	uint64_t now_ns; /* never goes back */
+	uint64_t tick_ns;
 	uint64_t drops;
 	uint32_t finished;
 	bool pumping;
@@ -100,6 +105,31 @@ uint64_t sn_ping_start_offset(const struct sn_ping_config *config, uint32_t targ
 	return spread / targets * index + spread % targets * index / targets;
 }
 
+/* Requests a second while all targets are being asked. */
+static double request_rate(const struct sn_ping_config *config, uint32_t targets)
+{
+	if (config->period_ns == 0)
+		return (double)targets * SN_NS_PER_S / (double)config->interval_ns;
+	return (double)targets * config->count * SN_NS_PER_S / (double)config->period_ns;
+}
+
+/*
+ * How long to gather requests.  A wake-up costs as much as several requests, so many
+ * requests go out in small bursts: small enough to queue for no more than some tens of
+ * microseconds on a fast link.
+ */
+static uint64_t gathering_time(const struct sn_ping_config *config, uint32_t targets)
+{
+	double rate = request_rate(config, targets), burst;
+	size_t packet = config->payload_size + SN_ICMP_HEADER_SIZE;
+
+	if (rate < BUSY_RATE)
+		return TICK_NS;
+	burst = SN_MIN((double)BURST_PACKETS, (double)BURST_BYTES / (double)packet);
+	return (uint64_t)SN_MIN(SN_MAX(burst / rate * SN_NS_PER_S, (double)TICK_NS),
+				(double)TICK_MAX_NS);
+}
+
 int sn_ping_config_check(const struct sn_ping_config *config, uint32_t targets, struct sn_err *err)
 {
 	char period[SN_DURATION_TEXT_MAX], interval[SN_DURATION_TEXT_MAX];
@@ -114,7 +144,7 @@ int sn_ping_config_check(const struct sn_ping_config *config, uint32_t targets, 
 				  "cannot send %u requests %s apart every %s: they do not fit "
 				  "(lower --count or --interval, or raise --period)",
 				  config->count, interval, period);
-	rate = (double)targets * config->count / ((double)config->period_ns / SN_NS_PER_S);
+	rate = request_rate(config, targets);
 	if (rate > SN_PING_RATE_MAX)
 		return sn_err_set(err, -EINVAL,
 				  "cannot send %.0f requests a second: the limit is %d (fewer "
@@ -454,9 +484,9 @@ static void arm(struct sn_ping *ping, bool more_to_send)
 	if (more_to_send)
 		send_ns = ping->now_ns;
 	else if (send_ns != UINT64_MAX)
-		send_ns = SN_MAX(send_ns, ping->now_ns + TICK_NS);
+		send_ns = SN_MAX(send_ns, ping->now_ns + ping->tick_ns);
 	if (end_ns != UINT64_MAX)
-		end_ns = SN_MAX(end_ns, ping->now_ns + TICK_NS);
+		end_ns = SN_MAX(end_ns, ping->now_ns + ping->tick_ns);
 	if (SN_MIN(end_ns, send_ns) == UINT64_MAX)
 		sn_timer_stop(&ping->timer);
 	else
@@ -717,6 +747,7 @@ struct sn_ping *sn_ping_create(struct sn_loop *loop, struct sn_ping_port *port,
 	ping->targets = targets;
 	ping->config = *config;
 	ping->observer = *observer;
+	ping->tick_ns = gathering_time(config, targets->count);
 	sn_timer_init(&ping->timer, loop, timer_fired);
 	ping->series = sn_new_n(struct series, targets->count);
 	ping->scratch = sn_new_n(uint64_t, config->count);

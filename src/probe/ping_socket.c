@@ -18,6 +18,10 @@ struct icmp_filter {
 	uint32_t data; /* one bit per type: do not deliver */
 };
 
+/* IPv4 packets of this size pass every path whole: Linux takes no path MTU below 552. */
+#define WHOLE_BYTES   552
+#define HEADERS_BYTES 28
+
 /* Room for a burst of small replies between two readings: each costs about 0.8 kB. */
 #define BUFFER_BYTES (4 << 20)
 
@@ -150,6 +154,16 @@ static void ask_for_details(struct sn_ping_socket *sock)
 	sock->kernel_stamps = set_int(sock->fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0;
 }
 
+/*
+ * A packet that is never fragmented needs no identifier (RFC 6864), and drawing one is
+ * the dearest single step of sending.
+ */
+static void forbid_fragments(const struct sn_ping_socket *sock, size_t payload_size)
+{
+	if (sock->family == AF_INET && payload_size + HEADERS_BYTES <= WHOLE_BYTES)
+		set_int(sock->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+}
+
 static void grow_buffers(const struct sn_ping_socket *sock)
 {
 	/* FORCE passes the system's limit and needs CAP_NET_ADMIN. */
@@ -177,6 +191,7 @@ static int configure(struct sn_ping_socket *sock, const struct sn_ping_socket_co
 		return rc;
 	}
 	ask_for_details(sock);
+	forbid_fragments(sock, config->payload_size);
 	grow_buffers(sock);
 	return 0;
 }

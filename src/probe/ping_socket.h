@@ -24,6 +24,7 @@ struct sn_ping_socket_config {
 	const char *interface; /* NULL: any */
 	struct sn_addr source; /* length 0, or of another family: the kernel chooses */
 	unsigned ttl;
+	size_t payload_size;
 };
 
 struct sn_ping_socket {

@@ -3,23 +3,16 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
-#define INSERTION_MAX 24 /* a run has a handful of values as a rule */
+#include "base/mem.h"
 
-static int compare(const void *a, const void *b)
+#define INSERTION_MAX 64 /* a run has a handful of values as a rule */
+#define DIGIT_BITS    8
+#define DIGITS        (1 << DIGIT_BITS)
+
+static void sort_few(uint64_t *values, size_t count)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void sort(uint64_t *values, size_t count)
-{
-	if (count > INSERTION_MAX) {
-		qsort(values, count, sizeof(*values), compare);
-		return;
-	}
 	for (size_t i = 1; i < count; i++) {
 		uint64_t value = values[i];
 		size_t j = i;
@@ -28,6 +21,49 @@ static void sort(uint64_t *values, size_t count)
 			values[j] = values[j - 1];
 		values[j] = value;
 	}
+}
+
+/* One stable pass of a radix sort by the digit at `shift`. */
+static void sort_digit(const uint64_t *from, uint64_t *to, size_t count, unsigned shift)
+{
+	size_t places[DIGITS] = {0}, place = 0;
+
+	for (size_t i = 0; i < count; i++)
+		places[from[i] >> shift & (DIGITS - 1)]++;
+	for (size_t digit = 0; digit < DIGITS; digit++) {
+		size_t n = places[digit];
+
+		places[digit] = place;
+		place += n;
+	}
+	for (size_t i = 0; i < count; i++)
+		to[places[from[i] >> shift & (DIGITS - 1)]++] = from[i];
+}
+
+/* Delays are small numbers: three or four passes beat any comparison. */
+static void sort_many(uint64_t *values, size_t count)
+{
+	sn_autofree uint64_t *spare = sn_xcalloc(count, sizeof(*spare));
+	uint64_t *from = values, *to = spare, *swap, all = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all |= values[i];
+	for (unsigned shift = 0; shift < 64 && all >> shift != 0; shift += DIGIT_BITS) {
+		sort_digit(from, to, count, shift);
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	if (from != values)
+		memcpy(values, from, count * sizeof(*values));
+}
+
+static void sort(uint64_t *values, size_t count)
+{
+	if (count <= INSERTION_MAX)
+		sort_few(values, count);
+	else
+		sort_many(values, count);
 }
 
 uint64_t sn_ping_percentile(const uint64_t *sorted, size_t count, unsigned percent)

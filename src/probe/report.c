@@ -344,7 +344,7 @@ static void write_line(struct sn_report *report, const struct sn_ping_result *re
 		add_clock(out, result->started_wall_ns);
 	add_padded(out, name, strlen(name), -report->name_width);
 	add_number(out, result->sent, 7);
-	if (result->loss_known)
+	if (result->loss_known || result->sent == 0)
 		add_share(out, result->lost, result->sent, 8);
 	else
 		add_padded(out, "?", 1, 8);

@@ -12,8 +12,9 @@
 #include "base/mem.h"
 
 static const struct sn_api_routes *const groups[] = {
-	&sn_api_enrol,   &sn_api_node, &sn_api_nodes,  &sn_api_invites, &sn_api_tasks,
-	&sn_api_hub,     &sn_api_datasets,
+	&sn_api_enrol,  &sn_api_node,     &sn_api_nodes,   &sn_api_invites, &sn_api_tasks,
+	&sn_api_hub,    &sn_api_datasets, &sn_api_series,  &sn_api_session, &sn_api_users,
+	&sn_api_events, &sn_api_openapi,  &sn_api_metrics, &sn_api_web,
 };
 
 struct sn_http_route *sn_api_all(size_t *count)
@@ -48,6 +49,11 @@ void sn_api_not_found(struct sn_http_request *request, const char *detail)
 
 void sn_api_trouble(struct sn_http_request *request, const struct sn_err *err)
 {
+	if (err->code == -E2BIG) {
+		sn_http_problem(request, 409, "limit-reached", "There are too many of them", "%s",
+				err->text);
+		return;
+	}
 	SN_LOG_LIMITED(SN_LOG_ERROR, "cannot answer %s %s: %s", sn_http_method(request),
 		       sn_http_path(request), err->text);
 	if (err->code == -ENOSPC || err->code == -EDQUOT)
@@ -131,8 +137,8 @@ bool sn_api_query_time(struct sn_hub *hub, struct sn_http_request *request, cons
 	return false;
 }
 
-bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_t min,
-		      uint64_t max, uint64_t *value)
+bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_t min, uint64_t max,
+		      uint64_t *value)
 {
 	const char *text = sn_http_query(request, name);
 

@@ -16,29 +16,29 @@
 #include "hub/hub.h"
 #include "net/http_server.h"
 
-#define SN_API_BODY_MAX   (64 * 1024)
-#define SN_API_LIMIT_MAX  10000
-#define SN_API_LIMIT      100
+#define SN_API_BODY_MAX  (64 * 1024)
+#define SN_API_LIMIT_MAX 10000
+#define SN_API_LIMIT     100
 
 struct sn_api_routes {
 	const struct sn_http_route *routes;
 	size_t count;
 };
 
-extern const struct sn_api_routes sn_api_enrol;     /* enrol.c */
-extern const struct sn_api_routes sn_api_node;      /* node.c: what nodes call */
-extern const struct sn_api_routes sn_api_nodes;     /* nodes.c */
-extern const struct sn_api_routes sn_api_invites;   /* invites.c */
-extern const struct sn_api_routes sn_api_tasks;     /* tasks.c */
-extern const struct sn_api_routes sn_api_datasets;  /* datasets.c */
-extern const struct sn_api_routes sn_api_series;    /* series.c */
-extern const struct sn_api_routes sn_api_session;   /* session.c */
-extern const struct sn_api_routes sn_api_users;     /* users.c */
-extern const struct sn_api_routes sn_api_hub;       /* hub.c */
-extern const struct sn_api_routes sn_api_events;    /* events.c */
-extern const struct sn_api_routes sn_api_openapi;   /* openapi.c */
-extern const struct sn_api_routes sn_api_metrics;   /* metrics.c */
-extern const struct sn_api_routes sn_api_web;       /* web.c, last: it takes every other path */
+extern const struct sn_api_routes sn_api_enrol;    /* enrol.c */
+extern const struct sn_api_routes sn_api_node;     /* node.c: what nodes call */
+extern const struct sn_api_routes sn_api_nodes;    /* nodes.c */
+extern const struct sn_api_routes sn_api_invites;  /* invites.c */
+extern const struct sn_api_routes sn_api_tasks;    /* tasks.c */
+extern const struct sn_api_routes sn_api_datasets; /* datasets.c */
+extern const struct sn_api_routes sn_api_series;   /* series.c */
+extern const struct sn_api_routes sn_api_session;  /* session.c */
+extern const struct sn_api_routes sn_api_users;    /* users.c */
+extern const struct sn_api_routes sn_api_hub;      /* hub.c */
+extern const struct sn_api_routes sn_api_events;   /* events.c */
+extern const struct sn_api_routes sn_api_openapi;  /* openapi.c */
+extern const struct sn_api_routes sn_api_metrics;  /* metrics.c */
+extern const struct sn_api_routes sn_api_web;      /* web.c, last: it takes every other path */
 
 /* All routes of the hub in one array (malloc'ed). */
 struct sn_http_route *sn_api_all(size_t *count);
@@ -46,7 +46,7 @@ struct sn_http_route *sn_api_all(size_t *count);
 /* Problems ------------------------------------------------------------------ */
 void sn_api_bad(struct sn_http_request *request, const char *detail);       /* 422 invalid */
 void sn_api_not_found(struct sn_http_request *request, const char *detail); /* 404 */
-/* An error of ours (database, disk): logged, 503 store-full or 500. */
+/* -E2BIG: 409 limit-reached; else an error of ours, logged: 503 store-full or 500. */
 void sn_api_trouble(struct sn_http_request *request, const struct sn_err *err);
 
 /* Requests ------------------------------------------------------------------ */
@@ -61,8 +61,8 @@ bool sn_api_duration(struct sn_http_request *request, const json_t *body, const 
 /* Query values; absent leaves `*value` as it is. */
 bool sn_api_query_time(struct sn_hub *hub, struct sn_http_request *request, const char *name,
 		       int64_t *value);
-bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_t min,
-		      uint64_t max, uint64_t *value);
+bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_t min, uint64_t max,
+		      uint64_t *value);
 /* Does the client want `type` more than JSON?  By the Accept header, without weights. */
 bool sn_api_accepts(const struct sn_http_request *request, const char *type);
 

@@ -237,8 +237,9 @@ static void get_latest(struct sn_http_request *request, void *ctx)
 	if (rows == NULL || !sn_api_query_time(hub, request, "since", &since_ns))
 		return;
 	if (!only_series_filters(&rows->query)) {
-		sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
-				"only 'node' and the dataset's key can be chosen here, by equality");
+		sn_http_problem(
+			request, 400, "bad-query", "A query parameter is no good",
+			"only 'node' and the dataset's key can be chosen here, by equality");
 		return;
 	}
 	sn_buf_adds(&page.text, "{\"items\":[");
@@ -262,8 +263,9 @@ static const struct sn_api_param row_params[] = {
 	 false},
 	{"cursor", SN_API_TEXT, "'next' of the page before", false},
 	{"fields", SN_API_TEXT, "columns, comma-separated; default all", false},
-	{"node", SN_API_TEXT, "id or name; like this any column, with > >= < <= ! ~ before the "
-			      "value",
+	{"node", SN_API_TEXT,
+	 "id or name; like this any column, with > >= < <= ! ~ before the "
+	 "value",
 	 false},
 };
 static const struct sn_api_param latest_params[] = {

@@ -34,8 +34,8 @@ static json_t *row_property(const struct sn_column *column)
 		[SN_TYPE_BOOL] = "boolean", [SN_TYPE_I64] = "integer", [SN_TYPE_F64] = "number",
 		[SN_TYPE_TEXT] = "string",  [SN_TYPE_TIME] = "string",
 	};
-	json_t *property = json_pack("{s:s, s:s}", "type", names[column->type], "description",
-				     column->help);
+	json_t *property =
+		json_pack("{s:s, s:s}", "type", names[column->type], "description", column->help);
 
 	if (column->type == SN_TYPE_TIME)
 		json_object_set_new(property, "format", json_string("date-time"));
@@ -61,9 +61,9 @@ static const struct {
 	const char *name;      /* as the API calls it */
 	const char *json_type; /* in JSON Schema; NULL: several */
 } param_types[] = {
-	[SN_PARAM_TEXT] = {"text", "string"},      [SN_PARAM_FLAG] = {"flag", "boolean"},
-	[SN_PARAM_COUNT] = {"count", NULL},        [SN_PARAM_DURATION] = {"duration", "string"},
-	[SN_PARAM_SIZE] = {"size", NULL},          [SN_PARAM_TARGETS] = {"targets", "array"},
+	[SN_PARAM_TEXT] = {"text", "string"}, [SN_PARAM_FLAG] = {"flag", "boolean"},
+	[SN_PARAM_COUNT] = {"count", NULL},   [SN_PARAM_DURATION] = {"duration", "string"},
+	[SN_PARAM_SIZE] = {"size", NULL},     [SN_PARAM_TARGETS] = {"targets", "array"},
 };
 
 static json_t *limit_or_null(const struct sn_param *param, uint64_t limit)
@@ -123,8 +123,7 @@ json_t *sn_declared_params_schema(const struct sn_method *method)
 			json_array_append_new(required, json_string(method->params[i].name));
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:b}", "type", "object", "description", method->help,
-			 "properties", properties, "required", required, "additionalProperties",
-			 0);
+			 "properties", properties, "required", required, "additionalProperties", 0);
 }
 
 /* What they look like -------------------------------------------------------------- */

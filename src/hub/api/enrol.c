@@ -71,9 +71,9 @@ static const struct sn_api_field enrol_body_fields[] = {
 	{"name", SN_API_TEXT, false, false, "what the node would like to be called"},
 	{"csr_pem", SN_API_TEXT, true, false, "certificate signing request (PKCS#10)"},
 };
-static const struct sn_api_schema enrol_body = {
-	"Enrolment", "A machine that wants to become a node.", enrol_body_fields,
-	SN_COUNT(enrol_body_fields)};
+static const struct sn_api_schema enrol_body = {"Enrolment",
+						"A machine that wants to become a node.",
+						enrol_body_fields, SN_COUNT(enrol_body_fields)};
 
 static const struct sn_api_field enrolled_fields[] = {
 	{"node", SN_API_TEXT, true, false, "the node's id"},
@@ -81,8 +81,8 @@ static const struct sn_api_field enrolled_fields[] = {
 	{"ca_pem", SN_API_TEXT, true, false, "the CA that signed it and the hub's own"},
 	{"expires", SN_API_TIME, true, false, "when the certificate runs out"},
 };
-static const struct sn_api_schema enrolled = {"Enrolled", "A node's new identity.",
-					      enrolled_fields, SN_COUNT(enrolled_fields)};
+static const struct sn_api_schema enrolled = {"Enrolled", "A node's new identity.", enrolled_fields,
+					      SN_COUNT(enrolled_fields)};
 
 static const struct sn_api_doc ca_doc = {
 	.id = "getCa",

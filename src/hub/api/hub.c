@@ -22,11 +22,11 @@ static void get_hub(struct sn_http_request *request, void *ctx)
 	struct sn_hub *hub = ctx;
 	char **urls = sn_hub_urls(hub);
 	char local[128];
-	json_t *nodes = json_pack(
-		"{s:I, s:I, s:I}", "online",
-		(json_int_t)sn_fleet_count_state(hub->fleet, SN_NODE_ONLINE), "offline",
-		(json_int_t)sn_fleet_count_state(hub->fleet, SN_NODE_OFFLINE), "revoked",
-		(json_int_t)sn_fleet_count_state(hub->fleet, SN_NODE_REVOKED));
+	json_t *nodes =
+		json_pack("{s:I, s:I, s:I}", "online",
+			  (json_int_t)sn_fleet_count_state(hub->fleet, SN_NODE_ONLINE), "offline",
+			  (json_int_t)sn_fleet_count_state(hub->fleet, SN_NODE_OFFLINE), "revoked",
+			  (json_int_t)sn_fleet_count_state(hub->fleet, SN_NODE_REVOKED));
 
 	sn_hub_local_url(hub, local, sizeof(local));
 	sn_http_reply_json(
@@ -72,8 +72,8 @@ static const struct sn_api_field count_fields[] = {
 	{"offline", SN_API_INTEGER, true, false, "not heard of lately"},
 	{"revoked", SN_API_INTEGER, true, false, "shut out"},
 };
-static const struct sn_api_schema count_schema = {"NodeCounts", "How many nodes are in which state.",
-						  count_fields, SN_COUNT(count_fields)};
+static const struct sn_api_schema count_schema = {
+	"NodeCounts", "How many nodes are in which state.", count_fields, SN_COUNT(count_fields)};
 static const struct sn_api_field hub_fields[] = {
 	{"version", SN_API_TEXT, true, false, "of its software"},
 	{"id", SN_API_TEXT, true, false, "of this hub"},

@@ -14,9 +14,9 @@ static void reply_invite(struct sn_hub *hub, struct sn_http_request *request,
 			 const struct sn_invite *invite)
 {
 	char **urls = sn_hub_urls(hub);
-	sn_autofree char *command = sn_xasprintf(
-		"sonde-node join %s %s", urls[0] != NULL ? urls[0] : "<URL of this hub>",
-		invite->token);
+	sn_autofree char *command =
+		sn_xasprintf("sonde-node join %s %s",
+			     urls[0] != NULL ? urls[0] : "<URL of this hub>", invite->token);
 
 	sn_http_reply_json(request, 201,
 			   json_pack("{s:s, s:s, s:s, s:o}", "id", invite->id, "token",
@@ -34,8 +34,7 @@ static void post_invite(struct sn_http_request *request, void *ctx)
 	struct sn_invite invite;
 	struct sn_err err = {0};
 
-	if (body == NULL ||
-	    !sn_api_duration(request, body, "expires_in", LIFE_MAX, &spec.life_ns))
+	if (body == NULL || !sn_api_duration(request, body, "expires_in", LIFE_MAX, &spec.life_ns))
 		return;
 	spec.name = json_string_value(json_object_get(body, "name"));
 	if (sn_place_read(body, &place, &err) != 0 ||

@@ -128,8 +128,8 @@ static void put_batch(struct sn_http_request *request, void *ctx)
 static const struct sn_api_field renew_fields[] = {
 	{"csr_pem", SN_API_TEXT, true, false, "certificate signing request (PKCS#10)"},
 };
-static const struct sn_api_schema renew_body = {"Renewal", "A node's request for a new certificate.",
-						renew_fields, SN_COUNT(renew_fields)};
+static const struct sn_api_schema renew_body = {
+	"Renewal", "A node's request for a new certificate.", renew_fields, SN_COUNT(renew_fields)};
 
 static const struct sn_api_field renewed_fields[] = {
 	{"certificate_pem", SN_API_TEXT, true, false, "the new certificate"},

@@ -29,8 +29,7 @@ static void get_node(struct sn_http_request *request, void *ctx)
 	struct sn_node *node = sn_api_node_named(hub, request, sn_http_param(request, "id"));
 
 	if (node != NULL)
-		sn_http_reply_json(request, 200,
-				   sn_fleet_json(hub->fleet, node, sn_hub_now(hub)));
+		sn_http_reply_json(request, 200, sn_fleet_json(hub->fleet, node, sn_hub_now(hub)));
 }
 
 static void patch_node(struct sn_http_request *request, void *ctx)
@@ -45,8 +44,7 @@ static void patch_node(struct sn_http_request *request, void *ctx)
 	switch (sn_fleet_edit(hub->fleet, node, body, &err)) {
 	case 0:
 		sn_hub_audit(hub, sn_who_name(sn_guard_who(request)), "node.edit", node->id, NULL);
-		sn_http_reply_json(request, 200,
-				   sn_fleet_json(hub->fleet, node, sn_hub_now(hub)));
+		sn_http_reply_json(request, 200, sn_fleet_json(hub->fleet, node, sn_hub_now(hub)));
 		break;
 	case -EINVAL:
 		sn_api_bad(request, err.text);
@@ -71,8 +69,7 @@ static void revoke_node(struct sn_http_request *request, void *ctx)
 	if (sn_hub_revoke_node(hub, node, sn_who_name(sn_guard_who(request)), &err) != 0)
 		sn_api_trouble(request, &err);
 	else
-		sn_http_reply_json(request, 200,
-				   sn_fleet_json(hub->fleet, node, sn_hub_now(hub)));
+		sn_http_reply_json(request, 200, sn_fleet_json(hub->fleet, node, sn_hub_now(hub)));
 }
 
 /* Declarations ------------------------------------------------------------------- */

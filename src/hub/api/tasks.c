@@ -92,8 +92,8 @@ static const struct sn_api_field wanted_fields[] = {
 	{"parameters", SN_API_OBJECT, false, false, "as the method declares them"},
 	{"nodes", SN_API_TEXTS, false, false, "ids or names; default: [\"*\"], all"},
 };
-static const struct sn_api_schema wanted = {"TaskRequest", "What is to be measured.",
-					    wanted_fields, SN_COUNT(wanted_fields)};
+static const struct sn_api_schema wanted = {"TaskRequest", "What is to be measured.", wanted_fields,
+					    SN_COUNT(wanted_fields)};
 
 static const struct sn_api_field task_fields[] = {
 	{"id", SN_API_TEXT, true, false, "of the task; rows carry it"},

@@ -44,7 +44,8 @@ function drawLoss(chart: uPlot) {
 	const ratioOfPixels = devicePixelRatio;
 	const loss = chart.data[6] as (number | null)[];
 	const times = chart.data[0] as number[];
-	const width = Math.max(2, Math.min(24, bbox.width / Math.max(1, times.length)));
+	const step = typicalStep(times);
+	const width = Math.max(2, Math.min(24 * ratioOfPixels, chart.valToPos(step, 'x', true) - chart.valToPos(0, 'x', true)));
 	ctx.save();
 	for (let i = 0; i < times.length; i++) {
 		const value = loss[i];
@@ -83,7 +84,7 @@ export function smokeOptions(element: HTMLElement, height: number, onZoom: (from
 		height,
 		cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
 		legend: { live: true },
-		scales: { y: { range: (_, min, max) => [0, Math.max(max ?? 0, min ?? 0, 0.0002) * 1.15] } },
+		scales: { y: { range: (_, __, max) => [0, Math.max(max ?? 0, 0.00002) * 1.15] } },
 		axes: [
 			{ ...axis, space: 72, values: (_, ticks, __, ___, step) => ticks.map((t) => clockLabel(t, step)) },
 			{ ...axis, size: 64, values: (_, ticks) => ticks.map((t) => (t === 0 ? '0' : seconds(t))) },
