@@ -499,6 +499,8 @@ static int info_uri(gnutls_x509_crt_t crt, struct sn_pki_info *info, struct sn_e
 		if (result == GNUTLS_E_SHORT_MEMORY_BUFFER)
 			return sn_err_set(err, -EINVAL,
 					  "cannot use the certificate: name too long");
+		if (result < 0 && result != GNUTLS_E_X509_UNKNOWN_SAN)
+			return tls_error(err, result, "read the names of the certificate");
 		if (result != GNUTLS_SAN_URI)
 			continue;
 		if (strnlen(info->uri, sizeof(info->uri)) != size)
