@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program as people and the node run it: exit codes, messages, formats, and
+ * a live interface to the byte.  SONDE_METER names the program.
+ */
+#include "lib/test.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/cli.h"
+#include "base/fs.h"
+#include "base/mem.h"
+#include "data/codec.h"
+#include "netns.h"
+
+#define WIKIPEDIA  SN_TEST_DATA "/pcap/web-wikipedia.pcap" /* 136 packets, 34 flows */
+#define SSH        SN_TEST_DATA "/pcap/ssh.pcap"           /* 94 packets, 1 flow */
+#define OUTPUT_MAX (1024 * 1024)
+#define ARGS_MAX   24
+
+static char directory[] = "/tmp/sonde-test-XXXXXX";
+static struct sn_buf out, errors;
+static const char *no_netns;
+
+static char *scratch(const char *name)
+{
+	static char path[4][128];
+	static unsigned next;
+	char *text = path[next++ % 4];
+
+	snprintf(text, sizeof(path[0]), "%s/%s", directory, name);
+	return text;
+}
+
+static void read_into(const char *path, struct sn_buf *buffer)
+{
+	struct sn_err err;
+
+	sn_buf_clear(buffer);
+	if (sn_fs_read(path, OUTPUT_MAX, buffer, &err) != 0)
+		fail_msg("%s", err.text);
+	sn_buf_cstr(buffer);
+}
+
+static void redirect(const char *path, int flags, int to)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0644);
+
+	if (fd < 0 || dup2(fd, to) < 0)
+		_exit(120);
+}
+
+/* Starts the program with output into files; `input` becomes standard input. */
+static pid_t start_program(const char *input, const char *const *arguments)
+{
+	const char *argv[ARGS_MAX] = {getenv("SONDE_METER")};
+	pid_t pid;
+
+	for (size_t i = 0; arguments[i] != NULL; i++)
+		argv[i + 1] = arguments[i];
+	pid = fork();
+	if (pid == 0) {
+		redirect(input, O_RDONLY, STDIN_FILENO);
+		redirect(scratch("out"), O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
+		redirect(scratch("err"), O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
+		execv(argv[0], (char *const *)argv);
+		_exit(121);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static int finish_program(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	read_into(scratch("out"), &out);
+	read_into(scratch("err"), &errors);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+#define RUN(...)                                                                                   \
+	finish_program(start_program("/dev/null", (const char *const[]){__VA_ARGS__, NULL}))
+
+static void expect_in(const struct sn_buf *text, const char *part)
+{
+	if (strstr(text->p, part) == NULL)
+		fail_msg("'%s' is missing in: %s", part, text->p);
+}
+
+static size_t lines(const struct sn_buf *text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text->n; i++)
+		count += text->p[i] == '\n';
+	return count;
+}
+
+static void copy_first(const char *from, const char *to, size_t bytes)
+{
+	struct sn_buf content = {0};
+	struct sn_err err;
+
+	read_into(from, &content);
+	if (sn_fs_write_atomic(to, content.p, bytes, 0644, &err) != 0)
+		fail_msg("%s", err.text);
+	sn_buf_finish(&content);
+}
+
+static int start(void **state SN_UNUSED)
+{
+	if (getenv("SONDE_METER") != NULL)
+		return 0;
+	print_message("skipped: SONDE_METER does not name the program\n");
+	skip();
+	return 0;
+}
+
+static void a_file_gives_a_summary_for_people(void **state SN_UNUSED)
+{
+	assert_int_equal(RUN("-r", WIKIPEDIA), SN_EXIT_OK);
+	expect_in(&out, "packets   136, ");
+	expect_in(&out, "flows     34 reported");
+	expect_in(&out, "top hosts");
+	expect_in(&out, "not IP (ARP, LLDP, ...)");
+	assert_int_equal(errors.n, 0);
+}
+
+static void rows_are_json_lines_and_losses_go_to_standard_error(void **state SN_UNUSED)
+{
+	struct sn_batch *batch = sn_batch_create(&sn_dataset_flow);
+	struct sn_err err;
+
+	assert_int_equal(RUN("--json", "-r", WIKIPEDIA), SN_EXIT_OK);
+	assert_int_equal(sn_jsonl_read(batch, sn_buf_str(&out), 1000, &err), 0);
+	assert_int_equal(sn_batch_rows(batch), 34);
+	expect_in(&errors, "not metered: not_ip 10");
+	sn_batch_destroy(batch);
+}
+
+static void files_are_one_trace_in_the_order_given(void **state SN_UNUSED)
+{
+	assert_int_equal(RUN("--json", "-r", SSH, WIKIPEDIA), SN_EXIT_OK);
+	assert_int_equal(lines(&out), 35);
+	expect_in(&out, "\"interface\":\"" SSH "\"");
+	expect_in(&out, "\"interface\":\"" WIKIPEDIA "\"");
+}
+
+static void a_capture_comes_through_standard_input(void **state SN_UNUSED)
+{
+	const char *const arguments[] = {"--csv", "-r", "-", NULL};
+
+	assert_int_equal(finish_program(start_program(SSH, arguments)), SN_EXIT_OK);
+	assert_int_equal(lines(&out), 2);
+	expect_in(&out, "time,node,task,seq,c_ip");
+	expect_in(&out, ",standard input,");
+}
+
+static void output_goes_to_a_file_and_the_summary_to_the_terminal(void **state SN_UNUSED)
+{
+	char *path = scratch("flows.csv");
+
+	assert_int_equal(RUN("-r", SSH, "-o", path), SN_EXIT_OK);
+	expect_in(&out, "packets   94, ");
+	read_into(path, &out);
+	assert_int_equal(lines(&out), 2);
+	expect_in(&out, "time,node");
+}
+
+static void a_truncated_file_is_partial_and_keeps_what_was_read(void **state SN_UNUSED)
+{
+	char *path = scratch("cut.pcap");
+
+	copy_first(SSH, path, 5000);
+	assert_int_equal(RUN("--json", "-r", path), SN_EXIT_PARTIAL);
+	assert_int_equal(lines(&out), 1);
+	expect_in(&errors, "sonde-meter: cannot read packet ");
+	expect_in(&errors, "cut.pcap' at offset 49");
+	expect_in(&errors, "truncated");
+}
+
+static void a_damaged_file_does_not_hide_the_next(void **state SN_UNUSED)
+{
+	char *path = scratch("cut.pcap");
+
+	copy_first(SSH, path, 30);
+	assert_int_equal(RUN("--json", "-r", path, "-r", WIKIPEDIA), SN_EXIT_PARTIAL);
+	assert_int_equal(lines(&out), 34);
+	expect_in(&errors, "cannot read packet 1 of '");
+}
+
+static void what_is_no_capture_fails(void **state SN_UNUSED)
+{
+	assert_int_equal(RUN("-r", "/dev/null"), SN_EXIT_FAILED);
+	expect_in(&errors, "'/dev/null': the file is empty");
+	assert_int_equal(RUN("-r", SN_TEST_DATA "/flows-expected.tsv"), SN_EXIT_FAILED);
+	expect_in(&errors, "not a capture file");
+	assert_int_equal(RUN("-r", "/nonexistent.pcap"), SN_EXIT_FAILED);
+	expect_in(&errors, "cannot open '/nonexistent.pcap': No such file");
+}
+
+static void wrong_usage_is_explained(void **state SN_UNUSED)
+{
+	assert_int_equal(RUN("--jsno", "-r", SSH), SN_EXIT_USAGE);
+	expect_in(&errors, "did you mean '--json'?");
+	assert_int_equal(RUN("--json"), SN_EXIT_USAGE);
+	expect_in(&errors, "nothing to meter");
+	assert_int_equal(RUN("-i", "lo", "-r", SSH), SN_EXIT_USAGE);
+	assert_int_equal(RUN("--json", "--csv", "-r", SSH), SN_EXIT_USAGE);
+	assert_int_equal(RUN("--max-flows", "15", "-r", SSH), SN_EXIT_USAGE);
+	assert_int_equal(RUN("--max-flows", "16", "-r", SSH), SN_EXIT_OK);
+	assert_int_equal(RUN("--idle-timeout", "999ms", "-r", SSH), SN_EXIT_USAGE);
+	assert_int_equal(RUN("--idle-timeout", "1s", "-r", SSH), SN_EXIT_OK);
+	assert_int_equal(RUN("-f", "tcp prot 22", "-r", SSH), SN_EXIT_FAILED);
+	expect_in(&errors, "cannot compile filter 'tcp prot 22'");
+}
+
+static void limits_and_filter_apply_to_files(void **state SN_UNUSED)
+{
+	assert_int_equal(RUN("-n", "10", "-r", SSH), SN_EXIT_OK);
+	expect_in(&out, "packets   10, ");
+	assert_int_equal(RUN("-d", "1s", "-r", SSH), SN_EXIT_OK);
+	expect_in(&out, "packets   16, ");
+	assert_int_equal(RUN("-f", "udp", "-r", WIKIPEDIA), SN_EXIT_OK);
+	expect_in(&out, "packets   48, ");
+	expect_in(&out, "filtered  88 packets");
+	assert_null(strstr(out.p, "\ntcp "));
+}
+
+static void the_active_timeout_splits_a_flow_of_a_file(void **state SN_UNUSED)
+{
+	assert_int_equal(RUN("--json", "--active-timeout", "2s", "-r", SSH), SN_EXIT_OK);
+	assert_in_range(lines(&out), 3, 6);
+	expect_in(&out, "\"end\":\"active\"");
+}
+
+static void a_full_disk_fails_by_name(void **state SN_UNUSED)
+{
+	assert_int_equal(RUN("-r", SSH, "-o", "/dev/full"), SN_EXIT_FAILED);
+	expect_in(&errors, "cannot write flows to '/dev/full': No space left on device");
+}
+
+/* Live ------------------------------------------------------------------- */
+
+static void need_netns(void)
+{
+	if (no_netns == NULL)
+		return;
+	print_message("skipped: %s\n", no_netns);
+	skip();
+}
+
+/* The meter is ready when it has bound its socket: the kernel lists it. */
+static void wait_until_capturing(void)
+{
+	for (int turn = 0; turn < 200; turn++) {
+		struct sn_buf sockets = {0};
+		struct sn_err err;
+		bool there;
+
+		sn_fs_read("/proc/net/packet", OUTPUT_MAX, &sockets, &err);
+		there = strstr(sn_buf_cstr(&sockets), " 0003 ") != NULL;
+		sn_buf_finish(&sockets);
+		if (there)
+			return;
+		usleep(10000);
+	}
+	fail_msg("the meter does not begin to capture");
+}
+
+static void send_exchange(int sender, uint16_t count)
+{
+	for (uint16_t i = 0; i < count; i++) {
+		struct frame there = udp_frame("192.0.2.1", 1000, "192.0.2.2", 53, i);
+		struct frame back = udp_frame("192.0.2.2", 53, "192.0.2.1", 1000, 7);
+
+		assert_true(send_frame(sender, &there) && send_frame(sender, &back));
+	}
+}
+
+static void expect_exchange(uint16_t count)
+{
+	char part[64];
+
+	expect_in(&out, "\"c_ip\":\"192.0.2.1\",\"c_port\":1000,\"s_ip\":\"192.0.2.2\","
+			"\"s_port\":53,\"protocol\":\"udp\",\"interface\":\"va\"");
+	snprintf(part, sizeof(part), "\"c_packets\":%u,\"s_packets\":%u,", count, count);
+	expect_in(&out, part);
+	snprintf(part, sizeof(part), "\"c_bytes\":%u,\"s_bytes\":%u,",
+		 count * 28 + count * (count - 1) / 2, count * 35);
+	expect_in(&out, part);
+}
+
+static void a_live_interface_is_metered_to_the_byte(void **state SN_UNUSED)
+{
+	const char *const arguments[] = {"--json", "-i", "va", "--active-timeout", "1h", NULL};
+	int sender;
+	pid_t pid;
+
+	need_netns();
+	sender = packet_socket("vb", 0);
+	pid = start_program("/dev/null", arguments);
+	wait_until_capturing();
+	send_exchange(sender, 300);
+	kill(pid, SIGTERM);
+	assert_int_equal(finish_program(pid), SN_EXIT_OK);
+	assert_int_equal(lines(&out), 1);
+	expect_exchange(300);
+	expect_in(&out, "\"end\":\"end\"");
+	assert_null(strstr(errors.p, "dropped"));
+	close(sender);
+}
+
+static void a_descriptor_is_enough(void **state SN_UNUSED)
+{
+	const char *const arguments[] = {"--json", "--capture-fd", "9",   "--interface",
+					 "va",     "--packets",    "100", NULL};
+	int sender, capture;
+	pid_t pid;
+
+	need_netns();
+	sender = packet_socket("vb", 0);
+	capture = packet_socket("va", ETH_P_ALL);
+	assert_int_equal(dup2(capture, 9), 9);
+	pid = start_program("/dev/null", arguments);
+	close(9);
+	usleep(200000);
+	send_exchange(sender, 50);
+	assert_int_equal(finish_program(pid), SN_EXIT_OK);
+	expect_exchange(50);
+	close(capture);
+	close(sender);
+}
+
+static void rows_stream_while_the_flow_goes_on(void **state SN_UNUSED)
+{
+	const char *const arguments[] = {"--json", "-i", "va", "--active-timeout", "1s", NULL};
+	int sender;
+	pid_t pid;
+
+	need_netns();
+	sender = packet_socket("vb", 0);
+	pid = start_program("/dev/null", arguments);
+	wait_until_capturing();
+	for (int i = 0; i < 200; i++) {
+		send_exchange(sender, 1);
+		usleep(10000);
+		read_into(scratch("out"), &out);
+		if (out.n > 0)
+			break;
+	}
+	kill(pid, SIGINT);
+	assert_int_equal(finish_program(pid), SN_EXIT_OK);
+	expect_in(&out, "\"end\":\"active\"");
+	close(sender);
+}
+
+static void the_duration_ends_a_live_run(void **state SN_UNUSED)
+{
+	need_netns();
+	assert_int_equal(RUN("-i", "va", "-d", "200ms"), SN_EXIT_OK);
+	expect_in(&out, "source    interface va");
+	expect_in(&out, "dropped by the kernel: 0 of 0");
+}
+
+static void an_interface_that_goes_away_is_named(void **state SN_UNUSED)
+{
+	const char *const arguments[] = {"--json", "-i", "vc", NULL};
+	pid_t pid;
+
+	need_netns();
+	assert_true(run_ip("link add vc type veth peer name vd"));
+	assert_true(run_ip("link set vc up"));
+	pid = start_program("/dev/null", arguments);
+	wait_until_capturing();
+	assert_true(run_ip("link del vc"));
+	assert_int_equal(finish_program(pid), SN_EXIT_FAILED);
+	expect_in(&errors, "interface 'vc' is gone");
+}
+
+static int make_directory(void **state SN_UNUSED)
+{
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	/* The meter gives root away before it reads: it must get at the files all the same. */
+	return chmod(directory, 0755);
+}
+
+static int remove_directory(void **state SN_UNUSED)
+{
+	struct sn_err err;
+
+	sn_buf_finish(&out);
+	sn_buf_finish(&errors);
+	return sn_fs_remove_tree(directory, &err);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_file_gives_a_summary_for_people),
+		TEST(rows_are_json_lines_and_losses_go_to_standard_error),
+		TEST(files_are_one_trace_in_the_order_given),
+		TEST(a_capture_comes_through_standard_input),
+		TEST(output_goes_to_a_file_and_the_summary_to_the_terminal),
+		TEST(a_truncated_file_is_partial_and_keeps_what_was_read),
+		TEST(a_damaged_file_does_not_hide_the_next),
+		TEST(what_is_no_capture_fails),
+		TEST(wrong_usage_is_explained),
+		TEST(limits_and_filter_apply_to_files),
+		TEST(the_active_timeout_splits_a_flow_of_a_file),
+		TEST(a_full_disk_fails_by_name),
+		TEST(a_live_interface_is_metered_to_the_byte),
+		TEST(a_descriptor_is_enough),
+		TEST(rows_stream_while_the_flow_goes_on),
+		TEST(the_duration_ends_a_live_run),
+		TEST(an_interface_that_goes_away_is_named),
+	};
+
+	no_netns = enter_netns();
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
