@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/mem.h"
+#include "cli/hand_over.h"
+#include "cli/help.h"
+#include "cli/verbs.h"
+#include "data/method.h"
+#include "demo/demo.h"
+
+#define METHODS_MAX 32
+
+static void add_verbs(struct sn_program *program, struct sn_verb *verbs, struct sn_cli_verbs more)
+{
+	memcpy(verbs + program->verb_count, more.verbs, more.count * sizeof(*verbs));
+	program->verb_count += more.count;
+}
+
+/* In the order of --help: what one does first comes first; verbs of a noun stay together. */
+static void build(struct sn_program *program)
+{
+	const struct sn_cli_verbs lists[] = {
+		{&sn_cli_up_verb, 1},
+		{sn_demo_verbs, sn_demo_verb_count},
+		sn_cli_ping_verbs,
+		sn_cli_results_verbs,
+		sn_cli_node_verbs,
+		sn_cli_task_verbs,
+		{NULL, 0}, /* "task add ..." */
+		sn_cli_user_verbs,
+		{&sn_cli_doctor_verb, 1},
+		sn_cli_completion_verbs,
+	};
+	size_t room = METHODS_MAX;
+	struct sn_verb *verbs;
+
+	for (size_t i = 0; i < SN_COUNT(lists); i++)
+		room += lists[i].count;
+	verbs = sn_new_n(struct sn_verb, room);
+	program->verbs = verbs;
+	for (size_t i = 0; i < SN_COUNT(lists); i++) {
+		if (lists[i].count > 0)
+			add_verbs(program, verbs, lists[i]);
+		else if (lists[i].verbs == NULL)
+			program->verb_count +=
+				sn_cli_task_add_verbs(verbs + program->verb_count, METHODS_MAX);
+	}
+}
+
+const struct sn_program *sn_cli_program_table(void)
+{
+	static struct sn_program program = {
+		.name = "sonde",
+		.summary = "measure networks from many places, keep every result, see it live",
+	};
+
+	if (program.verbs == NULL)
+		build(&program);
+	return &program;
+}
+
+int sn_cli_run(int argc, char **argv)
+{
+	const struct sn_program *program = sn_cli_program_table();
+
+	if (argc > 1 && strcmp(argv[1], "ping") == 0)
+		return sn_hand_over("sonde-probe", argv);
+	if (argc > 1 && strcmp(argv[1], "help") == 0)
+		return sn_help_run(program, argc - 2, argv + 2);
+	return sn_cli_main(program, argc, argv);
+}

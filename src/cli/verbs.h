@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verbs: the commands of `sonde`, one table per file, and the program made of them.
+ */
+#ifndef SONDE_CLI_VERBS_H
+#define SONDE_CLI_VERBS_H
+
+#include "base/cli.h"
+
+struct sn_cli_verbs {
+	const struct sn_verb *verbs;
+	size_t count;
+};
+
+extern const struct sn_verb sn_cli_up_verb;               /* up/up.c */
+extern const struct sn_cli_verbs sn_cli_ping_verbs;       /* ping.c */
+extern const struct sn_cli_verbs sn_cli_node_verbs;       /* node.c */
+extern const struct sn_cli_verbs sn_cli_results_verbs;    /* results.c */
+extern const struct sn_cli_verbs sn_cli_task_verbs;       /* task.c, without "task add ..." */
+extern const struct sn_cli_verbs sn_cli_user_verbs;       /* user.c */
+extern const struct sn_verb sn_cli_doctor_verb;           /* doctor/doctor.c */
+extern const struct sn_cli_verbs sn_cli_completion_verbs; /* completion.c */
+
+/*
+ * "task add <method>" for each method: its parameters become options.  Fills `out`
+ * (room for all methods) and returns how many; made once, never freed.
+ */
+size_t sn_cli_task_add_verbs(struct sn_verb *out, size_t room);
+
+/* All of it; made at the first call. */
+const struct sn_program *sn_cli_program_table(void);
+/* What `sonde` does: `ping` and `help` are handed to other programs, the rest are verbs. */
+int sn_cli_run(int argc, char **argv);
+
+#endif
