@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub/metrics.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "hub/api/api.h"
+
+#define OPENMETRICS "application/openmetrics-text"
+
+static void process_metrics(struct sn_metrics *metrics)
+{
+	struct sn_buf text = {0};
+	unsigned long pages = 0;
+	struct timespec cpu;
+
+	if (sn_fs_read("/proc/self/statm", 4096, &text, NULL) == 0 &&
+	    sscanf(sn_buf_cstr(&text), "%*u %lu", &pages) == 1) {
+		sn_metrics_family(metrics, "process_resident_memory_bytes", SN_METRIC_GAUGE,
+				  "bytes", "Resident memory of the hub.");
+		sn_metrics_sample(metrics, (double)pages * (double)sysconf(_SC_PAGESIZE), NULL);
+	}
+	sn_buf_finish(&text);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	sn_metrics_family(metrics, "process_cpu_seconds", SN_METRIC_COUNTER, "seconds",
+			  "Processor time of the hub.");
+	sn_metrics_sample(metrics, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9, NULL);
+}
+
+static void hub_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
+{
+	sn_metrics_family(metrics, "sonde_build_info", SN_METRIC_GAUGE, "",
+			  "Always 1; the version is a label.");
+	sn_metrics_sample(metrics, 1, "version", SONDE_VERSION, "hub", hub->id, NULL);
+	sn_metrics_family(metrics, "sonde_hub_start_time_seconds", SN_METRIC_GAUGE, "seconds",
+			  "Unix time at which the hub started.");
+	sn_metrics_sample(metrics, (double)hub->started_ns / 1e9, NULL);
+	sn_metrics_family(metrics, "sonde_http_requests", SN_METRIC_COUNTER, "",
+			  "Requests of which the headers were read.");
+	sn_metrics_sample(metrics, (double)hub->requests, NULL);
+	sn_metrics_family(metrics, "sonde_http_connections", SN_METRIC_GAUGE, "",
+			  "Connections that are open.");
+	sn_metrics_sample(metrics, sn_http_server_connections(hub->server), NULL);
+	sn_metrics_family(metrics, "sonde_event_subscribers", SN_METRIC_GAUGE, "",
+			  "Event streams to people and programs.");
+	sn_metrics_sample(metrics, sn_events_subscribers(hub->events), NULL);
+	sn_metrics_family(metrics, "sonde_tasks", SN_METRIC_GAUGE, "", "Standing tasks.");
+	sn_metrics_sample(metrics, (double)sn_tasks_count(hub->tasks), NULL);
+	sn_metrics_family(metrics, "sonde_disk_free_bytes", SN_METRIC_GAUGE, "bytes",
+			  "Free space where the store lives.");
+	sn_metrics_sample(metrics, (double)sn_fs_free_bytes(hub->store_dir), NULL);
+}
+
+static void ingest_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
+{
+	static const char *const results[SN_INGEST_RESULTS] = {
+		[SN_INGEST_STORED] = "stored",     [SN_INGEST_DUPLICATE] = "duplicate",
+		[SN_INGEST_CONFLICT] = "conflict", [SN_INGEST_BAD] = "bad",
+		[SN_INGEST_REFUSED] = "refused",
+	};
+	const struct sn_ingest_stats *stats = sn_ingest_stats(hub->ingest);
+
+	sn_metrics_family(metrics, "sonde_ingest_batches", SN_METRIC_COUNTER, "",
+			  "Batches that nodes have sent, by what became of them.");
+	for (size_t i = 0; i < SN_INGEST_RESULTS; i++)
+		sn_metrics_sample(metrics, (double)stats->batches[i], "result", results[i], NULL);
+	sn_metrics_family(metrics, "sonde_ingest_rows", SN_METRIC_COUNTER, "",
+			  "Rows stored since the start.");
+	sn_metrics_sample(metrics, (double)stats->rows, NULL);
+	sn_metrics_family(metrics, "sonde_store_commits", SN_METRIC_COUNTER, "",
+			  "Commits of the store.");
+	sn_metrics_sample(metrics, (double)stats->commits, NULL);
+	sn_metrics_family(metrics, "sonde_store_commit_seconds", SN_METRIC_COUNTER, "seconds",
+			  "Time spent in commits.");
+	sn_metrics_sample(metrics, stats->commit_seconds, NULL);
+	sn_metrics_family(metrics, "sonde_store_failing", SN_METRIC_GAUGE, "",
+			  "1 while the last commit has failed.");
+	sn_metrics_sample(metrics, stats->failing, NULL);
+}
+
+static void node_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
+{
+	static const enum sn_node_state states[] = {SN_NODE_ONLINE, SN_NODE_OFFLINE,
+						    SN_NODE_REVOKED};
+
+	sn_metrics_family(metrics, "sonde_nodes", SN_METRIC_GAUGE, "", "Nodes by state.");
+	for (size_t i = 0; i < SN_COUNT(states); i++)
+		sn_metrics_sample(metrics, (double)sn_fleet_count_state(hub->fleet, states[i]),
+				  "state", sn_node_state_name(states[i]), NULL);
+	sn_metrics_family(metrics, "sonde_node_up", SN_METRIC_GAUGE, "",
+			  "1 while the node is online.");
+	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++) {
+		const struct sn_node *node = sn_fleet_at(hub->fleet, i);
+
+		if (node->state != SN_NODE_REVOKED)
+			sn_metrics_sample(metrics, node->state == SN_NODE_ONLINE, "node", node->id,
+					  "name", node->name, NULL);
+	}
+	sn_metrics_family(metrics, "sonde_node_last_seen_timestamp_seconds", SN_METRIC_GAUGE,
+			  "seconds", "Unix time of the node's last request.");
+	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++) {
+		const struct sn_node *node = sn_fleet_at(hub->fleet, i);
+
+		if (node->state != SN_NODE_REVOKED)
+			sn_metrics_sample(metrics, (double)node->last_seen_ns / 1e9, "node",
+					  node->id, "name", node->name, NULL);
+	}
+}
+
+static void get_metrics(struct sn_http_request *request, void *ctx)
+{
+	const struct sn_hub *hub = ctx;
+	bool open_metrics = sn_api_accepts(request, OPENMETRICS);
+	struct sn_buf text = {0};
+	struct sn_metrics metrics;
+
+	sn_metrics_init(&metrics, &text, open_metrics);
+	hub_metrics(&metrics, hub);
+	ingest_metrics(&metrics, hub);
+	node_metrics(&metrics, hub);
+	process_metrics(&metrics);
+	sn_metrics_end(&metrics);
+	sn_http_reply(request, 200,
+		      open_metrics ? OPENMETRICS "; version=1.0.0; charset=utf-8"
+				   : "text/plain; version=0.0.4; charset=utf-8",
+		      text.p, text.n);
+	sn_buf_finish(&text);
+}
+
+static const struct sn_api_doc doc = {
+	.id = "getMetrics",
+	.tag = "hub",
+	.summary = "numbers about the hub and its nodes, as OpenMetrics text",
+	.kind = SN_ANSWER_TEXT,
+	.content_type = OPENMETRICS,
+};
+static const struct sn_http_route routes[] = {
+	{"GET", "/metrics", get_metrics, 0, SN_ACCESS_LOOPBACK | SN_ACCESS_USER, &doc},
+};
+const struct sn_api_routes sn_api_metrics = {routes, SN_COUNT(routes)};

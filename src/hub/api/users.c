@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Users, API tokens, certificates and the audit trail. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "hub/api/api.h"
+#include "hub/sql.h"
+
+#define TOKEN_LIFE_MAX (10LL * 365 * 86400 * SN_NS_PER_S)
+#define LABEL_MAX      128
+
+static const char *actor(const struct sn_http_request *request)
+{
+	return sn_who_name(sn_guard_who(request));
+}
+
+static void reply_list(struct sn_http_request *request, json_t *items, const char *key,
+		       const struct sn_err *err)
+{
+	if (items == NULL)
+		sn_api_trouble(request, err);
+	else
+		sn_api_reply_list(request, items, key);
+}
+
+/* Refusals that these tables have in common; false when it was none of them. */
+static bool refuse(struct sn_http_request *request, const struct sn_err *err)
+{
+	switch (err->code) {
+	case -ENOENT:
+		sn_api_not_found(request, err->text);
+		return true;
+	case -EEXIST:
+	case -EPERM:
+		sn_http_problem(request, 409, "conflict", "That cannot be done now", "%s",
+				err->text);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Users ---------------------------------------------------------------------------- */
+
+static void get_users(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	struct sn_err err = {0};
+
+	reply_list(request, sn_people_list(hub->people, &err), "name", &err);
+}
+
+static void post_user(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	sn_autojson json_t *body = sn_api_body(request);
+	const char *name = json_string_value(json_object_get(body, "name"));
+	struct sn_err err = {0};
+
+	if (body == NULL)
+		return;
+	if (!sn_user_name_is_good(name)) {
+		sn_api_bad(request, "name: not 1 to 63 of a-z, 0-9, '.', '_', '-', beginning with "
+				    "a letter or digit");
+		return;
+	}
+	if (sn_people_add(hub->people, name, sn_hub_now(hub), &err) != 0) {
+		if (!refuse(request, &err))
+			sn_api_trouble(request, &err);
+		return;
+	}
+	sn_hub_audit(hub, actor(request), "user.add", name, NULL);
+	sn_http_reply_json(request, 201,
+			   json_pack("{s:s, s:o, s:n, s:b}", "name", name, "created",
+				     sn_json_time(sn_hub_now(hub)), "last_login", "password", 0));
+}
+
+static void delete_user(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	const char *name = sn_http_param(request, "name");
+	struct sn_err err = {0};
+
+	char uri[SN_PKI_NAME_MAX];
+
+	/* Their certificates too, or somebody added later under the name would share them. */
+	snprintf(uri, sizeof(uri), SN_URI_USER "%s", name);
+	if (sn_people_remove(hub->people, name, &err) != 0 ||
+	    sn_identity_revoke_uri(hub->identity, uri, sn_hub_now(hub), &err) != 0) {
+		if (!refuse(request, &err))
+			sn_api_trouble(request, &err);
+		return;
+	}
+	sn_hub_audit(hub, actor(request), "user.remove", name, NULL);
+	sn_api_empty(request);
+}
+
+/* Tokens ----------------------------------------------------------------------------- */
+
+static void get_tokens(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	struct sn_err err = {0};
+
+	reply_list(request, sn_people_list_tokens(hub->people, sn_guard_who(request)->user, &err),
+		   "id", &err);
+}
+
+static void post_token(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	sn_autojson json_t *body = sn_api_body(request);
+	const char *label = json_string_value(json_object_get(body, "label"));
+	char id[SN_ULID_SIZE], token[SN_SECRET_SIZE];
+	int64_t life_ns = 0;
+	struct sn_err err = {0};
+
+	if (body == NULL || !sn_api_duration(request, body, "expires_in", TOKEN_LIFE_MAX, &life_ns))
+		return;
+	if (strlen(label) > LABEL_MAX) {
+		sn_api_bad(request, "label: longer than 128 bytes");
+		return;
+	}
+	if (sn_people_make_token(hub->people, sn_guard_who(request)->user, label, sn_hub_now(hub),
+				 life_ns, id, token, &err) != 0) {
+		sn_api_trouble(request, &err);
+		return;
+	}
+	sn_hub_audit(hub, actor(request), "token.add", id, label);
+	sn_http_set_header(request, "Cache-Control", "no-store");
+	sn_http_reply_json(request, 201,
+			   json_pack("{s:s, s:s, s:o}", "id", id, "token", token, "expires",
+				     sn_json_time(life_ns > 0 ? sn_hub_now(hub) + life_ns : 0)));
+}
+
+static void delete_token(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	const char *id = sn_http_param(request, "id");
+	struct sn_err err = {0};
+
+	if (sn_people_remove_token(hub->people, sn_guard_who(request)->user, id, &err) != 0) {
+		if (!refuse(request, &err))
+			sn_api_trouble(request, &err);
+		return;
+	}
+	sn_hub_audit(hub, actor(request), "token.remove", id, NULL);
+	sn_api_empty(request);
+}
+
+/* Certificates ------------------------------------------------------------------------ */
+
+static void get_certificates(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	struct sn_err err = {0};
+
+	reply_list(request, sn_identity_list(hub->identity, sn_hub_now(hub), &err), "serial", &err);
+}
+
+static bool peer_has_serial(const struct sn_pki_info *peer, void *ctx)
+{
+	return strcmp(peer->serial, ctx) == 0;
+}
+
+static void revoke_certificate(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	sn_autofree char *serial = sn_xstrdup(sn_http_param(request, "serial"));
+	struct sn_err err = {0};
+	int changed = sn_identity_revoke_serial(hub->identity, serial, sn_hub_now(hub), &err);
+
+	if (changed == 0) {
+		sn_api_not_found(request, "no person's valid certificate has this serial number "
+					  "(nodes are revoked as nodes)");
+	} else if (changed < 0) {
+		sn_api_trouble(request, &err);
+	} else {
+		sn_hub_audit(hub, actor(request), "certificate.revoke", serial, NULL);
+		sn_api_empty(request);
+		sn_http_server_close_peers(hub->server, peer_has_serial, serial);
+	}
+}
+
+/* Audit --------------------------------------------------------------------------------- */
+
+static void get_audit(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	const char *cursor = sn_http_query(request, "cursor");
+	uint64_t limit = SN_API_LIMIT, before = INT64_MAX;
+	sn_autofree char *next = NULL;
+	struct sn_err err = {0};
+	json_t *items;
+
+	if (!sn_api_query_u64(request, "limit", 1, SN_API_LIMIT_MAX, &limit) ||
+	    (cursor != NULL && !sn_api_query_u64(request, "cursor", 1, INT64_MAX, &before)))
+		return;
+	items = sn_sql_json(hub->control, &err,
+			    "SELECT id AS \"id\", time AS \"time:time\", actor AS \"actor\","
+			    " action AS \"action\", subject AS \"subject\", detail AS \"detail\""
+			    " FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
+			    "ii", (int64_t)before, (int64_t)limit);
+	if (items == NULL) {
+		sn_api_trouble(request, &err);
+		return;
+	}
+	if (json_array_size(items) == limit)
+		next = sn_xasprintf("%lld", (long long)json_integer_value(json_object_get(
+						    json_array_get(items, limit - 1), "id")));
+	sn_api_reply_page(request, items, next);
+}
+
+/* Declarations ------------------------------------------------------------------- */
+
+static const struct sn_api_field user_wanted_fields[] = {
+	{"name", SN_API_TEXT, true, false, "of the new user"},
+};
+static const struct sn_api_schema user_wanted = {"UserRequest", "A user to be.", user_wanted_fields,
+						 SN_COUNT(user_wanted_fields)};
+static const struct sn_api_field user_fields[] = {
+	{"name", SN_API_TEXT, true, false, "of the user"},
+	{"created", SN_API_TIME, true, false, "when they were added"},
+	{"last_login", SN_API_TIME, true, true, "when they last logged in"},
+	{"password", SN_API_BOOL, true, false, "have they set one"},
+};
+static const struct sn_api_schema user_schema = {"User", "A person; all are administrators.",
+						 user_fields, SN_COUNT(user_fields)};
+
+static const struct sn_api_field token_wanted_fields[] = {
+	{"label", SN_API_TEXT, true, false, "what it is for"},
+	{"expires_in", SN_API_ANY, false, false, "time like '30d', or seconds; default: never"},
+};
+static const struct sn_api_schema token_wanted = {
+	"TokenRequest", "A token to be.", token_wanted_fields, SN_COUNT(token_wanted_fields)};
+static const struct sn_api_field token_made_fields[] = {
+	{"id", SN_API_TEXT, true, false, "of the token"},
+	{"token", SN_API_TEXT, true, false, "the secret; shown this once"},
+	{"expires", SN_API_TIME, true, true, "when it runs out"},
+};
+static const struct sn_api_schema token_made = {"NewToken", "A token with its secret.",
+						token_made_fields, SN_COUNT(token_made_fields)};
+static const struct sn_api_field token_fields[] = {
+	{"id", SN_API_TEXT, true, false, "of the token"},
+	{"label", SN_API_TEXT, true, false, "what it is for"},
+	{"created", SN_API_TIME, true, false, "when it was made"},
+	{"expires", SN_API_TIME, true, true, "when it runs out"},
+};
+static const struct sn_api_schema token_schema = {"Token", "An API token, without its secret.",
+						  token_fields, SN_COUNT(token_fields)};
+
+static const struct sn_api_field cert_fields[] = {
+	{"serial", SN_API_TEXT, true, false, "hex"},
+	{"uri", SN_API_TEXT, true, false, "whose it is"},
+	{"fingerprint", SN_API_TEXT, true, false, "SHA-256, hex"},
+	{"issued", SN_API_TIME, true, false, "when it was signed"},
+	{"expires", SN_API_TIME, true, false, "when it runs out"},
+	{"revoked", SN_API_TIME, true, true, "when it was revoked"},
+};
+static const struct sn_api_schema cert_schema = {
+	"Certificate", "A certificate this hub has signed.", cert_fields, SN_COUNT(cert_fields)};
+
+static const struct sn_api_field audit_fields[] = {
+	{"id", SN_API_INTEGER, true, false, "grows with time"},
+	{"time", SN_API_TIME, true, false, "when"},
+	{"actor", SN_API_TEXT, true, false, "user or node id"},
+	{"action", SN_API_TEXT, true, false, "what was done, noun.verb"},
+	{"subject", SN_API_TEXT, true, false, "to what"},
+	{"detail", SN_API_TEXT, true, true, "anything else worth knowing"},
+};
+static const struct sn_api_schema audit_schema = {"AuditLine", "Who did what.", audit_fields,
+						  SN_COUNT(audit_fields)};
+
+static const struct sn_api_param list_params[] = {
+	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
+	{"cursor", SN_API_TEXT, "'next' of the page before", false},
+};
+
+#define LIST_DOC(id_, tag_, summary_, answer_)                                                     \
+	{                                                                                          \
+		.id = (id_), .tag = (tag_), .summary = (summary_), .params = list_params,          \
+		.param_count = SN_COUNT(list_params), .kind = SN_ANSWER_LIST, .answer = (answer_)  \
+	}
+#define EMPTY_DOC(id_, tag_, summary_)                                                             \
+	{                                                                                          \
+		.id = (id_), .tag = (tag_), .summary = (summary_), .status = 204,                  \
+		.kind = SN_ANSWER_EMPTY                                                            \
+	}
+
+static const struct sn_api_doc users_doc =
+	LIST_DOC("listUsers", "users", "all users", &user_schema);
+static const struct sn_api_doc add_user_doc = {
+	.id = "addUser",
+	.tag = "users",
+	.summary = "add a user, who logs in by a link first",
+	.body = &user_wanted,
+	.status = 201,
+	.answer = &user_schema,
+};
+static const struct sn_api_doc remove_user_doc =
+	EMPTY_DOC("removeUser", "users", "remove a user with all sessions, links and tokens");
+static const struct sn_api_doc tokens_doc =
+	LIST_DOC("listTokens", "session", "one's own API tokens", &token_schema);
+static const struct sn_api_doc add_token_doc = {
+	.id = "addToken",
+	.tag = "session",
+	.summary = "an API token for who asks",
+	.body = &token_wanted,
+	.status = 201,
+	.answer = &token_made,
+};
+static const struct sn_api_doc remove_token_doc =
+	EMPTY_DOC("removeToken", "session", "make an API token worthless");
+static const struct sn_api_doc certs_doc =
+	LIST_DOC("listCertificates", "users", "certificates that have not run out", &cert_schema);
+static const struct sn_api_doc revoke_doc =
+	EMPTY_DOC("revokeCertificate", "users", "shut out a person's certificate at once");
+static const struct sn_api_doc audit_doc =
+	LIST_DOC("listAudit", "users", "who did what, newest first", &audit_schema);
+
+static const struct sn_http_route routes[] = {
+	{"GET", "/api/v1/users", get_users, 0, SN_ACCESS_USER, &users_doc},
+	{"POST", "/api/v1/users", post_user, 1024, SN_ACCESS_USER, &add_user_doc},
+	{"DELETE", "/api/v1/users/{name}", delete_user, 0, SN_ACCESS_USER, &remove_user_doc},
+	{"GET", "/api/v1/tokens", get_tokens, 0, SN_ACCESS_USER, &tokens_doc},
+	{"POST", "/api/v1/tokens", post_token, 1024, SN_ACCESS_USER, &add_token_doc},
+	{"DELETE", "/api/v1/tokens/{id}", delete_token, 0, SN_ACCESS_USER, &remove_token_doc},
+	{"GET", "/api/v1/certificates", get_certificates, 0, SN_ACCESS_USER, &certs_doc},
+	{"POST", "/api/v1/certificates/{serial}/revoke", revoke_certificate, 1024, SN_ACCESS_USER,
+	 &revoke_doc},
+	{"GET", "/api/v1/audit", get_audit, 0, SN_ACCESS_USER, &audit_doc},
+};
+const struct sn_api_routes sn_api_users = {routes, SN_COUNT(routes)};

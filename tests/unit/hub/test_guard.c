@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "hub/guard.h"
+
+/*
+ * Who may, written down a second time: o anyone, l anyone on this machine, n a node,
+ * u a person.  A route that is not here fails the test.
+ */
+static const struct allowed {
+	const char *method, *pattern, *who;
+} allowed[] = {
+	{"GET", "/", "o"},
+	{"GET", "/{path*}", "o"},
+	{"GET", "/login", "o"},
+	{"GET", "/livez", "lu"},
+	{"GET", "/readyz", "lu"},
+	{"GET", "/version", "lu"},
+	{"GET", "/metrics", "lu"},
+	{"GET", "/api/v1/ca", "o"},
+	{"POST", "/api/v1/enrol", "o"},
+	{"POST", "/api/v1/session", "o"},
+	{"POST", "/api/v1/node/renew", "n"},
+	{"POST", "/api/v1/node/heartbeat", "n"},
+	{"GET", "/api/v1/node/tasks", "n"},
+	{"GET", "/api/v1/node/events", "n"},
+	{"PUT", "/api/v1/node/batches/{stream}/{seq}", "n"},
+	{"GET", "/api/v1/session", "u"},
+	{"DELETE", "/api/v1/session", "u"},
+	{"PUT", "/api/v1/session/password", "u"},
+	{"POST", "/api/v1/session/certificate", "u"},
+	{"POST", "/api/v1/login-links", "u"},
+	{"GET", "/api/v1/users", "u"},
+	{"POST", "/api/v1/users", "u"},
+	{"DELETE", "/api/v1/users/{name}", "u"},
+	{"GET", "/api/v1/tokens", "u"},
+	{"POST", "/api/v1/tokens", "u"},
+	{"DELETE", "/api/v1/tokens/{id}", "u"},
+	{"GET", "/api/v1/certificates", "u"},
+	{"POST", "/api/v1/certificates/{serial}/revoke", "u"},
+	{"GET", "/api/v1/audit", "u"},
+	{"GET", "/api/v1/hub", "u"},
+	{"GET", "/api/v1/openapi.json", "u"},
+	{"GET", "/api/v1/nodes", "u"},
+	{"GET", "/api/v1/nodes/{id}", "u"},
+	{"PATCH", "/api/v1/nodes/{id}", "u"},
+	{"POST", "/api/v1/nodes/{id}/revoke", "u"},
+	{"POST", "/api/v1/invites", "u"},
+	{"GET", "/api/v1/invites", "u"},
+	{"DELETE", "/api/v1/invites/{id}", "u"},
+	{"GET", "/api/v1/methods", "u"},
+	{"GET", "/api/v1/tasks", "u"},
+	{"GET", "/api/v1/tasks/{id}", "u"},
+	{"POST", "/api/v1/tasks", "u"},
+	{"DELETE", "/api/v1/tasks/{id}", "u"},
+	{"GET", "/api/v1/datasets", "u"},
+	{"GET", "/api/v1/datasets/{name}", "u"},
+	{"GET", "/api/v1/datasets/{name}/rows", "u"},
+	{"GET", "/api/v1/datasets/{name}/latest", "u"},
+	{"GET", "/api/v1/datasets/{name}/series", "u"},
+	{"GET", "/api/v1/check/{node}", "u"},
+	{"GET", "/api/v1/events", "u"},
+};
+
+static struct world world;
+
+static int start(void **state)
+{
+	(void)state;
+	world_start(&world, NULL);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	world_stop(&world);
+	return 0;
+}
+
+static const struct allowed *find_allowed(const struct sn_http_route *route)
+{
+	for (size_t i = 0; i < SN_COUNT(allowed); i++) {
+		if (strcmp(allowed[i].method, route->method) == 0 &&
+		    strcmp(allowed[i].pattern, route->pattern) == 0)
+			return &allowed[i];
+	}
+	fail_msg("%s %s: the test does not know who may", route->method, route->pattern);
+	return NULL;
+}
+
+/* "/x/{id}" -> "/x/zz", a thing that does not exist. */
+static void concrete_path(const char *pattern, char *out, size_t size)
+{
+	size_t n = 0;
+
+	while (*pattern != '\0' && n + 3 < size) {
+		if (*pattern != '{') {
+			out[n++] = *pattern++;
+			continue;
+		}
+		out[n++] = 'z';
+		out[n++] = 'z';
+		pattern += strcspn(pattern, "}") + 1;
+	}
+	out[n] = '\0';
+}
+
+static bool is_stream(const struct sn_http_route *route)
+{
+	return strstr(route->pattern, "/events") != NULL;
+}
+
+static bool has_body(const struct sn_http_route *route)
+{
+	return route->max_body > 0;
+}
+
+/* Every refusal of the guard; anything else means that the request came through. */
+static bool refused(unsigned status, const char *code)
+{
+	return status == 401 || (status == 403 && strncmp(code, "token-", 6) != 0 &&
+				 strcmp(code, "") != 0 && strcmp(code, "wrong-password") != 0);
+}
+
+static void check_plain(enum as as, const struct sn_http_route *route, bool may)
+{
+	char path[256];
+	struct reply reply;
+
+	concrete_path(route->pattern, path, sizeof(path));
+	if (may && is_stream(route))
+		return; /* it would not end; test_events opens it */
+	reply = plain(&world, as, route->method, path, "", has_body(route) ? "{}" : NULL);
+	if (refused(reply.status, code_of(&reply)) == may)
+		fail_msg("%s %s as %d: %u %s", route->method, path, as, reply.status,
+			 code_of(&reply));
+	reply_release(&reply);
+}
+
+static void every_route_is_open_to_exactly_whom_it_should_be(void **state)
+{
+	struct test_node node;
+	char path[256];
+
+	(void)state;
+	node_join(&world, &node, "alpha");
+	assert_int_equal(world.hub->route_count, SN_COUNT(allowed));
+	for (size_t i = 0; i < world.hub->route_count; i++) {
+		const struct sn_http_route *route = &world.hub->routes[i];
+		const char *who = find_allowed(route)->who;
+		bool anyone = strpbrk(who, "ol") != NULL;
+		bool may = anyone || strchr(who, 'n') != NULL;
+		const char *code;
+
+		check_plain(AS_NOBODY, route, anyone);
+		check_plain(AS_LOCAL, route, anyone || strchr(who, 'u') != NULL);
+		if (may && is_stream(route))
+			continue;
+		concrete_path(route->pattern, path, sizeof(path));
+		node_ask(&world, &node, route->method, path, NULL, has_body(route) ? "{}" : NULL);
+		code = json_string_value(json_object_get(node.json, "code"));
+		if (refused(node.status, code != NULL ? code : "") == may)
+			fail_msg("%s %s as node: %u", route->method, path, node.status);
+	}
+	node_leave(&node);
+}
+
+static void loopback_opens_nothing_for_somebody_elsewhere(void **state)
+{
+	static const enum sn_who_kind kinds[] = {SN_WHO_NOBODY, SN_WHO_NODE, SN_WHO_USER};
+
+	(void)state;
+	for (size_t i = 0; i < world.hub->route_count; i++) {
+		const char *who = find_allowed(&world.hub->routes[i])->who;
+		unsigned access = world.hub->routes[i].access;
+
+		assert_true(sn_access_allows(access, SN_WHO_NOBODY, false) ==
+			    (strchr(who, 'o') != NULL));
+		assert_true(sn_access_allows(access, SN_WHO_NODE, false) ==
+			    (strpbrk(who, "on") != NULL));
+		assert_true(sn_access_allows(access, SN_WHO_USER, false) ==
+			    (strpbrk(who, "ou") != NULL));
+	}
+	/* A route that says nothing is open to nobody, anywhere. */
+	for (size_t i = 0; i < SN_COUNT(kinds); i++) {
+		assert_false(sn_access_allows(0, kinds[i], false));
+		assert_false(sn_access_allows(0, kinds[i], true));
+	}
+}
+
+static void wrong_tokens_and_cookies_are_nobody(void **state)
+{
+	static const char *const headers[] = {
+		"Authorization: Bearer 0000\r\n", "Authorization: Bearer \r\n",
+		"Authorization: Basic YWRtaW46YWRtaW4=\r\n", "Cookie: sonde_session=0000\r\n",
+		"Cookie: sonde_session=\r\n"};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(headers); i++) {
+		struct reply reply =
+			plain(&world, AS_NOBODY, "GET", "/api/v1/nodes", headers[i], NULL);
+
+		assert_int_equal(reply.status, 401);
+		assert_string_equal(reply_header(&reply, "WWW-Authenticate"), "Bearer");
+		reply_release(&reply);
+	}
+}
+
+static void plain_listener_answers_to_loopback_names_only(void **state)
+{
+	static const struct {
+		const char *host;
+		bool local;
+	} cases[] = {
+		{"localhost", true},       {"localhost:8080", true},   {"127.0.0.1", true},
+		{"127.1.2.3:80", true},    {"[::1]", true},            {"[::1]:8080", true},
+		{"LOCALHOST", true},       {"x.localhost:1", true},    {"evil.example", false},
+		{"evil.example:80", false}, {"localhost.evil.example", false},
+		{"127.0.0.1.evil.example", false}, {"192.0.2.1", false}, {"", false},
+		{"xlocalhost", false},     {".localhost", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		if (sn_host_is_local(cases[i].host) != cases[i].local)
+			fail_msg("'%s'", cases[i].host);
+	}
+}
+
+static void foreign_host_is_refused_even_with_the_right_token(void **state)
+{
+	struct reply reply = plain(&world, AS_LOCAL, "GET", "/api/v1/nodes",
+				   "Host: evil.example\r\n", NULL);
+
+	(void)state;
+	assert_int_equal(reply.status, 421);
+	assert_string_equal(code_of(&reply), "host-refused");
+	reply_release(&reply);
+}
+
+/* A client with a certificate that says it is `uri`, signed by somebody else. */
+static unsigned ask_as_stranger(const char *uri)
+{
+	struct sn_buf ca_key = {0}, ca = {0}, key = {0}, csr = {0}, cert = {0};
+	struct sn_http_client_config config = {
+		.ca_file = sn_identity_ca_file(world.hub->identity)};
+	struct test_node stranger = {0};
+	int64_t now_s = sn_hub_now(world.hub) / SN_NS_PER_S;
+	struct sn_pki_issue issue = {.common_name = "x",
+				     .uri = uri,
+				     .usage = SN_PKI_CLIENT,
+				     .not_before_unix_s = now_s - 60,
+				     .not_after_unix_s = now_s + 3600};
+	unsigned status;
+
+	assert_int_equal(sn_pki_key_generate(&ca_key, NULL), 0);
+	assert_int_equal(sn_pki_ca_create(sn_buf_cstr(&ca_key), "rogue", now_s - 60, now_s + 3600,
+					  &ca, NULL),
+			 0);
+	assert_int_equal(sn_pki_key_generate(&key, NULL), 0);
+	assert_int_equal(sn_pki_csr_create(sn_buf_cstr(&key), "x", &csr, NULL), 0);
+	issue.ca_cert_pem = sn_buf_cstr(&ca);
+	issue.ca_key_pem = sn_buf_cstr(&ca_key);
+	issue.csr_pem = sn_buf_cstr(&csr);
+	assert_int_equal(sn_pki_issue(&issue, &cert, NULL), 0);
+	snprintf(stranger.cert_file, sizeof(stranger.cert_file), "%s/rogue.pem", world.dir);
+	snprintf(stranger.key_file, sizeof(stranger.key_file), "%s/rogue.key", world.dir);
+	assert_int_equal(sn_fs_write_atomic(stranger.cert_file, cert.p, cert.n, 0600, NULL), 0);
+	assert_int_equal(sn_fs_write_atomic(stranger.key_file, key.p, key.n, 0600, NULL), 0);
+	config.cert_file = stranger.cert_file;
+	config.key_file = stranger.key_file;
+	stranger.client = sn_http_client_create(world.loop, &config);
+	node_ask(&world, &stranger, "GET", strstr(uri, "node") ? "/api/v1/node/tasks"
+							       : "/api/v1/nodes",
+		 NULL, NULL);
+	status = stranger.status;
+	node_leave(&stranger);
+	sn_buf_finish(&ca_key);
+	sn_buf_finish(&ca);
+	sn_buf_finish(&key);
+	sn_buf_finish(&csr);
+	sn_buf_finish(&cert);
+	return status;
+}
+
+static void certificate_of_another_ca_is_nobody(void **state)
+{
+	struct test_node node;
+	char uri[128];
+
+	(void)state;
+	node_join(&world, &node, "alpha");
+	snprintf(uri, sizeof(uri), "urn:sonde:node:%s", node.id);
+	assert_int_equal(ask_as_stranger(uri), 401);
+	assert_int_equal(ask_as_stranger("urn:sonde:user:admin"), 401);
+	node_leave(&node);
+}
+
+/* A person's certificate made by the API, in a client. */
+static void make_user_client(struct test_node *user, char serial[SN_PKI_SERIAL_SIZE])
+{
+	struct sn_buf key = {0}, csr = {0};
+	sn_autojson json_t *body = NULL;
+	sn_autofree char *text = NULL;
+	struct sn_http_client_config config = {
+		.ca_file = sn_identity_ca_file(world.hub->identity)};
+	struct reply reply;
+	const char *cert;
+
+	assert_int_equal(sn_pki_key_generate(&key, NULL), 0);
+	assert_int_equal(sn_pki_csr_create(sn_buf_cstr(&key), "x", &csr, NULL), 0);
+	body = json_pack("{s:s}", "csr_pem", sn_buf_cstr(&csr));
+	text = json_dumps(body, 0);
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/session/certificate", text);
+	cert = json_string_value(json_object_get(reply.json, "certificate_pem"));
+	snprintf(serial, SN_PKI_SERIAL_SIZE, "%s",
+		 json_string_value(json_object_get(reply.json, "serial")));
+	*user = (struct test_node){0};
+	snprintf(user->cert_file, sizeof(user->cert_file), "%s/user.pem", world.dir);
+	snprintf(user->key_file, sizeof(user->key_file), "%s/user.key", world.dir);
+	assert_int_equal(sn_fs_write_atomic(user->cert_file, cert, strlen(cert), 0600, NULL), 0);
+	assert_int_equal(sn_fs_write_atomic(user->key_file, key.p, key.n, 0600, NULL), 0);
+	config.cert_file = user->cert_file;
+	config.key_file = user->key_file;
+	user->client = sn_http_client_create(world.loop, &config);
+	sn_buf_finish(&key);
+	sn_buf_finish(&csr);
+	reply_release(&reply);
+}
+
+static void persons_certificate_works_until_it_is_revoked(void **state)
+{
+	char serial[SN_PKI_SERIAL_SIZE], path[128];
+	struct test_node user;
+	struct reply reply;
+
+	(void)state;
+	make_user_client(&user, serial);
+	node_ask(&world, &user, "GET", "/api/v1/session", NULL, NULL);
+	assert_int_equal(user.status, 200);
+	assert_string_equal(json_string_value(json_object_get(user.json, "by")), "certificate");
+	node_ask(&world, &user, "GET", "/api/v1/node/tasks", NULL, NULL);
+	assert_int_equal(user.status, 403);
+	snprintf(path, sizeof(path), "/api/v1/certificates/%s/revoke", serial);
+	reply = expect(&world, AS_LOCAL, 204, "POST", path, NULL);
+	node_ask(&world, &user, "GET", "/api/v1/session", NULL, NULL);
+	assert_int_equal(user.status, 403);
+	reply_release(&reply);
+	node_leave(&user);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_route_is_open_to_exactly_whom_it_should_be),
+		cmocka_unit_test(loopback_opens_nothing_for_somebody_elsewhere),
+		cmocka_unit_test(wrong_tokens_and_cookies_are_nobody),
+		cmocka_unit_test(plain_listener_answers_to_loopback_names_only),
+		cmocka_unit_test(foreign_host_is_refused_even_with_the_right_token),
+		cmocka_unit_test(certificate_of_another_ca_is_nobody),
+		cmocka_unit_test(persons_certificate_works_until_it_is_revoked),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
