@@ -52,7 +52,7 @@ static int check_filter(const struct sn_dataset *dataset, const struct sn_filter
 		return sn_err_set(err, -EINVAL, "'%s' is compared with nothing", column->name);
 	if (type != SN_TYPE_NULL && type != column->type &&
 	    !(is_number(type) && is_number(column->type)))
-		return sn_err_set(err, -EINVAL, "'%s' is a %s and is compared with a %s",
+		return sn_err_set(err, -EINVAL, "'%s' (%s) is compared with a value of type %s",
 				  column->name, sn_type_name(column->type), sn_type_name(type));
 	if (filter->op == SN_CONTAINS && column->type != SN_TYPE_TEXT)
 		return sn_err_set(err, -EINVAL, "'%s' is no text to search in", column->name);
