@@ -231,8 +231,7 @@ static void count(struct sn_flow *flow, unsigned side, const struct sn_decoded *
 	struct sn_flow_side *counters = &flow->side[side];
 
 	flow->first_ns = first ? time_ns : SN_MIN(flow->first_ns, time_ns);
-	/* After a report last_ns is that of the period before: not later than this. */
-	flow->last_ns = SN_MAX(flow->last_ns, time_ns);
+	flow->last_ns = first ? time_ns : SN_MAX(flow->last_ns, time_ns);
 	counters->packets++;
 	counters->bytes += packet->ip_bytes;
 	counters->payload += packet->payload_bytes;
