@@ -97,8 +97,15 @@ static int load(struct sn_fleet *fleet, struct sn_err *err)
 
 	if (row == NULL)
 		return err->code;
-	while ((got = sn_db_next(fleet->db, row, err)) == 1)
-		take_in(fleet, node_from_row(row));
+	while ((got = sn_db_next(fleet->db, row, err)) == 1) {
+		struct sn_node *node = node_from_row(row);
+
+		/* A short restart of the hub takes nobody offline. */
+		if (node->state == SN_NODE_OFFLINE &&
+		    fleet->now_ns - node->last_seen_ns <= fleet->online_ns)
+			node->state = SN_NODE_ONLINE;
+		take_in(fleet, node);
+	}
 	sn_db_done(row);
 	return got;
 }
@@ -167,7 +174,7 @@ size_t sn_fleet_count(const struct sn_fleet *fleet)
 	return fleet->count;
 }
 
-struct sn_node *sn_fleet_at(struct sn_fleet *fleet, size_t i)
+struct sn_node *sn_fleet_at(const struct sn_fleet *fleet, size_t i)
 {
 	return fleet->nodes[i];
 }

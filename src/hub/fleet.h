@@ -69,7 +69,7 @@ struct sn_node *sn_fleet_find(struct sn_fleet *fleet, const char *id_or_name);
 struct sn_node *sn_fleet_by_id(struct sn_fleet *fleet, const char *id);
 /* In order of enrolment; `i` < sn_fleet_count(). */
 size_t sn_fleet_count(const struct sn_fleet *fleet);
-struct sn_node *sn_fleet_at(struct sn_fleet *fleet, size_t i);
+struct sn_node *sn_fleet_at(const struct sn_fleet *fleet, size_t i);
 size_t sn_fleet_count_state(const struct sn_fleet *fleet, enum sn_node_state state);
 
 /*

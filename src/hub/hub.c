@@ -20,7 +20,8 @@
 
 #define TICK_NS       SN_NS_PER_S
 #define TICKS_CHECK   5  /* are the owners of open streams still who they were */
-#define TICKS_SAVE    60 /* write behind, tidy, look at addresses and certificate */
+#define TICKS_HOSTS   10 /* has this machine got other addresses */
+#define TICKS_SAVE    60 /* write behind, tidy */
 #define TICKS_RETAIN  3600
 #define LATEST_AGE_NS (300 * SN_NS_PER_S)
 
@@ -117,12 +118,15 @@ static bool owner_is_good(const void *owner, void *ctx)
 	return sn_guard_still(hub, owner, sn_hub_now(hub));
 }
 
-static void renew_if_due(struct sn_hub *hub)
+static void renew_if_due(struct sn_hub *hub, bool look_at_hosts)
 {
 	struct sn_err err = {0};
-	char **hosts = sn_hub_hosts(hub);
 	struct sn_http_tls tls;
+	char **hosts;
 
+	if (!look_at_hosts && !sn_identity_server_is_due(hub->identity, NULL, sn_hub_now(hub)))
+		return;
+	hosts = sn_hub_hosts(hub);
 	if (sn_identity_server_is_due(hub->identity, (const char *const *)hosts, sn_hub_now(hub))) {
 		if (sn_identity_make_server(hub->identity, (const char *const *)hosts,
 					    sn_hub_now(hub), hub->config->hub_certificate_life,
@@ -196,7 +200,7 @@ static void tick(struct sn_timer *timer)
 	sn_fleet_tick(hub->fleet, sn_hub_now(hub));
 	if (hub->ticks % TICKS_CHECK == 0)
 		sn_events_close_unless(hub->events, owner_is_good, hub);
-	renew_if_due(hub);
+	renew_if_due(hub, hub->ticks % TICKS_HOSTS == 0);
 	if (hub->ticks % TICKS_SAVE == 0)
 		tidy(hub);
 	if (hub->ticks % TICKS_RETAIN == 0)
@@ -283,7 +287,7 @@ static int open_server(struct sn_hub *hub, struct sn_err *err)
 {
 	struct sn_http_config config = {.guard = sn_guard, .ctx = hub};
 
-	hub->routes = sn_api_all(&hub->route_count);
+	sn_api_make_routes(hub);
 	config.routes = hub->routes;
 	config.route_count = hub->route_count;
 	hub->server = sn_http_server_create(hub->loop, &config);
@@ -434,6 +438,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	if (hub->lock >= 0)
 		close(hub->lock);
 	free(hub->routes);
+	free(hub->handlers);
 	free(hub->store_dir);
 	free(hub);
 }

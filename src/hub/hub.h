@@ -55,6 +55,7 @@ struct sn_hub {
 	struct sn_throttle *logins; /* failed ones */
 	struct sn_http_server *server;
 	struct sn_http_route *routes;
+	sn_http_handler_fn **handlers; /* of the routes, behind the check of the query */
 	size_t route_count;
 
 	struct sn_listener listeners[SN_LISTENERS_MAX];

@@ -213,17 +213,24 @@ int sn_identity_make_server(struct sn_identity *identity, const char *const *hos
 	return 0;
 }
 
+static bool names_differ(const struct sn_identity *identity, const char *const *hosts)
+{
+	struct sn_buf wanted = {0};
+	bool differ;
+
+	write_hosts(&wanted, hosts);
+	differ = !sn_str_eq(sn_buf_str(&wanted), sn_buf_str(&identity->hosts));
+	sn_buf_finish(&wanted);
+	return differ;
+}
+
 bool sn_identity_server_is_due(const struct sn_identity *identity, const char *const *hosts,
 			       int64_t now_ns)
 {
-	struct sn_buf wanted = {0};
-	bool due;
+	int64_t life_ns = identity->expires_ns - identity->made_ns;
 
-	write_hosts(&wanted, hosts);
-	due = !sn_str_eq(sn_buf_str(&wanted), sn_buf_str(&identity->hosts));
-	sn_buf_finish(&wanted);
-	return due ||
-	       now_ns - identity->made_ns >= (identity->expires_ns - identity->made_ns) / 3 * 2;
+	return now_ns - identity->made_ns >= life_ns / 3 * 2 ||
+	       (hosts != NULL && names_differ(identity, hosts));
 }
 
 struct sn_http_tls sn_identity_tls(const struct sn_identity *identity)

@@ -42,7 +42,8 @@ const char *sn_identity_ca_file(const struct sn_identity *identity);
 /* A fresh key and certificate of the hub for `hosts` (NULL-terminated names and addresses). */
 int sn_identity_make_server(struct sn_identity *identity, const char *const *hosts, int64_t now_ns,
 			    int64_t life_ns, struct sn_err *err);
-/* True when two thirds of its life are over, or its names are not `hosts` any more. */
+/* True when two thirds of its life are over, or its names are not `hosts` (unless NULL) any more.
+ */
 bool sn_identity_server_is_due(const struct sn_identity *identity, const char *const *hosts,
 			       int64_t now_ns);
 /* Borrowed texts, valid until the next sn_identity_make_server(). */

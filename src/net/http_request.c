@@ -101,6 +101,11 @@ const char *sn_http_query(const struct sn_http_request *request, const char *nam
 	return NULL;
 }
 
+const char *sn_http_query_name(const struct sn_http_request *request, unsigned index)
+{
+	return index < request->target.query_count ? request->target.query[index].name : NULL;
+}
+
 static const char *lookup(const struct sn_http_request *request, enum MHD_ValueKind kind,
 			  const char *name)
 {

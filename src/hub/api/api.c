@@ -17,21 +17,75 @@ static const struct sn_api_routes *const groups[] = {
 	&sn_api_events, &sn_api_openapi,  &sn_api_metrics, &sn_api_web,
 };
 
-struct sn_http_route *sn_api_all(size_t *count)
+/* Routes -------------------------------------------------------------------- */
+
+static bool knows_parameter(const struct sn_http_request *request, const struct sn_api_doc *doc,
+			    const char *name)
 {
-	struct sn_http_route *all;
-	size_t n = 0;
+	const struct sn_dataset *dataset =
+		doc->columns ? sn_catalog_find(sn_http_param(request, "name")) : NULL;
+
+	for (size_t i = 0; i < doc->param_count; i++) {
+		if (!doc->params[i].header && strcmp(doc->params[i].name, name) == 0)
+			return true;
+	}
+	/* An unknown dataset gets its own answer. */
+	return doc->any_query ||
+	       (doc->columns && (dataset == NULL || sn_dataset_column(dataset, name) >= 0));
+}
+
+static void refuse_parameter(struct sn_http_request *request, const struct sn_api_doc *doc,
+			     const char *name)
+{
+	const char *names[64], *near;
+	size_t count = 0;
+
+	for (size_t i = 0; i < doc->param_count && count < SN_COUNT(names); i++) {
+		if (!doc->params[i].header)
+			names[count++] = doc->params[i].name;
+	}
+	near = sn_suggest(name, names, count);
+	sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
+			"%.64s: unknown%s%s%s", name, near != NULL ? " (did you mean '" : "",
+			near != NULL ? near : "", near != NULL ? "'?)" : "");
+}
+
+/*
+ * Stands before every handler: a parameter with a typing error must not pass for
+ * one that was not given.
+ */
+static void dispatch(struct sn_http_request *request, void *ctx)
+{
+	const struct sn_hub *hub = ctx;
+	const struct sn_http_route *route = sn_http_request_route(request);
+	const struct sn_api_doc *doc = route->doc;
+	const char *name;
+
+	for (unsigned i = 0; (name = sn_http_query_name(request, i)) != NULL; i++) {
+		if (!knows_parameter(request, doc, name)) {
+			refuse_parameter(request, doc, name);
+			return;
+		}
+	}
+	hub->handlers[route - hub->routes](request, ctx);
+}
+
+void sn_api_make_routes(struct sn_hub *hub)
+{
+	size_t count = 0, n = 0;
 
 	for (size_t i = 0; i < SN_COUNT(groups); i++)
-		n += groups[i]->count;
-	all = sn_new_n(struct sn_http_route, n);
-	*count = n;
-	for (size_t i = SN_COUNT(groups); i > 0; i--) {
-		n -= groups[i - 1]->count;
-		memcpy(&all[n], groups[i - 1]->routes,
-		       groups[i - 1]->count * sizeof(struct sn_http_route));
+		count += groups[i]->count;
+	hub->routes = sn_new_n(struct sn_http_route, count);
+	hub->handlers = sn_new_n(sn_http_handler_fn *, count);
+	hub->route_count = count;
+	for (size_t i = 0; i < SN_COUNT(groups); i++) {
+		for (size_t j = 0; j < groups[i]->count; j++, n++) {
+			hub->routes[n] = groups[i]->routes[j];
+			hub->handlers[n] = hub->routes[n].handle;
+			hub->routes[n].handle = dispatch;
+		}
 	}
-	return all;
 }
 
 /* Problems ------------------------------------------------------------------ */
@@ -163,6 +217,12 @@ void sn_api_empty(struct sn_http_request *request)
 {
 	sn_http_reply(request, 204, NULL, NULL, 0);
 }
+
+const struct sn_api_param sn_api_list_params[] = {
+	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
+	{"cursor", SN_API_TEXT, "'next' of the page before", false},
+};
+_Static_assert(SN_COUNT(sn_api_list_params) == SN_API_LIST_PARAMS, "counted in api.h");
 
 void sn_api_reply_page(struct sn_http_request *request, json_t *items, const char *next)
 {

@@ -40,8 +40,8 @@ extern const struct sn_api_routes sn_api_openapi;  /* openapi.c */
 extern const struct sn_api_routes sn_api_metrics;  /* metrics.c */
 extern const struct sn_api_routes sn_api_web;      /* web.c, last: it takes every other path */
 
-/* All routes of the hub in one array (malloc'ed). */
-struct sn_http_route *sn_api_all(size_t *count);
+/* Fills hub->routes, handlers and route_count; the arrays are the hub's to free. */
+void sn_api_make_routes(struct sn_hub *hub);
 
 /* Problems ------------------------------------------------------------------ */
 void sn_api_bad(struct sn_http_request *request, const char *detail);       /* 422 invalid */
@@ -73,6 +73,8 @@ void sn_api_empty(struct sn_http_request *request); /* 204 */
  * cursor is its member `key`.
  */
 void sn_api_reply_list(struct sn_http_request *request, json_t *items, const char *key);
+extern const struct sn_api_param sn_api_list_params[];
+#define SN_API_LIST_PARAMS 2
 /* {"items","next"}, both as they are; `items` is stolen, `next` NULL at the end. */
 void sn_api_reply_page(struct sn_http_request *request, json_t *items, const char *next);
 

@@ -278,6 +278,8 @@ static const struct sn_api_doc list_doc = {
 	.id = "listDatasets",
 	.tag = "data",
 	.summary = "what rows can be of",
+	.params = sn_api_list_params,
+	.param_count = SN_API_LIST_PARAMS,
 	.kind = SN_ANSWER_LIST,
 	.answer = &sn_declared_dataset_schema,
 };
@@ -293,6 +295,7 @@ static const struct sn_api_doc rows_doc = {
 	.summary = "rows as JSON page, JSON Lines stream or CSV stream",
 	.params = row_params,
 	.param_count = SN_COUNT(row_params),
+	.columns = true,
 	.kind = SN_ANSWER_ROWS,
 };
 static const struct sn_api_doc latest_doc = {
@@ -301,6 +304,7 @@ static const struct sn_api_doc latest_doc = {
 	.summary = "newest row per node and key",
 	.params = latest_params,
 	.param_count = SN_COUNT(latest_params),
+	.columns = true,
 	.kind = SN_ANSWER_ROWS,
 };
 

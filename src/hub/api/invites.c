@@ -112,11 +112,6 @@ static const struct sn_api_field open_fields[] = {
 static const struct sn_api_schema open_schema = {"Invite", "An invite that nobody has used yet.",
 						 open_fields, SN_COUNT(open_fields)};
 
-static const struct sn_api_param list_params[] = {
-	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
-	{"cursor", SN_API_TEXT, "'next' of the page before", false},
-};
-
 static const struct sn_api_doc post_doc = {
 	.id = "invite",
 	.tag = "nodes",
@@ -129,8 +124,8 @@ static const struct sn_api_doc list_doc = {
 	.id = "listInvites",
 	.tag = "nodes",
 	.summary = "invites that are open, without their tokens",
-	.params = list_params,
-	.param_count = SN_COUNT(list_params),
+	.params = sn_api_list_params,
+	.param_count = SN_API_LIST_PARAMS,
 	.kind = SN_ANSWER_LIST,
 	.answer = &open_schema,
 };

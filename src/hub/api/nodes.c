@@ -7,20 +7,46 @@
 #include "base/json.h"
 #include "hub/api/api.h"
 
+/* Place of the first node behind the one that `cursor` names; SIZE_MAX: no such node. */
+static size_t start_at(const struct sn_fleet *fleet, const char *cursor)
+{
+	for (size_t i = 0; cursor != NULL && i < sn_fleet_count(fleet); i++) {
+		if (strcmp(sn_fleet_at(fleet, i)->id, cursor) == 0)
+			return i + 1;
+	}
+	return cursor == NULL ? 0 : SIZE_MAX;
+}
+
+static bool is_wanted(const struct sn_node *node, const char *state)
+{
+	return state == NULL || strcmp(state, sn_node_state_name(node->state)) == 0;
+}
+
 static void get_nodes(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
-	const char *state = sn_http_query(request, "state");
-	json_t *items = json_array();
+	const char *state = sn_http_query(request, "state"), *last = NULL;
+	size_t i = start_at(hub->fleet, sn_http_query(request, "cursor"));
+	uint64_t limit = SN_API_LIMIT;
+	json_t *items;
 
-	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++) {
+	if (!sn_api_query_u64(request, "limit", 1, SN_API_LIMIT_MAX, &limit))
+		return;
+	if (i == SIZE_MAX) {
+		sn_http_problem(request, 400, "bad-cursor", "This cursor leads nowhere",
+				"start again without 'cursor'");
+		return;
+	}
+	items = json_array();
+	for (; i < sn_fleet_count(hub->fleet) && json_array_size(items) < limit; i++) {
 		const struct sn_node *node = sn_fleet_at(hub->fleet, i);
 
-		if (state != NULL && strcmp(state, sn_node_state_name(node->state)) != 0)
+		if (!is_wanted(node, state))
 			continue;
 		json_array_append_new(items, sn_fleet_json(hub->fleet, node, sn_hub_now(hub)));
+		last = node->id;
 	}
-	sn_api_reply_list(request, items, "id");
+	sn_api_reply_page(request, items, i < sn_fleet_count(hub->fleet) ? last : NULL);
 }
 
 static void get_node(struct sn_http_request *request, void *ctx)

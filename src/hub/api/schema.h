@@ -66,6 +66,8 @@ struct sn_api_doc {
 	const char *id, *tag, *summary;
 	const struct sn_api_param *params;
 	size_t param_count;
+	bool columns;   /* columns of the dataset in the path are parameters, too */
+	bool any_query; /* parameters are not ours to judge */
 	const struct sn_api_schema *body;
 	const char *body_type; /* NULL: application/json */
 	unsigned status;       /* of success; 0: 200 */

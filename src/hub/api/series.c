@@ -236,6 +236,7 @@ static const struct sn_api_doc series_doc = {
 	.summary = "rows merged into time bins, for charts",
 	.params = series_params,
 	.param_count = SN_COUNT(series_params),
+	.columns = true,
 	.answer = &series_schema,
 };
 static const struct sn_api_doc check_doc = {

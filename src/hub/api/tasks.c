@@ -106,10 +106,6 @@ static const struct sn_api_field task_fields[] = {
 static const struct sn_api_schema task_schema = {"Task", "A standing task.", task_fields,
 						 SN_COUNT(task_fields)};
 
-static const struct sn_api_param list_params[] = {
-	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
-	{"cursor", SN_API_TEXT, "'next' of the page before", false},
-};
 static const struct sn_api_param post_params[] = {
 	{"Idempotency-Key", SN_API_TEXT, "the same key again gives the task of the first time",
 	 true},
@@ -119,8 +115,8 @@ static const struct sn_api_doc list_doc = {
 	.id = "listTasks",
 	.tag = "tasks",
 	.summary = "standing tasks",
-	.params = list_params,
-	.param_count = SN_COUNT(list_params),
+	.params = sn_api_list_params,
+	.param_count = SN_API_LIST_PARAMS,
 	.kind = SN_ANSWER_LIST,
 	.answer = &task_schema,
 };
@@ -151,6 +147,8 @@ static const struct sn_api_doc methods_doc = {
 	.id = "listMethods",
 	.tag = "tasks",
 	.summary = "what can be measured, with parameters",
+	.params = sn_api_list_params,
+	.param_count = SN_API_LIST_PARAMS,
 	.kind = SN_ANSWER_LIST,
 	.answer = &sn_declared_method_schema,
 };

@@ -274,15 +274,10 @@ static const struct sn_api_field audit_fields[] = {
 static const struct sn_api_schema audit_schema = {"AuditLine", "Who did what.", audit_fields,
 						  SN_COUNT(audit_fields)};
 
-static const struct sn_api_param list_params[] = {
-	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
-	{"cursor", SN_API_TEXT, "'next' of the page before", false},
-};
-
 #define LIST_DOC(id_, tag_, summary_, answer_)                                                     \
 	{                                                                                          \
-		.id = (id_), .tag = (tag_), .summary = (summary_), .params = list_params,          \
-		.param_count = SN_COUNT(list_params), .kind = SN_ANSWER_LIST, .answer = (answer_)  \
+		.id = (id_), .tag = (tag_), .summary = (summary_), .params = sn_api_list_params,   \
+		.param_count = SN_API_LIST_PARAMS, .kind = SN_ANSWER_LIST, .answer = (answer_)     \
 	}
 #define EMPTY_DOC(id_, tag_, summary_)                                                             \
 	{                                                                                          \

@@ -156,6 +156,7 @@ static const struct sn_api_doc root_doc = {
 	.id = "getUi",
 	.tag = "web",
 	.summary = "the web interface",
+	.any_query = true,
 	.kind = SN_ANSWER_TEXT,
 	.content_type = "text/html",
 };
@@ -163,6 +164,7 @@ static const struct sn_api_doc file_doc = {
 	.id = "getUiFile",
 	.tag = "web",
 	.summary = "pages and files of the web interface",
+	.any_query = true,
 	.kind = SN_ANSWER_TEXT,
 	.content_type = "text/html",
 };

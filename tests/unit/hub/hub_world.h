@@ -35,8 +35,8 @@ void world_wait(struct world *world, uint64_t ns);
 
 struct reply {
 	unsigned status;
-	char *text; /* whole answer with headers */
-	char *body; /* inside of `text` */
+	char *text;   /* whole answer with headers */
+	char *body;   /* inside of `text` */
 	json_t *json; /* of the body; NULL when it is none */
 };
 void reply_release(struct reply *reply);
@@ -66,7 +66,7 @@ struct test_node {
 	struct sn_http_client *client;
 	unsigned status; /* of its last request; 0: no answer */
 	int error;
-	json_t *json;    /* body of the last answer */
+	json_t *json; /* body of the last answer */
 };
 
 /* A token of a fresh invite, valid for `seconds`; static buffer. */

@@ -154,8 +154,7 @@ static void database_holds_only_a_hash_of_the_secret(void **state)
 static void bad_request_does_not_use_up_the_token(void **state)
 {
 	sn_autofree char *token = sn_xstrdup(make_token(&world, 60));
-	sn_autofree char *body =
-		sn_xasprintf("{\"token\":\"%s\",\"csr_pem\":\"nonsense\"}", token);
+	sn_autofree char *body = sn_xasprintf("{\"token\":\"%s\",\"csr_pem\":\"nonsense\"}", token);
 	struct reply bad = expect(&world, AS_NOBODY, 422, "POST", "/api/v1/enrol", body);
 	struct reply name = enrol(&world, token, "../x", NULL), good;
 
@@ -230,10 +229,10 @@ static void node_speaks_with_its_certificate_and_renews_it(void **state)
 	text = json_dumps(body, 0);
 	node_ask(&world, &node, "POST", "/api/v1/node/renew", NULL, text);
 	assert_int_equal(node.status, 200);
-	assert_int_equal(sn_pki_info(json_string_value(json_object_get(node.json,
-								       "certificate_pem")),
-				     &info, NULL),
-			 0);
+	assert_int_equal(
+		sn_pki_info(json_string_value(json_object_get(node.json, "certificate_pem")), &info,
+			    NULL),
+		0);
 	assert_string_equal(info.uri + strlen("urn:sonde:node:"), node.id);
 	sn_buf_finish(&key);
 	sn_buf_finish(&csr);

@@ -221,12 +221,22 @@ static void plain_listener_answers_to_loopback_names_only(void **state)
 		const char *host;
 		bool local;
 	} cases[] = {
-		{"localhost", true},       {"localhost:8080", true},   {"127.0.0.1", true},
-		{"127.1.2.3:80", true},    {"[::1]", true},            {"[::1]:8080", true},
-		{"LOCALHOST", true},       {"x.localhost:1", true},    {"evil.example", false},
-		{"evil.example:80", false}, {"localhost.evil.example", false},
-		{"127.0.0.1.evil.example", false}, {"192.0.2.1", false}, {"", false},
-		{"xlocalhost", false},     {".localhost", false},
+		{"localhost", true},
+		{"localhost:8080", true},
+		{"127.0.0.1", true},
+		{"127.1.2.3:80", true},
+		{"[::1]", true},
+		{"[::1]:8080", true},
+		{"LOCALHOST", true},
+		{"x.localhost:1", true},
+		{"evil.example", false},
+		{"evil.example:80", false},
+		{"localhost.evil.example", false},
+		{"127.0.0.1.evil.example", false},
+		{"192.0.2.1", false},
+		{"", false},
+		{"xlocalhost", false},
+		{".localhost", false},
 	};
 
 	(void)state;
@@ -238,8 +248,8 @@ static void plain_listener_answers_to_loopback_names_only(void **state)
 
 static void foreign_host_is_refused_even_with_the_right_token(void **state)
 {
-	struct reply reply = plain(&world, AS_LOCAL, "GET", "/api/v1/nodes",
-				   "Host: evil.example\r\n", NULL);
+	struct reply reply =
+		plain(&world, AS_LOCAL, "GET", "/api/v1/nodes", "Host: evil.example\r\n", NULL);
 
 	(void)state;
 	assert_int_equal(reply.status, 421);
@@ -251,8 +261,7 @@ static void foreign_host_is_refused_even_with_the_right_token(void **state)
 static unsigned ask_as_stranger(const char *uri)
 {
 	struct sn_buf ca_key = {0}, ca = {0}, key = {0}, csr = {0}, cert = {0};
-	struct sn_http_client_config config = {
-		.ca_file = sn_identity_ca_file(world.hub->identity)};
+	struct sn_http_client_config config = {.ca_file = sn_identity_ca_file(world.hub->identity)};
 	struct test_node stranger = {0};
 	int64_t now_s = sn_hub_now(world.hub) / SN_NS_PER_S;
 	struct sn_pki_issue issue = {.common_name = "x",
@@ -279,9 +288,8 @@ static unsigned ask_as_stranger(const char *uri)
 	config.cert_file = stranger.cert_file;
 	config.key_file = stranger.key_file;
 	stranger.client = sn_http_client_create(world.loop, &config);
-	node_ask(&world, &stranger, "GET", strstr(uri, "node") ? "/api/v1/node/tasks"
-							       : "/api/v1/nodes",
-		 NULL, NULL);
+	node_ask(&world, &stranger, "GET",
+		 strstr(uri, "node") ? "/api/v1/node/tasks" : "/api/v1/nodes", NULL, NULL);
 	status = stranger.status;
 	node_leave(&stranger);
 	sn_buf_finish(&ca_key);
@@ -311,8 +319,7 @@ static void make_user_client(struct test_node *user, char serial[SN_PKI_SERIAL_S
 	struct sn_buf key = {0}, csr = {0};
 	sn_autojson json_t *body = NULL;
 	sn_autofree char *text = NULL;
-	struct sn_http_client_config config = {
-		.ca_file = sn_identity_ca_file(world.hub->identity)};
+	struct sn_http_client_config config = {.ca_file = sn_identity_ca_file(world.hub->identity)};
 	struct reply reply;
 	const char *cert;
 

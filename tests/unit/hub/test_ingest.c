@@ -32,10 +32,11 @@ static const char *row(unsigned seq)
 {
 	static char text[256];
 
-	snprintf(text, sizeof(text),
-		 "{\"time\":\"2026-03-01T12:00:%02u.5Z\",\"seq\":%u,\"target\":\"t\",\"loss_ratio\":"
-		 "0.25,\"rtt_p50_seconds\":0.0125}\n",
-		 seq % 60, seq);
+	snprintf(
+		text, sizeof(text),
+		"{\"time\":\"2026-03-01T12:00:%02u.5Z\",\"seq\":%u,\"target\":\"t\",\"loss_ratio\":"
+		"0.25,\"rtt_p50_seconds\":0.0125}\n",
+		seq % 60, seq);
 	return text;
 }
 
@@ -121,7 +122,8 @@ static void bad_batches_are_named_and_leave_nothing(void **state)
 		 10001},
 		{"ping/2", "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":0}\n", NULL, "ping/2", 1},
 		{"pong/1", "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":0}\n", NULL, "pong/1", 1},
-		{"ping", "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":0}\n", NULL, "Sonde-Dataset", 1},
+		{"ping", "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":0}\n", NULL, "Sonde-Dataset",
+		 1},
 		{"ping/1", "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":0}\n",
 		 "0000000000000000000000000000000000000000000000000000000000000000", "digest", 1},
 		{"ping/1", "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":0}\n", "12", "Digest", 1},
@@ -159,8 +161,9 @@ static char *many_rows(unsigned count, unsigned padding)
 	struct sn_buf text = {0};
 
 	for (unsigned i = 0; i < count; i++)
-		sn_buf_addf(&text, "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":%u,\"error\":\"%*s\"}\n",
-			    i, (int)padding, "");
+		sn_buf_addf(&text,
+			    "{\"time\":\"2026-03-01T12:00:00Z\",\"seq\":%u,\"error\":\"%*s\"}\n", i,
+			    (int)padding, "");
 	return text.p != NULL ? (sn_buf_cstr(&text), text.p) : NULL;
 }
 
@@ -246,8 +249,8 @@ static void streams_are_checked_for_gaps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			batch_is_stored_and_signed_with_the_nodes_identity, start, stop),
+		cmocka_unit_test_setup_teardown(batch_is_stored_and_signed_with_the_nodes_identity,
+						start, stop),
 		cmocka_unit_test_setup_teardown(repeated_batch_is_acknowledged_and_stored_once,
 						start, stop),
 		cmocka_unit_test_setup_teardown(other_content_under_the_same_number_is_a_conflict,

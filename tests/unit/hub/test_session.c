@@ -164,10 +164,9 @@ static void oldest_of_too_many_sessions_ends(void **state)
 
 	(void)state;
 	for (int i = 0; i <= SN_SESSIONS_PER_USER; i++)
-		assert_int_equal(sn_people_start_session(world.hub->people, "admin",
-							 sn_hub_now(world.hub) + i,
-							 3600 * SN_NS_PER_S,
-							 i == 0 ? first : other, &err),
+		assert_int_equal(sn_people_start_session(
+					 world.hub->people, "admin", sn_hub_now(world.hub) + i,
+					 3600 * SN_NS_PER_S, i == 0 ? first : other, &err),
 				 0);
 	snprintf(header, sizeof(header), "Cookie: sonde_session=%s\r\n", first);
 	assert_int_equal(status_of("GET", "/api/v1/nodes", header, NULL), 401);
@@ -182,9 +181,9 @@ static void password_logs_in_and_its_change_needs_the_old_one(void **state)
 	struct reply reply;
 
 	(void)state;
-	assert_int_equal(status_of("PUT", "/api/v1/session/password", both,
-				   "{\"password\":\"short\"}"),
-			 422);
+	assert_int_equal(
+		status_of("PUT", "/api/v1/session/password", both, "{\"password\":\"short\"}"),
+		422);
 	assert_int_equal(status_of("PUT", "/api/v1/session/password", both,
 				   "{\"password\":\"first password\"}"),
 			 204);
@@ -253,8 +252,8 @@ static void secrets_are_in_the_database_as_hashes_only(void **state)
 {
 	sn_autofree char *link = sn_xstrdup(make_link());
 	sn_autofree char *cookie = log_in();
-	struct reply made = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tokens",
-				   "{\"label\":\"x\"}");
+	struct reply made =
+		expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tokens", "{\"label\":\"x\"}");
 	const char *secrets[] = {strchr(link, '=') + 1, strchr(cookie, '=') + 1,
 				 json_string_value(json_object_get(made.json, "token"))};
 	static const char *const files[] = {"control.sqlite", "control.sqlite-wal"};
@@ -278,11 +277,11 @@ static void api_token_works_until_it_is_removed(void **state)
 	struct reply made = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tokens",
 				   "{\"label\":\"script\",\"expires_in\":\"1h\"}"),
 		     listed;
-	sn_autofree char *header = sn_xasprintf(
-		"Authorization: Bearer %s\r\n",
-		json_string_value(json_object_get(made.json, "token")));
-	sn_autofree char *path = sn_xasprintf(
-		"/api/v1/tokens/%s", json_string_value(json_object_get(made.json, "id")));
+	sn_autofree char *header =
+		sn_xasprintf("Authorization: Bearer %s\r\n",
+			     json_string_value(json_object_get(made.json, "token")));
+	sn_autofree char *path = sn_xasprintf("/api/v1/tokens/%s",
+					      json_string_value(json_object_get(made.json, "id")));
 
 	(void)state;
 	assert_int_equal(status_of("GET", "/api/v1/nodes", header, NULL), 200);
@@ -301,8 +300,8 @@ static void removed_user_is_out_at_once(void **state)
 {
 	struct reply made =
 		expect(&world, AS_LOCAL, 201, "POST", "/api/v1/users", "{\"name\":\"eve\"}");
-	struct reply link = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/login-links",
-				   "{\"user\":\"eve\"}");
+	struct reply link =
+		expect(&world, AS_LOCAL, 201, "POST", "/api/v1/login-links", "{\"user\":\"eve\"}");
 	const char *url = json_string_value(json_object_get(link.json, "url"));
 	struct reply in = plain(&world, AS_NOBODY, "GET", strstr(url, "/login"), "", NULL), out;
 	sn_autofree char *cookie = cookie_of(&in);
