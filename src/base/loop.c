@@ -444,9 +444,10 @@ void sn_loop_turn(struct sn_loop *loop, uint64_t wait_ns)
 	uint64_t wait_ms = wait_ns / SN_NS_PER_MS + (wait_ns % SN_NS_PER_MS != 0);
 
 	loop->in_turn = true;
+	/* First: a limit counted from an older time may be over before the wait begins. */
+	uv_update_time(&loop->uv);
 	if (wait_ms > 0)
 		uv_timer_start(&loop->turn_limit, turn_limit_reached, wait_ms, 0);
-	uv_update_time(&loop->uv);
 	uv_run(&loop->uv, wait_ms > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
 	uv_timer_stop(&loop->turn_limit);
 	run_flushes(loop);

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "node/agent/agent_internal.h"
 
-#define HEALTH_FIRST_NS    (1 * SN_NS_PER_S) /* when the tasks have had time to start */
+#define HEALTH_FIRST_NS    (300 * SN_NS_PER_MS) /* when the tasks have had time to start */
 #define HEALTH_INTERVAL_NS (10 * SN_NS_PER_S)
 
 /* Rows, from wherever, into the spool -------------------------------------------------------- */

@@ -240,6 +240,8 @@ static void patience_ended(struct sn_timer *timer)
 
 void sn_task_stop(struct sn_task *task)
 {
+	uint64_t stop_ns = sn_tasks_config(task->tasks)->stop_ns;
+
 	if (task->state == SN_TASK_STOPPING)
 		return;
 	if (task->proc == NULL) {
@@ -250,5 +252,5 @@ void sn_task_stop(struct sn_task *task)
 	sn_tasks_stopping(task->tasks, task);
 	sn_proc_signal(task->proc, SIGTERM);
 	sn_timer_init(&task->timer, sn_tasks_loop(task->tasks), patience_ended);
-	sn_timer_in(&task->timer, SN_TASKS_STOP_NS);
+	sn_timer_in(&task->timer, stop_ns > 0 ? stop_ns : SN_TASKS_STOP_NS);
 }

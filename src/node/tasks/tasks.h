@@ -38,6 +38,7 @@ struct sn_tasks_config { /* texts are copied */
 	sn_tasks_rows_fn *on_rows;
 	void *ctx;
 	uint64_t restart_min_ns; /* 0: SN_TASKS_RESTART_MIN_NS */
+	uint64_t stop_ns;        /* 0: SN_TASKS_STOP_NS */
 };
 
 struct sn_tasks *sn_tasks_create(const struct sn_tasks_config *config);
