@@ -572,9 +572,8 @@ static void set_method(struct sn_http_fetch *fetch, const struct sn_http_fetch_s
 		return;
 	}
 	if (spec->body_size > 0 || takes_body) {
-		fetch->request_body = spec->body_size > 0 ? sn_xmalloc(spec->body_size) : NULL;
 		if (spec->body_size > 0)
-			memcpy(fetch->request_body, spec->body, spec->body_size);
+			fetch->request_body = sn_xmemdup(spec->body, spec->body_size);
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_size);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
@@ -655,6 +654,7 @@ struct sn_http_fetch *sn_http_fetch(struct sn_http_client *client,
 	struct sn_http_fetch *fetch;
 
 	assert(spec->on_done != NULL && !client->destroyed);
+	assert(spec->body != NULL || spec->body_size == 0);
 	if (!is_token(spec->method) || !is_url(spec->url) || !headers_are_clean(spec->headers))
 		return NULL;
 

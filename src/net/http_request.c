@@ -28,6 +28,7 @@
 #define STREAM_BLOCK     4096 /* for HTTP/1.0 clients only; chunks fill the connection's memory */
 #define FILE_BLOCK       65536
 #define PROBLEM_TEXT_MAX 1024
+#define PROBLEM_TYPE     "application/problem+json"
 
 enum request_state {
 	REQUEST_NEW,
@@ -246,8 +247,8 @@ static void add_headers(struct sn_http_request *request, const char *content_typ
 		MHD_add_response_header(response, "Content-Type", content_type);
 }
 
-void sn_http_answer(struct sn_http_request *request, unsigned status, const char *content_type,
-		    struct MHD_Response *response)
+static void set_answer(struct sn_http_request *request, unsigned status, const char *content_type,
+		       struct MHD_Response *response)
 {
 	assert(!request->answered);
 	if (response == NULL)
@@ -255,12 +256,16 @@ void sn_http_answer(struct sn_http_request *request, unsigned status, const char
 	request->answered = true;
 	request->response = response;
 	request->status = status;
-	if (request->conn == NULL) {
-		request_free(request);
-		return;
-	}
 	add_headers(request, content_type);
-	if (!request->in_step)
+}
+
+void sn_http_answer(struct sn_http_request *request, unsigned status, const char *content_type,
+		    struct MHD_Response *response)
+{
+	set_answer(request, status, content_type, response);
+	if (request->conn == NULL)
+		request_free(request); /* detached: nobody waits for it */
+	else if (!request->in_step)
 		sn_http_conn_resume(request->conn);
 }
 
@@ -306,19 +311,27 @@ static void write_problem(struct sn_buf *out, unsigned status, const char *type,
 	sn_jw_object_end(&jw);
 }
 
-void sn_http_problem(struct sn_http_request *request, unsigned status, const char *type,
-		     const char *title, const char *detail_format, ...)
+static struct MHD_Response *SN_PRINTF(4, 0)
+	problem_response(unsigned status, const char *type, const char *title,
+			 const char *detail_format, va_list args)
 {
 	char detail[PROBLEM_TEXT_MAX];
 	struct sn_buf out = {0};
+
+	vsnprintf(detail, sizeof(detail), detail_format, args);
+	write_problem(&out, status, type, title, detail);
+	return MHD_create_response_from_buffer_with_free_callback(out.n, out.p, free);
+}
+
+void sn_http_problem(struct sn_http_request *request, unsigned status, const char *type,
+		     const char *title, const char *detail_format, ...)
+{
 	va_list args;
 
 	va_start(args, detail_format);
-	vsnprintf(detail, sizeof(detail), detail_format, args);
+	sn_http_answer(request, status, PROBLEM_TYPE,
+		       problem_response(status, type, title, detail_format, args));
 	va_end(args);
-	write_problem(&out, status, type, title, detail);
-	sn_http_reply(request, status, "application/problem+json", out.p, out.n);
-	sn_buf_finish(&out);
 }
 
 struct stream {
@@ -435,6 +448,19 @@ static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind SN_UNUSED
 	return MHD_YES;
 }
 
+/* The same as sn_http_problem(), for the server's own answers. */
+static void SN_PRINTF(5, 6)
+	refuse(struct sn_http_request *request, unsigned status, const char *type,
+	       const char *title, const char *detail_format, ...)
+{
+	va_list args;
+
+	va_start(args, detail_format);
+	set_answer(request, status, PROBLEM_TYPE,
+		   problem_response(status, type, title, detail_format, args));
+	va_end(args);
+}
+
 /* How the body is framed; anything that two readers could understand differently is refused. */
 static bool read_framing(struct sn_http_request *request)
 {
@@ -448,19 +474,19 @@ static bool read_framing(struct sn_http_request *request)
 	request->has_body = encoding != NULL || length != NULL;
 	request->length = MHD_SIZE_UNKNOWN;
 	if (counts[0] + counts[1] > 1) {
-		sn_http_problem(request, 400, "bad-framing", "Bad request",
-				"the length of the body is given more than once");
+		refuse(request, 400, "bad-framing", "Bad request",
+		       "the length of the body is given more than once");
 		return false;
 	}
 	if (encoding != NULL && strcasecmp(encoding, "chunked") != 0) {
-		sn_http_problem(request, 501, "bad-framing", "Not implemented",
-				"the only transfer encoding known here is chunked");
+		refuse(request, 501, "bad-framing", "Not implemented",
+		       "the only transfer encoding known here is chunked");
 		return false;
 	}
 	if (length != NULL &&
 	    sn_parse_u64(sn_str(length), 0, UINT64_MAX - 1, &request->length) != 0) {
-		sn_http_problem(request, 400, "bad-framing", "Bad request",
-				"the Content-Length is not a number");
+		refuse(request, 400, "bad-framing", "Bad request",
+		       "the Content-Length is not a number");
 		return false;
 	}
 	if (length == NULL && encoding == NULL)
@@ -480,15 +506,14 @@ static bool find_route(struct sn_http_request *request)
 	if (request->match.route != NULL)
 		return true;
 	if (!request->match.path_known) {
-		sn_http_problem(request, 404, "not-found", "Not found", "there is nothing at '%s'",
-				sn_http_path(request));
+		refuse(request, 404, "not-found", "Not found", "there is nothing at '%s'",
+		       sn_http_path(request));
 		return false;
 	}
 	sn_http_route_allow(config->routes, config->route_count, &request->target, &allow);
 	sn_http_set_header(request, "Allow", sn_buf_cstr(&allow));
-	sn_http_problem(request, 405, "method-not-allowed", "Method not allowed",
-			"'%s' takes %s, not %s", sn_http_path(request), sn_buf_cstr(&allow),
-			request->method);
+	refuse(request, 405, "method-not-allowed", "Method not allowed", "'%s' takes %s, not %s",
+	       sn_http_path(request), sn_buf_cstr(&allow), request->method);
 	sn_buf_finish(&allow);
 	return false;
 }
@@ -512,14 +537,13 @@ static bool admit(struct sn_http_request *request, const char *method)
 	if (!read_framing(request))
 		return false;
 	if (strlen(method) > METHOD_MAX) {
-		sn_http_problem(request, 501, "method-unknown", "Not implemented",
-				"no such method");
+		refuse(request, 501, "method-unknown", "Not implemented", "no such method");
 		return false;
 	}
 	memcpy(request->method, method, strlen(method) + 1);
 	if (request->target_error != 0) {
-		sn_http_problem(request, 400, "bad-path", "Bad request",
-				"the path or the query cannot be decoded");
+		refuse(request, 400, "bad-path", "Bad request",
+		       "the path or the query cannot be decoded");
 		return false;
 	}
 	if (!find_route(request))
@@ -531,7 +555,7 @@ static bool admit(struct sn_http_request *request, const char *method)
 	if (request->has_body && request->length != MHD_SIZE_UNKNOWN &&
 	    request->length > request->match.route->max_body) {
 		problem_too_large(request, detail, sizeof(detail));
-		sn_http_problem(request, 413, "body-too-large", "Content too large", "%s", detail);
+		refuse(request, 413, "body-too-large", "Content too large", "%s", detail);
 		return false;
 	}
 	return true;
@@ -582,7 +606,7 @@ static void refuse_midway(struct sn_http_request *request)
 	problem_too_large(request, detail, sizeof(detail));
 	write_problem(&body, 413, "body-too-large", "Content too large", detail);
 	sn_buf_adds(&out, "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
-			  "Content-Type: application/problem+json\r\n");
+			  "Content-Type: " PROBLEM_TYPE "\r\n");
 	for (size_t i = 0; i < SN_COUNT(security_headers); i++)
 		sn_buf_addf(&out, "%s: %s\r\n", security_headers[i].name,
 			    security_headers[i].value);
