@@ -144,6 +144,18 @@ static void turn_for(uint64_t ns)
 		sn_loop_turn(loop, 10 * SN_NS_PER_MS);
 }
 
+static void stopped(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static unsigned stop_count;
+
+static bool is_stopped(unsigned count)
+{
+	return stop_count == count;
+}
+
 static char problems[2000];
 
 static void note_problem(const char *text, void *ctx)
@@ -193,9 +205,13 @@ static void an_orderly_end_is_started_again_too_unless_it_was_one_run(void **sta
 	install("sonde-probe", ROW "exit 0");
 	apply(SET("e1", PING("t1", "192.0.2.1")));
 	assert_true(wait_for(is_restarted, 1));
-	apply(SET("e2", "{\"id\":\"t2\",\"name\":\"once\",\"method\":\"ping\","
-			"\"parameters\":{\"targets\":\"192.0.2.1\"}}"));
+	apply(SET("e2", ""));
+	stop_count = 0;
+	sn_tasks_stop(tasks, stopped, &stop_count);
+	assert_true(wait_for(is_stopped, 1));
 	row_count = 0;
+	apply(SET("e3", "{\"id\":\"t2\",\"name\":\"once\",\"method\":\"ping\","
+			"\"parameters\":{\"targets\":\"192.0.2.1\"}}"));
 	assert_true(wait_for(rows_came, 1));
 	turn_for(200 * SN_NS_PER_MS);
 	assert_int_equal(row_count, 1);
@@ -234,18 +250,6 @@ static void a_removed_task_is_told_to_end_and_its_last_rows_count(void **state)
 	assert_string_equal(last_target, "last");
 	turn_for(100 * SN_NS_PER_MS);
 	assert_int_equal(row_count, 2);
-}
-
-static void stopped(void *ctx)
-{
-	++*(unsigned *)ctx;
-}
-
-static unsigned stop_count;
-
-static bool is_stopped(unsigned count)
-{
-	return stop_count == count;
 }
 
 static void a_process_that_will_not_end_is_killed(void **state)
@@ -446,7 +450,7 @@ static pid_t fake_priv(const char *path)
 #define METER                                                                                      \
 	"read -r word <&3 2>/dev/null\n"                                                           \
 	"echo \"{\\\"time\\\":\\\"2026-03-01T12:00:00Z\\\",\\\"c_ip\\\":\\\"$*\\\","               \
-	"\\\"s_ip\\\":\\\"$word\\\"}\" | tee \"$0.out\"\n" FOREVER
+	"\\\"s_ip\\\":\\\"$word\\\"}\" > \"$0.out\"; cat \"$0.out\"\n" FOREVER
 
 static void assert_meter_said(const char *text)
 {
