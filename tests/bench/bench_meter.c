@@ -101,7 +101,9 @@ static void load_captures(const char *directory)
 	while ((entry = readdir(dir)) != NULL && count < CAPTURES_MAX) {
 		const char *dot = strrchr(entry->d_name, '.');
 
-		if (dot != NULL && strcmp(dot, ".pcap") == 0)
+		/* Tunnels that are not looked into would make it too easy. */
+		if (dot != NULL && strcmp(dot, ".pcap") == 0 &&
+		    strcmp(entry->d_name, "gre-in-gre.pcap") != 0)
 			paths[count++] = sn_xasprintf("%s/%s", directory, entry->d_name);
 	}
 	closedir(dir);
@@ -251,7 +253,7 @@ static int count_packets(const char *path)
 	return 0;
 }
 
-static struct rusage run(char *const *argv)
+static struct rusage run(const char *const *argv)
 {
 	struct rusage usage;
 	pid_t pid = fork();
@@ -263,7 +265,8 @@ static struct rusage run(char *const *argv)
 		int null = open("/dev/null", O_WRONLY);
 
 		dup2(null, STDOUT_FILENO);
-		execv(argv[0], argv);
+		dup2(null, STDERR_FILENO);
+		execv(argv[0], (char *const *)argv);
 		_exit(127);
 	}
 	if (wait4(pid, &status, 0, &usage) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -290,7 +293,7 @@ static double median(double *values, size_t count)
 	return values[count / 2];
 }
 
-static double compare(const char *what, char *const *metering, char *const *counting,
+static double compare(const char *what, const char *const *metering, const char *const *counting,
 		      size_t packets)
 {
 	double ratios[RUNS], meter[RUNS], count[RUNS];
@@ -310,9 +313,9 @@ static double compare(const char *what, char *const *metering, char *const *coun
 	return ratio;
 }
 
-static double bytes_per_flow(char *program, char *path, uint8_t protocol)
+static double bytes_per_flow(const char *program, const char *path, uint8_t protocol)
 {
-	char *argv[] = {program, "--max-flows", "1000000", "-r", path, NULL};
+	const char *argv[] = {program, "--json", "--max-flows", "1000000", "-r", path, NULL};
 	struct rusage few, many;
 
 	write_flows(path, protocol, 1000);
@@ -322,12 +325,12 @@ static double bytes_per_flow(char *program, char *path, uint8_t protocol)
 	return (double)(many.ru_maxrss - few.ru_maxrss) * 1024 / (FLOWS - 1000);
 }
 
-static bool bench(char *program, char *self, size_t packets, char *directory)
+static bool bench(const char *program, const char *self, size_t packets, const char *directory)
 {
 	char *trace = sn_xasprintf("%s/trace.pcap", directory);
-	char *summary_argv[] = {program, "-r", trace, NULL};
-	char *rows_argv[] = {program, "--json", "-r", trace, NULL};
-	char *count_argv[] = {self, "--count", trace, NULL};
+	const char *summary_argv[] = {program, "-r", trace, NULL};
+	const char *rows_argv[] = {program, "--json", "-r", trace, NULL};
+	const char *count_argv[] = {self, "--count", trace, NULL};
 	double summary, rows, tcp, udp;
 
 	write_trace(trace, packets);
