@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "probe/ping_resolver.h"
+#include "probe/ping_targets.h"
+
+static void add(struct sn_ping_targets *targets, const char *text)
+{
+	struct sn_err err;
+
+	assert_int_equal(sn_ping_targets_add(targets, sn_str(text), &err), 0);
+}
+
+static struct sn_addr addr(const char *text)
+{
+	struct sn_addr addr;
+
+	assert_int_equal(sn_addr_parse(sn_str(text), 0, &addr), 0);
+	return addr;
+}
+
+static int read_text(struct sn_ping_targets *targets, const char *text, struct sn_err *err)
+{
+	FILE *file = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
+	int rc = sn_ping_targets_read(targets, file, "hosts", err);
+
+	fclose(file);
+	return rc;
+}
+
+static void lines_become_targets_and_comments_do_not(void **state)
+{
+	struct sn_ping_targets targets = {0};
+	struct sn_err err;
+
+	(void)state;
+	assert_int_equal(
+		read_text(&targets, "# all\n192.0.2.1\n\n  2001:db8::1 \r\nhost.example", &err), 0);
+	assert_int_equal(targets.count, 3);
+	assert_string_equal(targets.items[1].name, "2001:db8::1");
+	assert_string_equal(targets.items[2].name, "host.example");
+	sn_ping_targets_finish(&targets);
+}
+
+static void bad_line_is_named_by_file_and_number(void **state)
+{
+	struct sn_ping_targets targets = {0};
+	struct sn_err err;
+
+	(void)state;
+	assert_int_equal(read_text(&targets, "192.0.2.1\nfoo;bar\n", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "'hosts', line 2"));
+	assert_non_null(strstr(err.text, "foo;bar"));
+	sn_ping_targets_finish(&targets);
+}
+
+static void text_as_long_as_the_limit_passes_and_one_more_does_not(void **state)
+{
+	struct sn_ping_targets targets = {0};
+	char line[SN_PING_TARGET_TEXT_MAX + 202];
+	struct sn_err err;
+
+	(void)state;
+	memset(line, 'a', sizeof(line));
+	line[SN_PING_TARGET_TEXT_MAX] = '\0';
+	assert_int_equal(read_text(&targets, line, &err), 0);
+	line[SN_PING_TARGET_TEXT_MAX] = 'a';
+	line[SN_PING_TARGET_TEXT_MAX + 1] = '\0';
+	assert_int_equal(read_text(&targets, line, &err), -EINVAL);
+	line[SN_PING_TARGET_TEXT_MAX + 1] = 'a';
+	line[SN_PING_TARGET_TEXT_MAX + 200] = '\0';
+	assert_int_equal(read_text(&targets, line, &err), -EINVAL);
+	assert_int_equal(targets.count, 1);
+	sn_ping_targets_finish(&targets);
+}
+
+static void what_would_spoil_output_is_refused(void **state)
+{
+	static const char *const bad[] = {"", "-c", "a b", "a\tb", "a\"b", "\033[31m", "a\\b", "ä"};
+	struct sn_ping_targets targets = {0};
+	struct sn_err err;
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(bad); i++)
+		assert_int_equal(sn_ping_targets_add(&targets, sn_str(bad[i]), &err), -EINVAL);
+	assert_int_equal(sn_ping_targets_add(&targets, (struct sn_str){"a\0b", 3}, &err), -EINVAL);
+	assert_int_equal(targets.count, 0);
+	sn_ping_targets_finish(&targets);
+}
+
+static void one_target_more_than_the_limit_is_refused(void **state)
+{
+	struct sn_ping_targets targets = {0};
+	struct sn_err err;
+
+	(void)state;
+	for (uint32_t i = 0; i < SN_PING_TARGETS_MAX; i++)
+		sn_ping_targets_add(&targets, SN_STR("::1"), &err);
+	assert_int_equal(targets.count, SN_PING_TARGETS_MAX);
+	assert_int_equal(sn_ping_targets_add(&targets, SN_STR("::1"), &err), -E2BIG);
+	/* All with one address, which is the worst case of the index. */
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	assert_int_equal(sn_ping_targets_find(&targets, &(struct sn_addr){0}), -1);
+	sn_ping_targets_finish(&targets);
+}
+
+static void addresses_of_the_other_family_say_so(void **state)
+{
+	struct sn_ping_targets targets = {0};
+
+	(void)state;
+	add(&targets, "192.0.2.1");
+	add(&targets, "2001:db8::1");
+	add(&targets, "192.0.2.1:80");
+	sn_ping_targets_parse(&targets, AF_INET6);
+	assert_int_equal(targets.items[0].addr.length, 0);
+	assert_non_null(strstr(targets.items[0].error, "IPv6 was asked for"));
+	assert_true(targets.items[1].addr.length > 0);
+	assert_null(targets.items[1].error);
+	assert_non_null(strstr(targets.items[2].error, "port"));
+	sn_ping_targets_finish(&targets);
+}
+
+static void refused_family_keeps_the_reason(void **state)
+{
+	struct sn_ping_targets targets = {0};
+
+	(void)state;
+	add(&targets, "192.0.2.1");
+	add(&targets, "2001:db8::1");
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	sn_ping_targets_refuse(&targets, AF_INET6, "no IPv6 here");
+	assert_true(targets.items[0].addr.length > 0);
+	assert_string_equal(targets.items[1].error, "no IPv6 here");
+	sn_ping_targets_finish(&targets);
+}
+
+static void index_finds_all_targets_with_an_address(void **state)
+{
+	struct sn_ping_targets targets = {0};
+	struct sn_addr wanted = addr("192.0.2.7");
+	char text[32];
+	int64_t index;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "192.0.2.%d", i % 250);
+		add(&targets, text);
+	}
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	index = sn_ping_targets_find(&targets, &wanted);
+	for (uint32_t expected = 7; expected < 1000; expected += 250) {
+		assert_int_equal(index, expected);
+		index = (int64_t)targets.items[index].next_same - 1;
+	}
+	assert_int_equal(index, -1);
+	wanted = addr("192.0.2.251");
+	assert_int_equal(sn_ping_targets_find(&targets, &wanted), -1);
+	sn_ping_targets_finish(&targets);
+}
+
+static void changed_address_is_found_and_the_old_one_is_not(void **state)
+{
+	struct sn_ping_targets targets = {0};
+	struct sn_addr before = addr("192.0.2.1"), after = addr("2001:db8::5");
+
+	(void)state;
+	add(&targets, "192.0.2.1");
+	add(&targets, "192.0.2.2");
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	assert_int_equal(sn_ping_targets_find(&targets, &before), 0);
+	assert_false(sn_ping_target_set_addr(&targets, 0, &before));
+	assert_true(sn_ping_target_set_addr(&targets, 0, &after));
+	assert_int_equal(sn_ping_targets_find(&targets, &before), -1);
+	assert_int_equal(sn_ping_targets_find(&targets, &after), 0);
+	sn_ping_targets_finish(&targets);
+}
+
+static void scope_does_not_matter_when_a_reply_is_looked_up(void **state)
+{
+	struct sn_ping_targets targets = {0};
+	struct sn_addr plain = addr("fe80::1");
+
+	(void)state;
+	add(&targets, "fe80::1%lo");
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	assert_true(targets.items[0].addr.in6.sin6_scope_id != 0);
+	assert_int_equal(sn_ping_targets_find(&targets, &plain), 0);
+	sn_ping_targets_finish(&targets);
+}
+
+static void current_address_is_kept_while_it_is_among_the_answers(void **state)
+{
+	struct sn_addr a = addr("192.0.2.1"), b = addr("192.0.2.2"), none = {0}, chosen;
+	struct addrinfo second = {.ai_family = AF_INET, .ai_addr = &b.sa, .ai_addrlen = b.length};
+	struct addrinfo first = {
+		.ai_family = AF_INET, .ai_addr = &a.sa, .ai_addrlen = a.length, .ai_next = &second};
+	struct addrinfo odd = {.ai_family = AF_UNIX, .ai_next = &first};
+
+	(void)state;
+	assert_true(sn_ping_choose_address(&odd, &b, &chosen));
+	assert_true(sn_addr_equal_host(&chosen, &b));
+	assert_true(sn_ping_choose_address(&odd, &none, &chosen));
+	assert_true(sn_addr_equal_host(&chosen, &a));
+	first.ai_next = NULL;
+	assert_true(sn_ping_choose_address(&first, &b, &chosen));
+	assert_true(sn_addr_equal_host(&chosen, &a));
+	assert_false(sn_ping_choose_address(NULL, &b, &chosen));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lines_become_targets_and_comments_do_not),
+		cmocka_unit_test(bad_line_is_named_by_file_and_number),
+		cmocka_unit_test(text_as_long_as_the_limit_passes_and_one_more_does_not),
+		cmocka_unit_test(what_would_spoil_output_is_refused),
+		cmocka_unit_test(one_target_more_than_the_limit_is_refused),
+		cmocka_unit_test(addresses_of_the_other_family_say_so),
+		cmocka_unit_test(refused_family_keeps_the_reason),
+		cmocka_unit_test(index_finds_all_targets_with_an_address),
+		cmocka_unit_test(changed_address_is_found_and_the_old_one_is_not),
+		cmocka_unit_test(scope_does_not_matter_when_a_reply_is_looked_up),
+		cmocka_unit_test(current_address_is_kept_while_it_is_among_the_answers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
