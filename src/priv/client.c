@@ -267,7 +267,9 @@ int sn_priv_address_add(struct sn_priv *priv, const char *netns, const char *int
 	if (code != 0)
 		return code;
 	code = simple_call(priv, SN_PRIV_ADDRESS_ADD, &request, sizeof(request), err);
-	return code == 0 ? 0 : sn_err_wrap(err, "address '%s'", address);
+	if (code != 0)
+		sn_err_wrap(err, "address '%s'", address);
+	return code;
 }
 
 int sn_priv_link_set(struct sn_priv *priv, const char *netns, const char *interface, int up,
@@ -301,7 +303,9 @@ int sn_priv_route_add(struct sn_priv *priv, const char *netns, const char *desti
 	if (code != 0)
 		return code;
 	code = simple_call(priv, SN_PRIV_ROUTE_ADD, &request, sizeof(request), err);
-	return code == 0 ? 0 : sn_err_wrap(err, "route '%s' via '%s'", destination, gateway);
+	if (code != 0)
+		sn_err_wrap(err, "route '%s' via '%s'", destination, gateway);
+	return code;
 }
 
 int sn_priv_process_start(struct sn_priv *priv, const char *netns, enum sn_priv_program program,

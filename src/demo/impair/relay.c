@@ -253,7 +253,8 @@ int sn_relay_add(struct sn_relay *relay, const char *text, struct sn_err *err)
 		code = start_link(link, err);
 	if (code != 0) {
 		link_destroy(link);
-		return sn_err_wrap(err, "link '%.60s'", text);
+		sn_err_wrap(err, "link '%.60s'", text);
+		return code;
 	}
 	relay->links[relay->count++] = link;
 	return 0;
