@@ -83,36 +83,49 @@ static bool is_dataset_name(struct sn_str text)
 	return text.n > 0 && text.n <= 40;
 }
 
+static int take_number(struct sn_str text, uint64_t min, uint64_t max, uint64_t *value)
+{
+	return text.p == NULL ? -EINVAL : sn_parse_u64(text, min, max, value);
+}
+
 static int take_dataset(struct sn_str text, char out[SN_SPOOL_DATASET_TEXT_MAX])
 {
 	struct sn_str name;
 	uint64_t version;
 
 	if (!sn_str_split(&text, '-', &name) || !is_dataset_name(name) ||
-	    sn_parse_u64(text, 1, UINT32_MAX, &version) != 0)
+	    take_number(text, 1, UINT32_MAX, &version) != 0)
 		return -EINVAL;
 	snprintf(out, SN_SPOOL_DATASET_TEXT_MAX, "%.*s/%" PRIu64, (int)name.n, name.p, version);
 	return 0;
 }
 
-int sn_spool_name_parse(const char *file, struct sn_spool_name *name)
+static int take_parts(struct sn_str rest, struct sn_spool_name *name)
 {
-	struct sn_str rest = sn_str(file), seq, dataset, first;
+	struct sn_str seq, dataset, first;
 	uint64_t rows;
 
-	/* Twelve digits, so that names sort as numbers; more only when twelve are used up. */
-	if (!sn_str_split(&rest, '.', &seq) || seq.n < 12 || (seq.n > 12 && seq.p[0] == '0') ||
-	    sn_parse_u64(seq, 0, NUMBER_MAX, &name->seq) != 0)
+	if (!sn_str_split(&rest, '.', &seq) || take_number(seq, 0, NUMBER_MAX, &name->seq) != 0)
 		return -EINVAL;
 	if (!sn_str_split(&rest, '.', &dataset) || take_dataset(dataset, name->dataset) != 0)
 		return -EINVAL;
 	if (!sn_str_split(&rest, '+', &first) ||
-	    sn_parse_u64(first, 0, NUMBER_MAX, &name->first_row) != 0)
-		return -EINVAL;
-	if (rest.p == NULL || sn_parse_u64(rest, 1, SN_SPOOL_BATCH_ROWS, &rows) != 0)
+	    take_number(first, 0, NUMBER_MAX, &name->first_row) != 0 ||
+	    take_number(rest, 1, SN_SPOOL_BATCH_ROWS, &rows) != 0)
 		return -EINVAL;
 	name->rows = (uint32_t)rows;
 	return 0;
+}
+
+int sn_spool_name_parse(const char *file, struct sn_spool_name *name)
+{
+	char again[SN_SPOOL_NAME_TEXT_MAX];
+
+	if (take_parts(sn_str(file), name) != 0)
+		return -EINVAL;
+	/* One batch, one name: a file is found again by writing its name anew. */
+	sn_spool_name_format(name, again, sizeof(again));
+	return strcmp(again, file) == 0 ? 0 : -EINVAL;
 }
 
 void sn_spool_name_format(const struct sn_spool_name *name, char *out, size_t size)

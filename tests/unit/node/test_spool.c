@@ -667,6 +667,9 @@ static void names_of_files_are_strict(void **state)
 		"000000000001.ping-1.5+1.tmp",
 		"-00000000001.ping-1.5+1",
 		"000000000001.p/g-1.5+1",
+		"000000000001.ping-1.05+1",
+		"000000000001.ping-01.5+1",
+		"000000000001.ping-1.5+01",
 	};
 	struct sn_spool_name name = {
 		.seq = 1234567890123, .first_row = 7, .rows = 256, .dataset = "a_b2/12"};
