@@ -316,7 +316,8 @@ static int open_all(struct run *run, bool live, int argc, char **argv, struct sn
 
 	if (result == 0)
 		result = open_output(run, err);
-	return result == 0 ? sn_drop_privileges(err) : result;
+	return result == 0 ? sn_drop_privileges(!live && run->options->filter != NULL, err)
+			   : result;
 }
 
 static void close_all(struct run *run)

@@ -244,23 +244,50 @@ static void a_missing_interface_is_named(void **state SN_UNUSED)
 }
 
 /* In a child, because what is dropped does not come back. */
-static void without_privilege_the_capability_is_named(void **state SN_UNUSED)
+static int in_child(int (*run)(void))
 {
 	pid_t pid = fork();
 	int status;
 
-	if (pid == 0) {
-		struct sn_ring_options options = options_of("lo");
-
-		if (sn_drop_privileges(&err) != 0)
-			_exit(10);
-		if (sn_ring_open(&options, &ring, &err) != -EPERM)
-			_exit(11);
-		_exit(strstr(err.text, "CAP_NET_RAW") != NULL ? 0 : 12);
-	}
+	if (pid == 0)
+		_exit(run());
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	return WEXITSTATUS(status);
+}
+
+static int capture_after_drop(void)
+{
+	struct sn_ring_options options = options_of("lo");
+
+	if (sn_drop_privileges(true, &err) != 0)
+		return 10;
+	if (sn_ring_open(&options, &ring, &err) != -EPERM)
+		return 11;
+	return strstr(err.text, "CAP_NET_RAW") != NULL ? 0 : 12;
+}
+
+static void without_privilege_the_capability_is_named(void **state SN_UNUSED)
+{
+	assert_int_equal(in_child(capture_after_drop), 0);
+}
+
+static int escape_after_drop(void)
+{
+	static char program[] = "/bin/true";
+	char *const argv[] = {program, NULL};
+
+	if (sn_drop_privileges(false, &err) != 0)
+		return 10;
+	if (socket(AF_INET, SOCK_DGRAM, 0) >= 0 || errno != EPERM)
+		return 12;
+	execv(argv[0], argv);
+	return errno == EPERM ? 0 : 13;
+}
+
+static void after_the_drop_there_is_no_way_out(void **state SN_UNUSED)
+{
+	assert_int_equal(in_child(escape_after_drop), 0);
 }
 
 static void an_interface_that_is_down_is_alive_one_that_is_gone_is_not(void **state SN_UNUSED)
@@ -293,6 +320,7 @@ int main(void)
 		TEST(what_the_kernel_drops_is_counted),
 		TEST(a_missing_interface_is_named),
 		TEST(without_privilege_the_capability_is_named),
+		TEST(after_the_drop_there_is_no_way_out),
 		TEST(an_interface_that_is_down_is_alive_one_that_is_gone_is_not),
 	};
 
