@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define KNOWN_MAX (SN_DATASET_COLUMNS_MAX + 16) /* parameters of one route */
+
 static const struct sn_api_routes *const groups[] = {
 	&sn_api_enrol,  &sn_api_node,     &sn_api_nodes,   &sn_api_invites, &sn_api_tasks,
 	&sn_api_hub,    &sn_api_datasets, &sn_api_series,  &sn_api_session, &sn_api_users,
@@ -37,13 +39,17 @@ static bool knows_parameter(const struct sn_http_request *request, const struct 
 static void refuse_parameter(struct sn_http_request *request, const struct sn_api_doc *doc,
 			     const char *name)
 {
-	const char *names[64], *near;
+	const struct sn_dataset *dataset =
+		doc->columns ? sn_catalog_find(sn_http_param(request, "name")) : NULL;
+	const char *names[KNOWN_MAX], *near;
 	size_t count = 0;
 
-	for (size_t i = 0; i < doc->param_count && count < SN_COUNT(names); i++) {
+	for (size_t i = 0; i < doc->param_count && count < KNOWN_MAX; i++) {
 		if (!doc->params[i].header)
 			names[count++] = doc->params[i].name;
 	}
+	for (size_t i = 0; dataset != NULL && i < dataset->column_count && count < KNOWN_MAX; i++)
+		names[count++] = dataset->columns[i].name;
 	near = sn_suggest(name, names, count);
 	sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
 			"%.64s: unknown%s%s%s", name, near != NULL ? " (did you mean '" : "",

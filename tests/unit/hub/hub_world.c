@@ -101,13 +101,14 @@ static int connect_plain(struct world *world)
 	return fd;
 }
 
-static void send_request(struct world *world, int fd, enum as as, const char *method,
-			 const char *target, const char *headers, const char *body)
+static void send_request(struct world *world, int fd, enum as as, const char *version,
+			 const char *method, const char *target, const char *headers,
+			 const char *body)
 {
 	struct sn_buf text = {0};
 	size_t sent = 0;
 
-	sn_buf_addf(&text, "%s %s HTTP/1.1\r\n", method, target);
+	sn_buf_addf(&text, "%s %s HTTP/%s\r\n", method, target, version);
 	if (strstr(headers, "Host:") == NULL)
 		sn_buf_adds(&text, "Host: localhost\r\n");
 	if (as == AS_LOCAL)
@@ -176,7 +177,7 @@ struct reply plain(struct world *world, enum as as, const char *method, const ch
 	struct reply reply = {0};
 	int fd = connect_plain(world);
 
-	send_request(world, fd, as, method, target, all, body);
+	send_request(world, fd, as, "1.1", method, target, all, body);
 	receive_all(world, fd, &text);
 	close(fd);
 	reply.text = sn_xstrdup(sn_buf_cstr(&text));
@@ -231,7 +232,8 @@ int open_stream(struct world *world, enum as as, const char *target, const char 
 {
 	int fd = connect_plain(world);
 
-	send_request(world, fd, as, "GET", target, headers, NULL);
+	/* The old version, because it does not cut the stream into chunks. */
+	send_request(world, fd, as, "1.0", "GET", target, headers, NULL);
 	return fd;
 }
 
