@@ -3,29 +3,20 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/list.h"
 #include "base/mem.h"
 #include "net/http_client_internal.h"
-
-#define TIMEOUT_DEFAULT_NS (30 * SN_NS_PER_S)
-#define IDLE_DEFAULT_NS    (60 * SN_NS_PER_S)
-#define CONNECT_MAX_MS     10000L
-#define METHOD_MAX         16
-#define URL_MAX            8192
-#define KEEPALIVE_S        30L
 
 /*
  * A multi handle and its connections.  sn_http_client_reset() starts a new pool;
  * the old one lives until its last request is over, because libcurl has no call
  * that closes idle connections.
  */
-struct pool {
+struct sn_http_pool {
 	struct sn_list link;
 	struct sn_http_client *client;
 	CURLM *multi;
@@ -36,59 +27,19 @@ struct pool {
 
 struct sock { /* a descriptor that libcurl waits for */
 	struct sn_list link;
-	struct pool *pool;
+	struct sn_http_pool *pool;
 	struct sn_io io;
 };
 
-struct sn_http_client {
-	struct sn_loop *loop;
-	char *ca_file, *cert_file, *key_file, *unix_socket, *user_agent;
-	bool insecure;
-
-	struct sn_list pools; /* the first one takes new requests */
-	struct sn_list fetches;
-	/* While libcurl calls us it must not be called: what came then waits here. */
-	struct sn_list starting, doomed;
-	bool in_curl;
-	unsigned depth; /* of our own calls on the stack */
-	bool destroyed; /* inside one of them */
-};
-
-enum fetch_state { FETCH_RUNNING, FETCH_ENDING, FETCH_DOOMED };
-
-struct sn_http_fetch {
-	struct sn_list link; /* in fetches, starting or doomed */
-	struct sn_http_client *client;
-	struct pool *pool; /* NULL until it is started */
-	CURL *easy;
-	struct curl_slist *headers;
-	char *url;
-	void *request_body;
-	enum fetch_state state;
-
-	sn_http_data_fn *on_data;
-	sn_http_done_fn *on_done;
-	void *ctx;
-
-	struct sn_buf body;
-	size_t header_bytes;
-	bool stopped_by_caller, too_large;
-	char detail[CURL_ERROR_SIZE];
-
-	struct sn_timer idle_timer;
-	uint64_t idle_ns, active_ns;
-	curl_off_t uploaded; /* when the idle timer looked last */
-};
-
 static void settle(struct sn_http_client *client);
-static void pool_destroy(struct pool *pool);
+static void pool_destroy(struct sn_http_pool *pool);
 
 /* Lifetime of the client -------------------------------------------------- */
 
 static void client_free(struct sn_http_client *client)
 {
 	while (!sn_list_empty(&client->pools))
-		pool_destroy(sn_list_entry(client->pools.next, struct pool, link));
+		pool_destroy(sn_list_entry(client->pools.next, struct sn_http_pool, link));
 	free(client->ca_file);
 	free(client->cert_file);
 	free(client->key_file);
@@ -114,7 +65,7 @@ static void leave(struct sn_http_client *client)
 /* Sockets and time -------------------------------------------------------- */
 
 /* Runs libcurl for `fd`, or for its timeouts. */
-static void act(struct pool *pool, curl_socket_t fd, int curl_events)
+static void act(struct sn_http_pool *pool, curl_socket_t fd, int curl_events)
 {
 	struct sn_http_client *client = pool->client;
 	int running;
@@ -144,7 +95,7 @@ static void sock_destroy(struct sock *sock)
 
 static int watch_socket(CURL *easy SN_UNUSED, curl_socket_t fd, int what, void *ctx, void *sock_ctx)
 {
-	struct pool *pool = ctx;
+	struct sn_http_pool *pool = ctx;
 	struct sock *sock = sock_ctx;
 	int events =
 		(what & CURL_POLL_IN ? SN_IO_READ : 0) | (what & CURL_POLL_OUT ? SN_IO_WRITE : 0);
@@ -170,12 +121,12 @@ static int watch_socket(CURL *easy SN_UNUSED, curl_socket_t fd, int what, void *
 
 static void timer_due(struct sn_timer *timer)
 {
-	act(sn_container_of(timer, struct pool, timer), CURL_SOCKET_TIMEOUT, 0);
+	act(sn_container_of(timer, struct sn_http_pool, timer), CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int set_timer(CURLM *multi SN_UNUSED, long timeout_ms, void *ctx)
 {
-	struct pool *pool = ctx;
+	struct sn_http_pool *pool = ctx;
 
 	if (timeout_ms < 0)
 		sn_timer_stop(&pool->timer);
@@ -184,9 +135,9 @@ static int set_timer(CURLM *multi SN_UNUSED, long timeout_ms, void *ctx)
 	return 0;
 }
 
-static struct pool *pool_create(struct sn_http_client *client)
+static struct sn_http_pool *pool_create(struct sn_http_client *client)
 {
-	struct pool *pool = sn_new(struct pool);
+	struct sn_http_pool *pool = sn_new(struct sn_http_pool);
 
 	pool->client = client;
 	pool->multi = curl_multi_init();
@@ -202,7 +153,7 @@ static struct pool *pool_create(struct sn_http_client *client)
 	return pool;
 }
 
-static void pool_destroy(struct pool *pool)
+static void pool_destroy(struct sn_http_pool *pool)
 {
 	assert(pool->running == 0);
 	curl_multi_cleanup(pool->multi);
@@ -247,7 +198,7 @@ struct sn_http_client *sn_http_client_create(struct sn_loop *loop,
 
 void sn_http_client_reset(struct sn_http_client *client)
 {
-	struct pool *old = sn_list_entry(client->pools.next, struct pool, link);
+	struct sn_http_pool *old = sn_list_entry(client->pools.next, struct sn_http_pool, link);
 
 	pool_create(client);
 	if (old->running == 0 && !client->in_curl)
@@ -271,7 +222,7 @@ static void fetch_free(struct sn_http_fetch *fetch)
 /* Out of libcurl's hands. */
 static void fetch_detach(struct sn_http_fetch *fetch)
 {
-	struct pool *pool = fetch->pool;
+	struct sn_http_pool *pool = fetch->pool;
 
 	if (pool == NULL)
 		return;
@@ -284,9 +235,9 @@ static void fetch_detach(struct sn_http_fetch *fetch)
 
 void sn_http_fetch_cancel(struct sn_http_fetch *fetch)
 {
-	if (fetch == NULL || fetch->state != FETCH_RUNNING)
+	if (fetch == NULL || fetch->state != SN_HTTP_FETCH_RUNNING)
 		return; /* on_done is on the stack: it is over anyway */
-	fetch->state = FETCH_DOOMED;
+	fetch->state = SN_HTTP_FETCH_DOOMED;
 	if (fetch->client->in_curl) {
 		sn_list_remove(&fetch->link);
 		sn_list_append(&fetch->client->doomed, &fetch->link);
@@ -350,7 +301,7 @@ static void fetch_end(struct sn_http_fetch *fetch, CURLcode code)
 {
 	struct sn_http_answer answer = {0};
 
-	fetch->state = FETCH_ENDING;
+	fetch->state = SN_HTTP_FETCH_ENDING;
 	sn_timer_stop(&fetch->idle_timer);
 	if (code == CURLE_OK)
 		fill_answer(fetch, &answer);
@@ -365,7 +316,7 @@ static void fetch_start(struct sn_http_fetch *fetch)
 {
 	struct sn_http_client *client = fetch->client;
 
-	fetch->pool = sn_list_entry(client->pools.next, struct pool, link);
+	fetch->pool = sn_list_entry(client->pools.next, struct sn_http_pool, link);
 	fetch->pool->running++;
 	sn_list_remove(&fetch->link);
 	sn_list_append(&client->fetches, &fetch->link);
@@ -376,7 +327,7 @@ static void fetch_start(struct sn_http_fetch *fetch)
 }
 
 /* The next request of `pool` that is over. */
-static struct sn_http_fetch *next_finished(struct pool *pool, CURLcode *code)
+static struct sn_http_fetch *next_finished(struct sn_http_pool *pool, CURLcode *code)
 {
 	struct sn_http_fetch *fetch = NULL;
 	CURLMsg *message;
@@ -396,7 +347,7 @@ static struct sn_http_fetch *any_finished(struct sn_http_client *client, CURLcod
 {
 	sn_list_for_each (link, &client->pools) {
 		struct sn_http_fetch *fetch =
-			next_finished(sn_list_entry(link, struct pool, link), code);
+			next_finished(sn_list_entry(link, struct sn_http_pool, link), code);
 
 		if (fetch != NULL)
 			return fetch;
@@ -422,7 +373,7 @@ static void settle(struct sn_http_client *client)
 		fetch_end(fetch, code);
 	/* A pool that was replaced inside libcurl and had nothing to do. */
 	sn_list_for_each (link, &client->pools) {
-		struct pool *pool = sn_list_entry(link, struct pool, link);
+		struct sn_http_pool *pool = sn_list_entry(link, struct sn_http_pool, link);
 
 		if (pool->running == 0 && client->pools.next != link)
 			pool_destroy(pool);
@@ -450,12 +401,12 @@ static size_t take_body(char *data, size_t unit, size_t count, void *ctx)
 	struct sn_http_fetch *fetch = ctx;
 	size_t size = unit * count;
 
-	if (fetch->state != FETCH_RUNNING)
+	if (fetch->state != SN_HTTP_FETCH_RUNNING)
 		return 0;
 	active(fetch);
 	if (fetch->on_data != NULL && !is_refusal(fetch)) {
 		if (fetch->on_data(fetch, (struct sn_str){data, size}, fetch->ctx) == 0)
-			return fetch->state == FETCH_RUNNING ? size : 0;
+			return fetch->state == SN_HTTP_FETCH_RUNNING ? size : 0;
 		fetch->stopped_by_caller = true;
 		return 0;
 	}
@@ -501,152 +452,7 @@ static void idle_due(struct sn_timer *timer)
 	leave(client);
 }
 
-/* Building a request --------------------------------------------------------- */
-
-static bool is_token(const char *text)
-{
-	size_t size = strlen(text);
-
-	return size > 0 && size <= METHOD_MAX &&
-	       strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") == size;
-}
-
-/* An http or https URL with a host, without user and password. */
-static bool is_url(const char *text)
-{
-	char *scheme = NULL, *host = NULL, *user = NULL;
-	bool good = false;
-	CURLU *url;
-
-	if (strlen(text) > URL_MAX)
-		return false;
-	url = curl_url();
-	if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-		good = (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-		       curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_NO_USER;
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(user);
-	curl_url_cleanup(url);
-	return good;
-}
-
-static bool headers_are_clean(const char *const *headers)
-{
-	for (size_t i = 0; headers != NULL && headers[i] != NULL; i++) {
-		if (strpbrk(headers[i], "\r\n") != NULL || strchr(headers[i], ':') == NULL)
-			return false;
-	}
-	return true;
-}
-
-static void add_header(struct sn_http_fetch *fetch, const char *header)
-{
-	fetch->headers = curl_slist_append(fetch->headers, header);
-}
-
-static void set_headers(struct sn_http_fetch *fetch, const char *const *headers)
-{
-	bool typed = false;
-
-	for (size_t i = 0; headers != NULL && headers[i] != NULL; i++) {
-		typed |= strncasecmp(headers[i], "Content-Type:", 13) == 0;
-		add_header(fetch, headers[i]);
-	}
-	if (!typed)
-		add_header(fetch, "Content-Type:"); /* else libcurl says it is a form */
-	curl_easy_setopt(fetch->easy, CURLOPT_HTTPHEADER, fetch->headers);
-}
-
-static void set_method(struct sn_http_fetch *fetch, const struct sn_http_fetch_spec *spec)
-{
-	CURL *easy = fetch->easy;
-	bool is_get = strcmp(spec->method, "GET") == 0, is_head = strcmp(spec->method, "HEAD") == 0;
-	bool takes_body = strcmp(spec->method, "POST") == 0 || strcmp(spec->method, "PUT") == 0 ||
-			  strcmp(spec->method, "PATCH") == 0;
-
-	if (is_head) {
-		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-		return;
-	}
-	if (spec->body_size > 0 || takes_body) {
-		if (spec->body_size > 0)
-			fetch->request_body = sn_xmemdup(spec->body, spec->body_size);
-		curl_easy_setopt(easy, CURLOPT_POST, 1L);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)spec->body_size);
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-				 fetch->request_body != NULL ? fetch->request_body : "");
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, spec->method);
-	} else if (!is_get) {
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, spec->method);
-	}
-}
-
-static void set_tls(const struct sn_http_client *client, CURL *easy)
-{
-	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	if (client->insecure) {
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
-	if (client->ca_file != NULL) {
-		curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
-		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* only that one, not the system's */
-	}
-	if (client->cert_file != NULL) {
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, client->cert_file);
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, client->key_file);
-	}
-}
-
-static long timeout_ms(uint64_t timeout_ns)
-{
-	uint64_t ms = timeout_ns / SN_NS_PER_MS + (timeout_ns % SN_NS_PER_MS != 0);
-
-	return ms > INT32_MAX ? INT32_MAX : (long)ms;
-}
-
-static void set_limits(struct sn_http_fetch *fetch, const struct sn_http_fetch_spec *spec)
-{
-	uint64_t whole_ns = spec->timeout_ns == 0 ? TIMEOUT_DEFAULT_NS : spec->timeout_ns;
-
-	fetch->idle_ns = spec->idle_timeout_ns == 0 ? IDLE_DEFAULT_NS : spec->idle_timeout_ns;
-	if (whole_ns != UINT64_MAX)
-		curl_easy_setopt(fetch->easy, CURLOPT_TIMEOUT_MS, timeout_ms(whole_ns));
-	curl_easy_setopt(fetch->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MAX_MS);
-	if (spec->on_data == NULL)
-		curl_easy_setopt(fetch->easy, CURLOPT_MAXFILESIZE_LARGE,
-				 (curl_off_t)SN_HTTP_CLIENT_BODY_MAX);
-}
-
-static void set_common(struct sn_http_fetch *fetch)
-{
-	const struct sn_http_client *client = fetch->client;
-	CURL *easy = fetch->easy;
-
-	curl_easy_setopt(easy, CURLOPT_PRIVATE, fetch);
-	curl_easy_setopt(easy, CURLOPT_URL, fetch->url);
-	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, fetch->detail);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, client->user_agent);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* no wait for a slow resolver */
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
-	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, fetch);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, fetch);
-	if (client->unix_socket != NULL)
-		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->unix_socket);
-}
+/* One more request ------------------------------------------------------------------ */
 
 struct sn_http_fetch *sn_http_fetch(struct sn_http_client *client,
 				    const struct sn_http_fetch_spec *spec)
@@ -655,7 +461,7 @@ struct sn_http_fetch *sn_http_fetch(struct sn_http_client *client,
 
 	assert(spec->on_done != NULL && !client->destroyed);
 	assert(spec->body != NULL || spec->body_size == 0);
-	if (!is_token(spec->method) || !is_url(spec->url) || !headers_are_clean(spec->headers))
+	if (!sn_http_fetch_is_usable(spec))
 		return NULL;
 
 	fetch = sn_new(struct sn_http_fetch);
@@ -669,12 +475,12 @@ struct sn_http_fetch *sn_http_fetch(struct sn_http_client *client,
 	fetch->ctx = spec->ctx;
 	sn_list_init(&fetch->link);
 	sn_timer_init(&fetch->idle_timer, client->loop, idle_due);
-	set_common(fetch);
-	set_tls(client, fetch->easy);
-	set_method(fetch, spec);
-	set_headers(fetch, spec->headers);
-	set_limits(fetch, spec);
-
+	curl_easy_setopt(fetch->easy, CURLOPT_PRIVATE, fetch);
+	curl_easy_setopt(fetch->easy, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(fetch->easy, CURLOPT_WRITEDATA, fetch);
+	curl_easy_setopt(fetch->easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(fetch->easy, CURLOPT_HEADERDATA, fetch);
+	sn_http_fetch_prepare(fetch, spec);
 	if (client->in_curl)
 		sn_list_append(&client->starting, &fetch->link);
 	else

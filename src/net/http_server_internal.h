@@ -4,7 +4,8 @@
  *
  *   http_server.c   listeners, daemons and their place in the loop
  *   http_conn.c     connections: who is there, deadlines, departures, lingering close
- *   http_request.c  one request from its first line to its answer
+ *   http_request.c  one request from its first line until an answer is queued
+ *   http_answer.c   headers and bodies of answers
  *   http_route.c    paths and patterns; pure
  *   sse.c           event streams
  *
@@ -153,15 +154,69 @@ const struct sn_pki_info *sn_http_conn_peer(struct sn_http_conn *conn);
 
 /* Requests (http_request.c) ----------------------------------------------------- */
 
+#define SN_HTTP_METHOD_MAX 16
+
+enum sn_http_request_state {
+	SN_HTTP_REQUEST_NEW,
+	SN_HTTP_REQUEST_BODY,    /* its body is wanted */
+	SN_HTTP_REQUEST_DISCARD, /* its body is dropped, the answer is there */
+	SN_HTTP_REQUEST_WORK,    /* with the handler, or answered and not yet queued */
+	SN_HTTP_REQUEST_QUEUED,
+};
+
+struct sn_http_answer_header {
+	char *name, *value;
+};
+
+struct sn_http_request {
+	struct sn_http_server *server;
+	struct sn_http_conn *conn; /* NULL: detached, the client is gone */
+	enum sn_http_request_state state;
+	bool in_step, handled, answered, tls;
+	char method[SN_HTTP_METHOD_MAX + 1];
+	struct sn_addr addr;
+
+	int target_error;
+	struct sn_http_target target;
+	struct sn_http_match match;
+
+	bool has_body, expects_continue;
+	uint64_t length; /* declared; MHD_SIZE_UNKNOWN when chunked */
+	struct sn_buf body;
+
+	struct sn_http_answer_header *headers;
+	unsigned header_count;
+	struct MHD_Response *response;
+	unsigned status;
+
+	void *user;
+	void (*release_user)(void *user);
+	void (*abandon)(struct sn_http_request *request, void *ctx);
+	void *abandon_ctx;
+};
+
 void *sn_http_request_begin(void *server, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result sn_http_request_step(void *server, struct MHD_Connection *mhd, const char *url,
 				     const char *method, const char *version, const char *data,
 				     size_t *size, void **request);
 void sn_http_request_end(void *server, struct MHD_Connection *mhd, void **request,
 			 enum MHD_RequestTerminationCode reason);
+void sn_http_request_free(struct sn_http_request *request);
 struct sn_http_conn *sn_http_request_conn(const struct sn_http_request *request); /* or NULL */
-/* Takes `response` over as the answer. */
+
+/* Answers (http_answer.c) ---------------------------------------------------------- */
+
+/* Takes `response` over as the answer, whenever that is. */
 void sn_http_answer(struct sn_http_request *request, unsigned status, const char *content_type,
 		    struct MHD_Response *response);
+/* The same from inside sn_http_request_step(), which will see to the rest. */
+void sn_http_answer_early(struct sn_http_request *request, unsigned status,
+			  const char *content_type, struct MHD_Response *response);
+/* sn_http_problem() from inside sn_http_request_step(). */
+void sn_http_refuse(struct sn_http_request *request, unsigned status, const char *type,
+		    const char *title, const char *detail_format, ...) SN_PRINTF(5, 6);
+/* A problem as it goes over the wire, from the status line on; the connection ends with it. */
+void sn_http_raw_problem(struct sn_buf *out, unsigned status, const char *type, const char *title,
+			 const char *detail);
 
 #endif

@@ -478,6 +478,23 @@ static void an_answer_may_come_later(void **state SN_UNUSED)
 	outcome_finish(&outcome);
 }
 
+static void requests_sent_together_are_answered_in_order(void **state SN_UNUSED)
+{
+	struct sn_buf in = {0};
+	int fd = raw_connect(&world);
+
+	raw_send(fd, "GET /wait/told HTTP/1.1\r\nHost: x\r\n\r\n"
+		     "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(world_until(&world, &seen.handled));
+	world_turns(&world, 20);
+	assert_int_equal(seen.handled, 1);
+	sn_http_reply(seen.waiting, 200, "text/plain", "first", 5);
+	assert_true(raw_expect(&world, fd, &in, "hello"));
+	assert_true(strstr(sn_buf_cstr(&in), "first") < strstr(sn_buf_cstr(&in), "hello"));
+	sn_buf_finish(&in);
+	close(fd);
+}
+
 static void a_client_that_leaves_while_it_waits_is_noticed(void **state SN_UNUSED)
 {
 	int fd = raw_connect(&world);
@@ -770,6 +787,7 @@ int main(void)
 		TEST(a_refusal_reaches_a_client_that_is_still_uploading),
 		TEST(a_raw_uploader_that_does_not_read_gets_the_refusal_too),
 		TEST(an_answer_may_come_later),
+		TEST(requests_sent_together_are_answered_in_order),
 		TEST(a_client_that_leaves_while_it_waits_is_noticed),
 		TEST(a_client_that_leaves_after_a_late_answer_abandons_nothing),
 		TEST(a_handler_that_was_not_told_may_still_answer),

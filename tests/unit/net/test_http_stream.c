@@ -71,6 +71,14 @@ static void file(struct sn_http_request *request, void *ctx SN_UNUSED)
 	sn_http_reply_fd(request, 200, "application/octet-stream", fd, 100000);
 }
 
+/* Says more than the file holds, as when it is cut while it is sent. */
+static void short_file(struct sn_http_request *request, void *ctx SN_UNUSED)
+{
+	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+
+	sn_http_reply_fd(request, 200, "application/octet-stream", fd, 100000);
+}
+
 /* Event streams ------------------------------------------------------------------------ */
 
 static void sse_closed(struct sn_sse *sse, void *ctx)
@@ -107,7 +115,7 @@ static void hold(struct sn_http_request *request, void *ctx SN_UNUSED)
 static const struct sn_http_route routes[] = {
 	{"GET", "/stream", stream, 0, 0, NULL}, {"GET", "/endless", endless, 0, 0, NULL},
 	{"GET", "/file", file, 0, 0, NULL},     {"GET", "/events", events, 0, 0, NULL},
-	{"GET", "/hold", hold, 0, 0, NULL},
+	{"GET", "/hold", hold, 0, 0, NULL},     {"GET", "/short", short_file, 0, 0, NULL},
 };
 
 static const struct sn_http_config config = {
@@ -202,6 +210,17 @@ static void a_file_is_sent_to_its_size(void **state SN_UNUSED)
 	assert_int_equal(outcome.body.n, 100000);
 	assert_memory_equal(outcome.body.p, "\177ELF", 4);
 	outcome_finish(&outcome);
+}
+
+static void a_file_that_is_shorter_than_said_is_an_error(void **state SN_UNUSED)
+{
+	struct outcome outcome;
+
+	world_get(&world, "/short", &outcome);
+	assert_int_equal(outcome.error, -ECONNRESET);
+	outcome_finish(&outcome);
+	world_turns(&world, 20);
+	assert_int_equal(sn_http_server_connections(world.server), 0);
 }
 
 static void a_late_answer_may_be_a_stream(void **state SN_UNUSED)
@@ -444,6 +463,7 @@ int main(void)
 		TEST(a_stream_is_made_only_as_fast_as_it_is_read),
 		TEST(destroying_the_server_releases_streams),
 		TEST(a_file_is_sent_to_its_size),
+		TEST(a_file_that_is_shorter_than_said_is_an_error),
 		TEST(a_late_answer_may_be_a_stream),
 		TEST(events_arrive_as_they_are_sent),
 		TEST(a_reader_that_comes_back_goes_on_after_its_last_id),
