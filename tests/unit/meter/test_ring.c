@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/test.h"
 
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -207,6 +209,29 @@ static void packets_on_loopback_are_seen_once(void **state SN_UNUSED)
 	close(fd);
 }
 
+/* Without a link layer: the packet begins with IP. */
+static void a_tunnel_device_delivers_raw_ip(void **state SN_UNUSED)
+{
+	struct sn_ring_options options = options_of("tn0");
+	struct ifreq request = {.ifr_name = "tn0", .ifr_flags = IFF_TUN | IFF_NO_PI};
+	struct frame f = udp_frame("192.0.2.1", 1, "192.0.2.2", 2, 50);
+	int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	need_netns();
+	if (tun < 0 || ioctl(tun, TUNSETIFF, &request) != 0) {
+		print_message("skipped: no tunnel device can be made here\n");
+		skip();
+	}
+	assert_true(run_ip("link set tn0 up"));
+	open_ring(&options);
+	assert_int_equal(sn_ring_link(ring), DLT_RAW);
+	assert_int_equal(write(tun, f.bytes + f.ip, f.n - f.ip), f.n - f.ip);
+	drain_until(1);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen[0].length, 78);
+	close(tun);
+}
+
 static void what_the_kernel_drops_is_counted(void **state SN_UNUSED)
 {
 	struct sn_ring_options options = options_of("va");
@@ -317,6 +342,7 @@ int main(void)
 		TEST(a_socket_handed_over_is_used),
 		TEST(a_wrong_descriptor_is_refused),
 		TEST(packets_on_loopback_are_seen_once),
+		TEST(a_tunnel_device_delivers_raw_ip),
 		TEST(what_the_kernel_drops_is_counted),
 		TEST(a_missing_interface_is_named),
 		TEST(without_privilege_the_capability_is_named),
