@@ -2,16 +2,46 @@
 #include "probe/privilege.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+static const char *const users[] = {"sonde-probe", "nobody"};
+
+static const struct passwd *find_user(void)
+{
+	const struct passwd *entry = NULL;
+
+	for (size_t i = 0; i < SN_COUNT(users) && entry == NULL; i++)
+		entry = getpwnam(users[i]);
+	return entry;
+}
+
+/* A container may be root without the right to become somebody else: then it stays. */
+static int leave_root(struct sn_err *err)
+{
+	const struct passwd *user = geteuid() == 0 ? find_user() : NULL;
+
+	if (user == NULL)
+		return 0;
+	if ((setgroups(0, NULL) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
+	     setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) &&
+	    errno != EPERM && errno != EINVAL)
+		return sn_err_sys(err, -errno, "cannot become user '%s'", user->pw_name);
+	return 0;
+}
 
 int sn_privilege_drop(struct sn_err *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+	int rc = leave_root(err);
 
+	if (rc != 0)
+		return rc;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return sn_err_sys(err, -errno, "cannot renounce new privileges");
 	if (syscall(SYS_capset, &header, none) != 0)

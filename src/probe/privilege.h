@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * privilege: give every capability up, for good.
+ * privilege: give every privilege up, for good.
  *
  * Called once the sockets are open and before the first byte from the network is
- * read.  Afterwards neither this process nor what it might start can get one back.
+ * read.  Root becomes the user sonde-probe, or nobody if there is no such user; all
+ * capabilities go; nothing that is started later can bring one back.
  */
 #ifndef SONDE_PROBE_PRIVILEGE_H
 #define SONDE_PROBE_PRIVILEGE_H
