@@ -181,8 +181,10 @@ static struct sn_task *check(struct sn_fleet *fleet, const json_t *wanted, int64
 		sn_err_set(err, -EINVAL, "parameters: not an object");
 		return NULL;
 	}
-	if (sn_method_check(method, parameters, err) != 0)
+	if (sn_method_check(method, parameters, err) != 0) {
+		err->code = -EINVAL; /* out of range is no good, like everything else */
 		return NULL;
+	}
 	nodes = check_nodes(json_object_get(wanted, "nodes"), fleet, err);
 	if (nodes == NULL)
 		return NULL;

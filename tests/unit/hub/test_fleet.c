@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "hub/tasks.h"
+
+static struct world world;
+static struct test_node node;
+
+static int start(void **state)
+{
+	(void)state;
+	world_start(&world, (const char *const[]){"heartbeat_interval=200ms", NULL});
+	node_join(&world, &node, "alpha");
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	node_leave(&node);
+	world_stop(&world);
+	return 0;
+}
+
+static void expect_member(const char *member, const char *value)
+{
+	struct reply reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/nodes/alpha", NULL);
+
+	assert_string_equal(json_string_value(json_object_get(reply.json, member)), value);
+	reply_release(&reply);
+}
+
+static void node_is_online_for_two_and_a_half_intervals(void **state)
+{
+	(void)state;
+	expect_member("state", "offline");
+	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, "{}");
+	expect_member("state", "online");
+	world_wait(&world, 2200 * SN_NS_PER_MS); /* the tick comes once a second */
+	expect_member("state", "offline");
+}
+
+static void short_restart_of_the_hub_takes_nobody_offline(void **state)
+{
+	(void)state;
+	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, "{\"version\":\"7\"}");
+	world_restart(&world);
+	expect_member("state", "online");
+	expect_member("version", "7");
+}
+
+static void heartbeat_tells_interval_and_etag(void **state)
+{
+	(void)state;
+	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, "{\"novelty\":[1]}");
+	assert_int_equal(node.status, 200);
+	assert_true(json_number_value(json_object_get(node.json, "interval_seconds")) == 0.2);
+	assert_int_equal(json_string_length(json_object_get(node.json, "tasks_etag")), 16);
+}
+
+static void malformed_heartbeats_are_refused_by_member(void **state)
+{
+	static const struct {
+		const char *body, *says;
+	} cases[] = {
+		{"{\"version\":5}", "version"},
+		{"{\"methods\":\"ping\"}", "methods"},
+		{"{\"methods\":[5]}", "methods"},
+		{"{\"interfaces\":[{}]}", "interfaces"},
+		{"{\"interfaces\":[{\"name\":\"x\",\"addresses\":[1]}]}", "interfaces"},
+		{"{\"spool\":{\"batches\":\"many\"}}", "spool"},
+		{"{\"problems\":{}}", "problems"},
+		{"[]", "object"},
+		{"{\"version\":", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, cases[i].body);
+		if (node.status != 422 ||
+		    strstr(json_string_value(json_object_get(node.json, "detail")),
+			   cases[i].says) == NULL)
+			fail_msg("case %zu: %u", i, node.status);
+	}
+}
+
+/* A heartbeat with so many problems. */
+static unsigned heartbeat_with(unsigned problems)
+{
+	struct sn_buf body = {0};
+
+	sn_buf_adds(&body, "{\"problems\":[");
+	for (unsigned i = 0; i < problems; i++)
+		sn_buf_adds(&body, i > 0 ? ",\"x\"" : "\"x\"");
+	sn_buf_adds(&body, "]}");
+	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, sn_buf_cstr(&body));
+	sn_buf_finish(&body);
+	return node.status;
+}
+
+static void reports_are_bounded(void **state)
+{
+	(void)state;
+	assert_int_equal(heartbeat_with(32), 200);
+	assert_int_equal(heartbeat_with(33), 422);
+}
+
+static void people_may_rename_place_and_tag(void **state)
+{
+	struct reply reply =
+		expect(&world, AS_LOCAL, 200, "PATCH", "/api/v1/nodes/alpha",
+		       "{\"name\":\"omega\",\"latitude\":1.5,\"longitude\":-2,\"place\":\"Here\","
+		       "\"tags\":[\"a\",\"b\"]}");
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(reply.json, "name")), "omega");
+	reply_release(&reply);
+	world_restart(&world);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/nodes/omega", NULL);
+	assert_true(json_number_value(json_object_get(reply.json, "longitude")) == -2);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "tags")), 2);
+	assert_string_equal(json_string_value(json_object_get(reply.json, "place")), "Here");
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 404, "GET", "/api/v1/nodes/alpha", NULL);
+	reply_release(&reply);
+}
+
+static void bad_changes_are_refused_and_change_nothing(void **state)
+{
+	static const struct {
+		const char *body;
+		unsigned status;
+	} cases[] = {
+		{"{\"name\":\"\"}", 422},
+		{"{\"name\":\"a/b\"}", 422},
+		{"{\"latitude\":91,\"longitude\":0}", 422},
+		{"{\"latitude\":1}", 422},
+		{"{\"latitude\":0,\"longitude\":181}", 422},
+		{"{\"tags\":[1]}", 422},
+		{"{\"name\":\"beta\"}", 409},
+		{"{\"state\":\"online\"}", 422},
+		{"{\"name\":\"0123456789012345678901234567890123456789012345678901234567890123\"}",
+		 422},
+	};
+	struct test_node other;
+
+	(void)state;
+	node_join(&world, &other, "beta");
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		struct reply reply = expect(&world, AS_LOCAL, cases[i].status, "PATCH",
+					    "/api/v1/nodes/alpha", cases[i].body);
+
+		reply_release(&reply);
+	}
+	expect_member("name", "alpha");
+	node_leave(&other);
+}
+
+static void nodes_come_in_pages(void **state)
+{
+	struct test_node other;
+	struct reply reply;
+	char target[128];
+	const char *next;
+
+	(void)state;
+	node_join(&world, &other, "beta");
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/nodes?limit=1", NULL);
+	next = json_string_value(json_object_get(reply.json, "next"));
+	assert_non_null(next);
+	snprintf(target, sizeof(target), "/api/v1/nodes?limit=1&cursor=%s", next);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", target, NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
+	assert_true(json_is_null(json_object_get(reply.json, "next")));
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 400, "GET", "/api/v1/nodes?cursor=zz", NULL);
+	reply_release(&reply);
+	node_leave(&other);
+}
+
+/* Tasks ------------------------------------------------------------------------ */
+
+#define PING "{\"method\":\"ping\",\"parameters\":{\"targets\":[\"127.0.0.1\"]}"
+
+static char *add_task(const char *body)
+{
+	struct reply reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tasks", body);
+	char *id = sn_xstrdup(json_string_value(json_object_get(reply.json, "id")));
+
+	reply_release(&reply);
+	return id;
+}
+
+static size_t node_tasks(void)
+{
+	node_ask(&world, &node, "GET", "/api/v1/node/tasks", NULL, NULL);
+	assert_int_equal(node.status, 200);
+	return json_array_size(json_object_get(node.json, "tasks"));
+}
+
+static void node_gets_the_tasks_that_are_for_it(void **state)
+{
+	struct test_node other;
+	sn_autofree char *all = NULL, *mine = NULL, *others = NULL, *path = NULL;
+	struct reply reply;
+
+	(void)state;
+	node_join(&world, &other, "beta");
+	all = add_task(PING "}");
+	mine = add_task(PING ",\"nodes\":[\"alpha\"],\"name\":\"mine\"}");
+	others = add_task(PING ",\"nodes\":[\"beta\"]}");
+	assert_int_equal(node_tasks(), 2);
+	world_restart(&world);
+	assert_int_equal(node_tasks(), 2);
+	path = sn_xasprintf("/api/v1/tasks/%s", mine);
+	reply = expect(&world, AS_LOCAL, 204, "DELETE", path, NULL);
+	reply_release(&reply);
+	assert_int_equal(node_tasks(), 1);
+	reply = expect(&world, AS_LOCAL, 404, "DELETE", path, NULL);
+	reply_release(&reply);
+	node_leave(&other);
+}
+
+static void etag_changes_with_the_tasks_and_only_then(void **state)
+{
+	char first[SN_TASKS_ETAG_SIZE], second[SN_TASKS_ETAG_SIZE], header[64];
+	sn_autofree char *id = NULL, *other = NULL;
+	struct test_node beta;
+
+	(void)state;
+	node_join(&world, &beta, "beta");
+	sn_tasks_etag(world.hub->tasks, node.id, first);
+	id = add_task(PING ",\"nodes\":[\"beta\"]}");
+	sn_tasks_etag(world.hub->tasks, node.id, second);
+	assert_string_equal(first, second);
+	other = add_task(PING "}");
+	sn_tasks_etag(world.hub->tasks, node.id, second);
+	assert_string_not_equal(first, second);
+	snprintf(header, sizeof(header), "If-None-Match: \"%s\"", second);
+	node_ask(&world, &node, "GET", "/api/v1/node/tasks", (const char *const[]){header, NULL},
+		 NULL);
+	assert_int_equal(node.status, 304);
+	node_leave(&beta);
+}
+
+static void bad_tasks_are_refused_by_name(void **state)
+{
+	static const struct {
+		const char *body, *says;
+	} cases[] = {
+		{"{\"method\":\"pimg\"}", "ping"},
+		{"{\"method\":\"ping\",\"parameters\":{}}", "targets"},
+		{"{\"method\":\"ping\",\"parameters\":{\"targets\":[\"x\"],\"cuont\":5}}", "count"},
+		{"{\"method\":\"ping\",\"parameters\":{\"targets\":[\"x\"],\"count\":0}}", "count"},
+		{"{\"method\":\"ping\",\"parameters\":{\"targets\":[\"-x\"]}}", "targets"},
+		{"{\"method\":\"ping\",\"parameters\":[]}", "parameters"},
+		{PING ",\"nodes\":[\"nobody\"]}", "nobody"},
+		{PING ",\"nodes\":[]}", "nodes"},
+		{PING ",\"name\":\"\"}", "name"},
+		{"{}", "method"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		struct reply reply =
+			expect(&world, AS_LOCAL, 422, "POST", "/api/v1/tasks", cases[i].body);
+
+		if (strstr(reply.body, cases[i].says) == NULL)
+			fail_msg("case %zu: %s", i, reply.body);
+		reply_release(&reply);
+	}
+	assert_int_equal(sn_tasks_count(world.hub->tasks), 0);
+}
+
+static void same_idempotency_key_is_the_same_task(void **state)
+{
+	struct reply first = plain(&world, AS_LOCAL, "POST", "/api/v1/tasks",
+				   "Idempotency-Key: k1\r\n", PING "}");
+	struct reply second = plain(&world, AS_LOCAL, "POST", "/api/v1/tasks",
+				    "Idempotency-Key: k1\r\n", PING "}");
+
+	(void)state;
+	assert_int_equal(second.status, 201);
+	assert_string_equal(json_string_value(json_object_get(first.json, "id")),
+			    json_string_value(json_object_get(second.json, "id")));
+	assert_int_equal(sn_tasks_count(world.hub->tasks), 1);
+	reply_release(&first);
+	reply_release(&second);
+}
+
+static char stream_text[4096];
+
+static int take_stream(struct sn_http_fetch *fetch, struct sn_str piece, void *ctx)
+{
+	size_t n = strlen(stream_text);
+
+	(void)fetch, (void)ctx;
+	snprintf(stream_text + n, sizeof(stream_text) - n, "%.*s", (int)piece.n, piece.p);
+	return 0;
+}
+
+static void stream_over(struct sn_http_fetch *fetch, const struct sn_http_answer *answer, void *ctx)
+{
+	(void)fetch, (void)answer;
+	*(bool *)ctx = true;
+}
+
+static struct sn_http_fetch *open_node_stream(bool *over)
+{
+	char base[128], url[256];
+	struct sn_http_fetch_spec spec = {.method = "GET",
+					  .url = url,
+					  .timeout_ns = UINT64_MAX,
+					  .on_data = take_stream,
+					  .on_done = stream_over,
+					  .ctx = over};
+
+	sn_hub_loopback_url(world.hub, base, sizeof(base));
+	snprintf(url, sizeof(url), "%s/api/v1/node/events", base);
+	stream_text[0] = '\0';
+	return sn_http_fetch(node.client, &spec);
+}
+
+static void wait_for(const char *text)
+{
+	for (int i = 0; i < 400 && strstr(stream_text, text) == NULL; i++)
+		world_wait(&world, 5 * SN_NS_PER_MS);
+	assert_non_null(strstr(stream_text, text));
+}
+
+static void node_is_told_at_once_when_its_tasks_change(void **state)
+{
+	char etag[SN_TASKS_ETAG_SIZE];
+	sn_autofree char *id = NULL;
+	bool over = false;
+	struct sn_http_fetch *fetch = open_node_stream(&over);
+
+	(void)state;
+	wait_for("event: tasks");
+	id = add_task(PING "}");
+	sn_tasks_etag(world.hub->tasks, node.id, etag);
+	wait_for(etag);
+	assert_false(over);
+	sn_http_fetch_cancel(fetch);
+}
+
+static void stream_of_a_revoked_node_ends(void **state)
+{
+	bool over = false;
+	struct reply reply;
+
+	(void)state;
+	assert_non_null(open_node_stream(&over));
+	wait_for("event: tasks");
+	reply = expect(&world, AS_LOCAL, 200, "POST", "/api/v1/nodes/alpha/revoke", NULL);
+	reply_release(&reply);
+	for (int i = 0; i < 400 && !over; i++)
+		world_wait(&world, 5 * SN_NS_PER_MS);
+	assert_true(over);
+}
+
+static void second_stream_of_a_node_ends_the_first(void **state)
+{
+	bool first = false, second = false;
+	struct sn_http_fetch *fetch;
+
+	(void)state;
+	assert_non_null(open_node_stream(&first));
+	wait_for("event: tasks");
+	fetch = open_node_stream(&second);
+	for (int i = 0; i < 400 && !first; i++)
+		world_wait(&world, 5 * SN_NS_PER_MS);
+	assert_true(first);
+	assert_false(second);
+	sn_http_fetch_cancel(fetch);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(node_is_online_for_two_and_a_half_intervals),
+		TEST(short_restart_of_the_hub_takes_nobody_offline),
+		TEST(heartbeat_tells_interval_and_etag),
+		TEST(malformed_heartbeats_are_refused_by_member),
+		TEST(reports_are_bounded),
+		TEST(people_may_rename_place_and_tag),
+		TEST(bad_changes_are_refused_and_change_nothing),
+		TEST(nodes_come_in_pages),
+		TEST(node_gets_the_tasks_that_are_for_it),
+		TEST(etag_changes_with_the_tasks_and_only_then),
+		TEST(bad_tasks_are_refused_by_name),
+		TEST(same_idempotency_key_is_the_same_task),
+		TEST(node_is_told_at_once_when_its_tasks_change),
+		TEST(stream_of_a_revoked_node_ends),
+		TEST(second_stream_of_a_node_ends_the_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
