@@ -2,6 +2,7 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +45,7 @@ int sn_err_wrap(struct sn_err *err, const char *format, ...)
 	size_t used;
 
 	if (err == NULL)
-		return 0;
+		return -EIO;
 	memcpy(inner, err->text, sizeof(inner));
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);

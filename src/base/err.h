@@ -27,7 +27,7 @@ int sn_err_set(struct sn_err *err, int code, const char *format, ...) SN_PRINTF(
 /* The same, with ": <strerror(-code)>" appended. */
 int sn_err_sys(struct sn_err *err, int code, const char *format, ...) SN_PRINTF(3, 4);
 
-/* Put "<formatted>: " before the text that is there; returns err->code. */
+/* Put "<formatted>: " before the text that is there; returns err->code, -EIO if `err` is NULL. */
 int sn_err_wrap(struct sn_err *err, const char *format, ...) SN_PRINTF(2, 3);
 
 #endif

@@ -151,11 +151,9 @@ int sn_client_unreachable(const struct sn_client *client, const struct sn_http_a
 				  URL_SHOWN_MAX, place->url);
 	if (answer->error == -EKEYREJECTED && place->ca_file == NULL)
 		return sn_err_set(err, answer->error,
-				  "cannot trust the hub at '%.*s': %.200s (name its CA "
-				  "certificate in SONDE_CA_FILE)",
-				  URL_SHOWN_MAX, place->url, answer->err.text);
-	return sn_err_set(err, answer->error, "cannot reach the hub at '%.*s': %.250s",
-			  URL_SHOWN_MAX, place->url, answer->err.text);
+				  "%.400s (name its CA certificate in SONDE_CA_FILE)",
+				  answer->err.text);
+	return sn_err_set(err, answer->error, "%s", answer->err.text);
 }
 
 /* Calls ----------------------------------------------------------------- */

@@ -69,10 +69,10 @@ static const struct sn_table_column list_columns[] = {
 	{.header = "loss (%)", .right = true},
 	{.header = "rtt_p50 (ms)", .right = true},
 	{.header = "targets", .right = true, .drop = 2},
-	{.header = "place", .shrink = true, .drop = 3},
-	{.header = "methods", .shrink = true, .drop = 4},
-	{.header = "version", .drop = 5},
-	{.header = "problems", .shrink = true, .drop = 1},
+	{.header = "place", .sparse = true, .shrink = true, .drop = 3},
+	{.header = "methods", .sparse = true, .shrink = true, .drop = 4},
+	{.header = "version", .sparse = true, .drop = 5},
+	{.header = "problems", .sparse = true, .shrink = true, .drop = 1},
 };
 
 static int add_node_row(const json_t *node, void *ctx)

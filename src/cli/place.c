@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "demo/demo.h"
 
 void sn_place_finish(struct sn_place *place)
 {
@@ -136,6 +137,7 @@ static int read_local(struct sn_place *place, struct sn_err *err)
 		geteuid() == 0 ? sn_xstrdup("/run/sonde/hub.json") : NULL,
 		sn_fs_join(state, "hub.json"),
 		sn_xasprintf("%s/.local/state/sonde/hub.json", home_dir()),
+		sn_demo_hub_file(),
 	};
 	int rc = -ENOENT;
 
@@ -157,8 +159,10 @@ static int read_token(struct sn_place *place, struct sn_err *err)
 	if (path == NULL)
 		return 0;
 	rc = sn_fs_read(path, SN_PLACE_FILE_MAX, &text, err);
-	if (rc != 0)
-		return sn_err_wrap(err, "the token that SONDE_TOKEN_FILE names");
+	if (rc != 0) {
+		sn_err_wrap(err, "the token that SONDE_TOKEN_FILE names");
+		return rc;
+	}
 	token = sn_str_trim(sn_buf_str(&text));
 	for (size_t i = 0; i < token.n; i++)
 		if ((unsigned char)token.p[i] <= ' ' || token.p[i] == 0x7f)

@@ -5,8 +5,8 @@
  * Looked for in this order: the option `--hub`, the variable SONDE_URL, the file
  * hub.json that a hub on this machine writes (doc/internals/api.md), in
  * $XDG_RUNTIME_DIR/sonde, for root /run/sonde, else in the user's state
- * directory.  For a URL that was given, SONDE_TOKEN_FILE names the file with the
- * API token, SONDE_CA_FILE the hub's CA certificate, SONDE_CERT_FILE and
+ * directory; last the hub of a `sonde demo` that runs.  For a URL that was given, SONDE_TOKEN_FILE
+ * names the file with the API token, SONDE_CA_FILE the hub's CA certificate, SONDE_CERT_FILE and
  * SONDE_KEY_FILE a client certificate; a URL that is the one in hub.json needs
  * none of them.
  */

@@ -21,6 +21,7 @@ struct run {
 	struct sn_client *client;
 	const struct sn_rows_query *query;
 	enum sn_rows_form form;
+	bool follow;
 	FILE *out;
 	struct sn_err *err;
 
@@ -228,6 +229,12 @@ static int stream_all(struct run *run)
 	return rc != 0 ? rc : flush(run);
 }
 
+static bool is_narrow(const struct sn_rows_query *query)
+{
+	return query->node != NULL || query->target != NULL || query->where_count > 0 ||
+	       query->has_since || query->has_until;
+}
+
 static int list_newest(struct run *run)
 {
 	int rc = fetch_newest(run);
@@ -237,7 +244,8 @@ static int list_newest(struct run *run)
 	if (run->form != SN_ROWS_TABLE)
 		return emit(run, true);
 	if (sn_batch_rows(run->batch) == 0) {
-		fprintf(stderr, "no rows of '%s' yet\n", run->query->name);
+		fprintf(stderr, "no rows of '%s'%s\n", run->query->name,
+			is_narrow(run->query) ? " are like that" : " yet");
 		return 0;
 	}
 	rc = emit(run, true);
@@ -511,11 +519,13 @@ static int prepare(struct run *run)
 				  "dataset '%s' has no targets (leave '--target' out)",
 				  query->name);
 	run->batch = sn_batch_create(query->dataset);
-	if (run->form != SN_ROWS_TABLE)
-		return 0;
-	rc = sn_shape_create(query->dataset, query->fields, &run->shape, run->err);
-	if (rc == 0)
+	if (run->form == SN_ROWS_TABLE)
+		rc = sn_shape_create(query->dataset, query->fields, run->follow, &run->shape,
+				     run->err);
+	if (rc == 0 && (run->form == SN_ROWS_TABLE || query->node != NULL))
 		rc = sn_names_fetch(run->client, &run->names, run->err);
+	if (rc == 0 && query->node != NULL && sn_names_id(run->names, query->node) == NULL)
+		rc = sn_names_unknown(run->names, query->node, run->err);
 	return rc;
 }
 
@@ -531,7 +541,12 @@ static void finish(struct run *run)
 int sn_rows_run(struct sn_client *client, const struct sn_rows_query *query, enum sn_rows_form form,
 		bool follow, FILE *out, struct sn_err *err)
 {
-	struct run run = {.client = client, .query = query, .form = form, .out = out, .err = err};
+	struct run run = {.client = client,
+			  .query = query,
+			  .form = form,
+			  .follow = follow,
+			  .out = out,
+			  .err = err};
 	int rc = prepare(&run);
 
 	assert(query->dataset != NULL || (form != SN_ROWS_TABLE && !follow && query->limit == 0));

@@ -21,20 +21,17 @@
 
 char *sn_shape_time(int64_t unix_ns, char *out, size_t size)
 {
-	time_t seconds = (time_t)(unix_ns / SN_NS_PER_S);
-	int ms = (int)(unix_ns % SN_NS_PER_S / SN_NS_PER_MS);
+	int64_t rest_ns = (unix_ns % SN_NS_PER_S + SN_NS_PER_S) % SN_NS_PER_S;
+	time_t seconds = (time_t)((unix_ns - rest_ns) / SN_NS_PER_S);
 	char date[32] = "?", zone[8] = "";
 	struct tm tm;
 
-	if (ms < 0) {
-		ms += 1000;
-		seconds--;
-	}
 	if (localtime_r(&seconds, &tm) != NULL) {
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S", &tm);
 		strftime(zone, sizeof(zone), "%z", &tm);
 	}
-	snprintf(out, size, "%s.%03d%.3s:%.2s", date, ms, zone, zone[0] != '\0' ? zone + 3 : "");
+	snprintf(out, size, "%s.%03d%.3s:%.2s", date, (int)(rest_ns / SN_NS_PER_MS), zone,
+		 zone[0] != '\0' ? zone + 3 : "");
 	return out;
 }
 
@@ -100,6 +97,7 @@ struct sn_shape {
 	struct field *fields;
 	struct sn_table_column *columns;
 	size_t count;
+	bool sparse; /* columns without a value are left out */
 	struct sn_table *table;
 };
 
@@ -160,6 +158,7 @@ static void add_field(struct sn_shape *shape, int index)
 		.right = column->type == SN_TYPE_I64 || column->type == SN_TYPE_F64,
 		.shrink = column->type == SN_TYPE_TEXT,
 		.drop = drop_rank(shape->dataset, column->name, shape->count + 1),
+		.sparse = shape->sparse,
 	};
 	shape->count++;
 }
@@ -204,13 +203,14 @@ static void add_all(struct sn_shape *shape)
 			add_field(shape, (int)i);
 }
 
-int sn_shape_create(const struct sn_dataset *dataset, const char *fields, struct sn_shape **shape,
-		    struct sn_err *err)
+int sn_shape_create(const struct sn_dataset *dataset, const char *fields, bool more_comes,
+		    struct sn_shape **shape, struct sn_err *err)
 {
 	struct sn_shape *new = sn_new(struct sn_shape);
 	int rc = 0;
 
 	new->dataset = dataset;
+	new->sparse = fields == NULL && !more_comes;
 	new->fields = sn_new_n(struct field, SN_TABLE_COLUMNS_MAX);
 	new->columns = sn_new_n(struct sn_table_column, SN_TABLE_COLUMNS_MAX);
 	for (size_t i = 0; i < SN_COUNT(favourites) && fields == NULL; i++)

@@ -24,10 +24,11 @@ char *sn_shape_ago(int64_t unix_ns, int64_t now_ns, char *out, size_t size);
 struct sn_shape;
 /*
  * `fields` is a list of column names with commas, or NULL for the ones that people
- * want first.  An unknown name is refused with the nearest one.
+ * want first, without those that have no value in the first rows unless
+ * `more_comes`.  An unknown name is refused with the nearest one.
  */
-int sn_shape_create(const struct sn_dataset *dataset, const char *fields, struct sn_shape **shape,
-		    struct sn_err *err);
+int sn_shape_create(const struct sn_dataset *dataset, const char *fields, bool more_comes,
+		    struct sn_shape **shape, struct sn_err *err);
 void sn_shape_destroy(struct sn_shape *shape);
 /* Adds rows; `newest_first` reverses them. */
 void sn_shape_add(struct sn_shape *shape, const struct sn_batch *batch, bool newest_first);

@@ -30,6 +30,8 @@ struct sn_table {
 	struct cell *cells; /* row after row */
 	size_t count, capacity;
 	unsigned natural[SN_TABLE_COLUMNS_MAX];
+	bool filled[SN_TABLE_COLUMNS_MAX]; /* some cell had a value */
+	bool hidden[SN_TABLE_COLUMNS_MAX]; /* decided with the header */
 	bool header_done;
 };
 
@@ -211,6 +213,7 @@ void sn_table_cell(struct sn_table *table, enum sn_tone tone, const char *text)
 	struct cell cell = {.tone = tone};
 	unsigned width;
 
+	table->filled[column] |= text != NULL && *text != '\0';
 	cell.text = defused(text == NULL || *text == '\0' ? "-" : text);
 	width = sn_text_width(cell.text);
 	table->natural[column] = SN_MAX(table->natural[column], width);
@@ -363,12 +366,22 @@ static void print_header(const struct sn_table *table, const unsigned *widths, b
 	print_row(table, cells, widths, colour, out);
 }
 
+static void decide_hidden(struct sn_table *table)
+{
+	for (size_t i = 0; i < table->column_count; i++)
+		table->hidden[i] = table->columns[i].sparse && !table->filled[i];
+}
+
 void sn_table_print(struct sn_table *table, FILE *out, unsigned width, bool colour)
 {
-	unsigned widths[SN_TABLE_COLUMNS_MAX];
+	unsigned natural[SN_TABLE_COLUMNS_MAX], widths[SN_TABLE_COLUMNS_MAX];
 
 	assert(table->count % table->column_count == 0);
-	sn_table_layout(table->columns, table->natural, table->column_count, width, widths);
+	if (!table->header_done)
+		decide_hidden(table);
+	for (size_t i = 0; i < table->column_count; i++)
+		natural[i] = table->hidden[i] ? 0 : table->natural[i];
+	sn_table_layout(table->columns, natural, table->column_count, width, widths);
 	if (!table->header_done)
 		print_header(table, widths, colour, out);
 	table->header_done = true;

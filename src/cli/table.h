@@ -26,6 +26,7 @@ struct sn_table_column {
 	bool right;    /* numbers */
 	bool shrink;   /* may be shortened */
 	unsigned drop; /* 0: never left out; else the highest goes first */
+	bool sparse;   /* left out while no row has a value in it */
 };
 
 struct sn_table;

@@ -204,7 +204,26 @@ static void pin_ports(struct sn_up *up)
 	hub_command(up, local, listen);
 }
 
-/* The hub's first line: where it is. */
+/* Root's own copy of hub.json: the hub, as somebody else, cannot put it there. */
+static void announce(struct sn_up *up)
+{
+	sn_autofree char *source = sn_fs_join(up->hub_dir, "hub.json");
+	sn_autofree char *path = sn_place_announcement();
+	sn_autofree char *dir = sn_xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	struct sn_buf text = {0};
+
+	if (!up->rights.switches)
+		return;
+	if (sn_fs_read(source, SN_PLACE_FILE_MAX, &text, NULL) == 0 &&
+	    sn_fs_mkdirs(dir, 0700, NULL) == 0 &&
+	    sn_fs_write_atomic(path, text.p, text.n, 0600, NULL) == 0) {
+		free(up->announced);
+		up->announced = sn_steal(&path);
+	}
+	sn_buf_finish(&text);
+}
+
+/* The hub's first line says where it is; after a restart its token is another one. */
 static void hub_line(struct sn_child *child SN_UNUSED, struct sn_str line, void *ctx)
 {
 	struct sn_up *up = ctx;
@@ -213,7 +232,10 @@ static void hub_line(struct sn_child *child SN_UNUSED, struct sn_str line, void 
 	const char *login_url = sn_output_text(json, "login_url");
 	const char *node_url = sn_output_text(json, "node_url");
 
-	if (url == NULL || node_url == NULL || up->hub_ready)
+	if (url == NULL || node_url == NULL)
+		return;
+	announce(up);
+	if (up->hub_ready)
 		return;
 	up->url = sn_xstrdup(url);
 	up->node_url = sn_xstrdup(node_url);
@@ -222,30 +244,12 @@ static void hub_line(struct sn_child *child SN_UNUSED, struct sn_str line, void 
 	sn_up_wake(up);
 }
 
-static void child_ended(struct sn_child *child, void *ctx)
+static void child_ended(struct sn_child *child SN_UNUSED, void *ctx)
 {
 	struct sn_up *up = ctx;
 
-	if (child == &up->hub)
-		up->hub_ended = true;
 	up->wake = true;
 	sn_up_wake(up);
-}
-
-/* Root's own copy of hub.json: the hub, as somebody else, cannot put it there. */
-static void announce(struct sn_up *up, const char *hub_json)
-{
-	sn_autofree char *path = sn_place_announcement();
-	sn_autofree char *dir = sn_xstrndup(path, (size_t)(strrchr(path, '/') - path));
-	struct sn_buf text = {0};
-
-	if (!up->rights.switches)
-		return;
-	if (sn_fs_read(hub_json, SN_PLACE_FILE_MAX, &text, NULL) == 0 &&
-	    sn_fs_mkdirs(dir, 0700, NULL) == 0 &&
-	    sn_fs_write_atomic(path, text.p, text.n, 0600, NULL) == 0)
-		up->announced = sn_steal(&path);
-	sn_buf_finish(&text);
 }
 
 static int open_client(struct sn_up *up, struct sn_err *err)
@@ -257,7 +261,6 @@ static int open_client(struct sn_up *up, struct sn_err *err)
 	if (rc != 0)
 		return sn_err_wrap(err, "cannot find the hub");
 	up->client = sn_client_open_on(up->loop, &place);
-	announce(up, path);
 	return 0;
 }
 

@@ -47,7 +47,7 @@ struct sn_up {
 	struct sn_up_argv hub_argv, node_argv, priv_argv;
 
 	/* What the hub said when it was ready. */
-	bool hub_ready, hub_ended;
+	bool hub_ready;
 	char *url, *login_url, *node_url;
 
 	struct sn_client *client;

@@ -129,6 +129,8 @@ static void errors_gather_context_from_inside_out(void **state)
 	assert_string_equal(err.text, "node 3: cannot open 'a.yaml': No such file or directory");
 	assert_int_equal(sn_err_set(NULL, -EINVAL, "x"), -EINVAL);
 	assert_int_equal(sn_err_sys(NULL, -EINVAL, "x"), -EINVAL);
+	/* The code is not known here; it must not look like success. */
+	assert_int_equal(sn_err_wrap(NULL, "x"), -EIO);
 }
 
 static void an_error_text_never_runs_over(void **state)

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The program as a whole: its verbs, what a wrong command line gets, the completion. */
+#include "lib/test.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "cli/doctor/findings.h"
+#include "cli/help.h"
+#include "cli/output.h"
+#include "cli/verbs.h"
+#include "data/method.h"
+
+static char said[16384];
+
+/* Runs `sonde <words>` in a child; what it printed is in `said`. */
+static int run(const char *words)
+{
+	char *copy = sn_xstrdup(words), *argv[32] = {(char *)"sonde"};
+	int argc = 1, fds[2], status;
+	size_t size = 0;
+	ssize_t got;
+	pid_t pid;
+
+	for (char *word = strtok(copy, " "); word != NULL && argc < 31; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	assert_int_equal(pipe(fds), 0);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		dup2(fds[1], STDOUT_FILENO);
+		dup2(fds[1], STDERR_FILENO);
+		close(fds[0]);
+		close(fds[1]);
+		/* A hub that nobody runs, so that nothing is asked of one that somebody does. */
+		setenv("SONDE_URL", "http://127.0.0.1:1", 1);
+		setenv("SONDE_TOKEN_FILE", "/dev/null", 1);
+		status = sn_cli_run(argc, argv);
+		fflush(NULL);
+		_exit(status);
+	}
+	close(fds[1]);
+	while (size < sizeof(said) - 1 &&
+	       (got = read(fds[0], said + size, sizeof(said) - 1 - size)) > 0)
+		size += (size_t)got;
+	said[size] = '\0';
+	close(fds[0]);
+	waitpid(pid, &status, 0);
+	free(copy);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void wrong_command_lines_are_usage_errors_that_name_the_thing(void **state)
+{
+	static const struct {
+		const char *words, *says;
+	} cases[] = {
+		{"nod list", "'node'"},
+		{"node lst", "list"},
+		{"node show", "argument"},
+		{"results --sicne -15m", "--since"},
+		{"results --since yesterday", "'yesterday'"},
+		{"results --since now --until -1h", "--until"},
+		{"results --limit 0", "--limit"},
+		{"results --limit 1000001", "1000000"},
+		{"results --json --csv", "exclude"},
+		{"results --follow --until now", "--until"},
+		{"results pong", "'ping'"},
+		{"flows extra", "argument"},
+		{"task add pong x", "unknown"},
+		{"task add ping", "argument"},
+		{"task add ping --count 0 x", "'count'"},
+		{"task add ping --period 1 x", "'period'"},
+		{"task add ping not_a_host", "targets"},
+		{"task add flow", "'interface'"},
+		{"node invite x --latitude 91 --longitude 0", "-90 to 90"},
+		{"node invite x --latitude north --longitude 0", "'north'"},
+		{"node invite x --latitude 1", "go together"},
+		{"node invite x --expires 1s", "--expires"},
+		{"up --listen nowhere", "'nowhere'"},
+		{"up --log-level loud", "'loud'"},
+		{"completion fish", "bash"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		int code = run(cases[i].words);
+
+		if (code != SN_EXIT_USAGE || strstr(said, cases[i].says) == NULL)
+			print_error("sonde %s: %d, %s", cases[i].words, code, said);
+		assert_int_equal(code, SN_EXIT_USAGE);
+		assert_non_null(strstr(said, cases[i].says));
+	}
+}
+
+static void every_verb_has_help_with_an_example(void **state)
+{
+	const struct sn_program *program = sn_cli_program_table();
+
+	(void)state;
+	for (size_t i = 0; i < program->verb_count; i++) {
+		const struct sn_verb *verb = &program->verbs[i];
+		sn_autofree char *words = sn_xasprintf("%s --help", verb->path);
+
+		/* Handed to another program, or for the completion only. */
+		if (strcmp(verb->path, "ping") == 0 || verb->help == NULL)
+			continue;
+		assert_int_equal(run(words), SN_EXIT_OK);
+		assert_non_null(strstr(said, verb->path));
+	}
+}
+
+static void verbs_of_a_noun_stand_together(void **state)
+{
+	const struct sn_program *program = sn_cli_program_table();
+
+	(void)state;
+	for (size_t i = 0; i < program->verb_count; i++) {
+		size_t noun = strcspn(program->verbs[i].path, " ");
+		bool left = false;
+
+		for (size_t k = i + 1; k < program->verb_count; k++) {
+			const char *path = program->verbs[k].path;
+			bool same = strncmp(path, program->verbs[i].path, noun) == 0 &&
+				    (path[noun] == ' ' || path[noun] == '\0');
+
+			assert_false(same && left);
+			assert_string_not_equal(path, program->verbs[i].path);
+			left |= !same;
+		}
+	}
+}
+
+static void methods_become_options_of_task_add(void **state)
+{
+	(void)state;
+	assert_int_equal(run("task add ping --help"), SN_EXIT_OK);
+	for (size_t i = 0; i < sn_method_ping.param_count; i++) {
+		sn_autofree char *option = sn_xasprintf("--%s", sn_method_ping.params[i].name);
+
+		if (sn_method_ping.params[i].type != SN_PARAM_TARGETS)
+			assert_non_null(strstr(said, option));
+	}
+}
+
+static void a_dry_run_shows_the_task_and_needs_no_hub(void **state)
+{
+	(void)state;
+	assert_int_equal(run("task add ping --dry-run --node rome --period 1s -c 2 192.0.2.1"),
+			 SN_EXIT_OK);
+	assert_string_equal(said, "{\"method\":\"ping\",\"parameters\":{\"count\":\"2\","
+				  "\"period\":\"1s\",\"targets\":[\"192.0.2.1\"]},"
+				  "\"nodes\":[\"rome\"]}\n");
+}
+
+static void a_hub_that_is_not_there_has_its_own_exit_code(void **state)
+{
+	(void)state;
+	unsetenv("SONDE_TOKEN_FILE");
+	assert_int_equal(run("node list"), SN_EXIT_FAILED); /* the empty token file */
+	assert_non_null(strstr(said, "/dev/null"));
+}
+
+static void completion_is_a_script_that_bash_takes(void **state)
+{
+	char path[] = "/tmp/sonde-test-completion-XXXXXX";
+	sn_autofree char *command = NULL;
+	int fd;
+
+	(void)state;
+	if (system("bash -c true 2>/dev/null") != 0) {
+		print_message("skipped: there is no bash\n");
+		skip();
+	}
+	assert_int_equal(run("completion bash"), SN_EXIT_OK);
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, said, strlen(said)), strlen(said));
+	close(fd);
+	command = sn_xasprintf("bash -n %s", path);
+	assert_int_equal(system(command), 0);
+	free(command);
+	/* The function is called as bash would, behind "sonde node ". */
+	command =
+		sn_xasprintf("bash -c '. %s; COMP_WORDS=(sonde node \"\"); COMP_CWORD=2; _sonde; "
+			     "[[ \" ${COMPREPLY[*]} \" == *\" list \"* && \" ${COMPREPLY[*]} \" == "
+			     "*\" revoke \"* ]]'",
+			     path);
+	assert_int_equal(system(command), 0);
+	unlink(path);
+}
+
+static void only_plain_words_are_topics(void **state)
+{
+	char dir[] = "/tmp/sonde-test-help-XXXXXX";
+	sn_autofree char *bin = NULL;
+	sn_autofree char *page = NULL;
+	char *found;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	bin = sn_fs_join(dir, "bin");
+	page = sn_fs_join(dir, "share/man/man8/sonde-hub.8");
+	assert_int_equal(sn_fs_mkdirs(bin, 0700, NULL), 0);
+	*strrchr(page, '/') = '\0';
+	assert_int_equal(sn_fs_mkdirs(page, 0700, NULL), 0);
+	page[strlen(page)] = '/';
+	assert_int_equal(sn_fs_write_atomic(page, "x", 1, 0600, NULL), 0);
+
+	for (size_t i = 0; i < 2; i++) {
+		found = sn_help_page(bin, i == 0 ? "hub" : "sonde-hub");
+		assert_non_null(found);
+		assert_non_null(strstr(found, "man8/sonde-hub.8"));
+		free(found);
+	}
+	assert_null(sn_help_page(bin, "nothing"));
+	assert_null(sn_help_page(bin, "../man8/sonde-hub"));
+	assert_null(sn_help_page(bin, ""));
+	sn_fs_remove_tree(dir, NULL);
+}
+
+static void numbers_are_printed_in_their_shortest_form(void **state)
+{
+	json_t *value =
+		json_pack("{s:f, s:i, s:[b,n], s:s}", "d", 0.1, "i", -5, "l", 1, "t", "a\"\n");
+	struct sn_buf text = {0};
+
+	(void)state;
+	sn_output_json(&text, value);
+	assert_string_equal(sn_buf_cstr(&text),
+			    "{\"d\":0.1,\"i\":-5,\"l\":[true,null],\"t\":\"a\\\"\\n\"}");
+	sn_buf_finish(&text);
+	json_decref(value);
+}
+
+static void the_doctor_gives_advice_with_everything_that_is_not_well(void **state)
+{
+	struct sn_findings findings = {0};
+
+	(void)state;
+	sn_doctor_local(&findings, "/nowhere/at/all");
+	assert_true(findings.count >= 10);
+	for (size_t i = 0; i < findings.count; i++) {
+		assert_non_null(findings.items[i].found);
+		assert_non_null(findings.items[i].means);
+		assert_true((findings.items[i].to_do == NULL) ==
+			    (findings.items[i].verdict == SN_OK));
+	}
+	sn_findings_finish(&findings);
+	assert_int_equal(findings.count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wrong_command_lines_are_usage_errors_that_name_the_thing),
+		cmocka_unit_test(every_verb_has_help_with_an_example),
+		cmocka_unit_test(verbs_of_a_noun_stand_together),
+		cmocka_unit_test(methods_become_options_of_task_add),
+		cmocka_unit_test(a_dry_run_shows_the_task_and_needs_no_hub),
+		cmocka_unit_test(a_hub_that_is_not_there_has_its_own_exit_code),
+		cmocka_unit_test(completion_is_a_script_that_bash_takes),
+		cmocka_unit_test(only_plain_words_are_topics),
+		cmocka_unit_test(numbers_are_printed_in_their_shortest_form),
+		cmocka_unit_test(the_doctor_gives_advice_with_everything_that_is_not_well),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
