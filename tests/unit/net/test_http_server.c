@@ -582,7 +582,7 @@ static void a_client_that_sends_headers_drop_by_drop_is_cut_off(void **state SN_
 	int fd;
 	bool closed = false;
 
-	quick.header_timeout_ns = 300 * SN_NS_PER_MS;
+	quick.header_timeout_ns = 150 * SN_NS_PER_MS;
 	restart_with(&quick);
 	fd = raw_connect(&world);
 	raw_send(fd, "GET /hello HTTP/1.1\r\nHost: x\r\nX-Slow: ");
@@ -612,7 +612,7 @@ static void a_body_that_drips_is_cut_off(void **state SN_UNUSED)
 	int fd;
 	bool closed = false;
 
-	quick.header_timeout_ns = 300 * SN_NS_PER_MS;
+	quick.header_timeout_ns = 150 * SN_NS_PER_MS;
 	restart_with(&quick);
 	fd = raw_connect(&world);
 	raw_send(fd, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n");
