@@ -99,3 +99,9 @@ export function nodeNow(node: string): { loss: number | null; median: number | n
 function sum(paths: Path[], column: string): number {
 	return paths.reduce((total, p) => total + (typeof p.last[column] === 'number' ? (p.last[column] as number) : 0), 0);
 }
+
+// An address that belongs to one of our nodes, by that node's name; IPv6 says so, since a node has both.
+export function targetName(target: string): string {
+	const owner = fleet.nodes.find((n) => n.interfaces?.some((i) => i.addresses.includes(target)));
+	return owner ? `${owner.name}${target.includes(':') ? ' v6' : ''}` : target;
+}

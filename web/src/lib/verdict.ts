@@ -20,7 +20,7 @@ interface PathLike {
 
 const STALE_MS = 60000;
 
-export function verdicts(nodes: SondeNode[], paths: PathLike[], now: number): Verdict[] {
+export function verdicts(nodes: SondeNode[], paths: PathLike[], now: number, targetName: (target: string) => string = String): Verdict[] {
 	const name = (id: string) => nodes.find((n) => n.id === id)?.name ?? id;
 	const found: Verdict[] = [];
 	for (const node of nodes) {
@@ -34,9 +34,9 @@ export function verdicts(nodes: SondeNode[], paths: PathLike[], now: number): Ve
 		const loss = typeof path.last.loss_ratio === 'number' ? path.last.loss_ratio : null;
 		const href = `/nodes/${path.node}?target=${encodeURIComponent(path.target)}`;
 		if (path.last.status === 'failed' && loss === null) {
-			found.push({ mood: 'bad', text: `${name(path.node)} cannot ping ${path.target}: ${path.last.error ?? 'no reason given'}`, href });
+			found.push({ mood: 'bad', text: `${name(path.node)} cannot ping ${targetName(path.target)}: ${path.last.error ?? 'no reason given'}`, href });
 		} else if (lossMood(loss) === 'bad' || lossMood(loss) === 'warn') {
-			found.push({ mood: lossMood(loss), text: `${name(path.node)} loses ${ratio(loss)} to ${path.target}`, href, since: String(path.last.time) });
+			found.push({ mood: lossMood(loss), text: `${name(path.node)} loses ${ratio(loss)} to ${targetName(path.target)}`, href, since: String(path.last.time) });
 		}
 	}
 	const weight: Record<Mood, number> = { bad: 0, warn: 1, unknown: 2, good: 3 };
