@@ -32,7 +32,7 @@ struct sn_db {
 
 /* Errors ----------------------------------------------------------------- */
 
-/* A full disk shows in several ways, not only as SQLITE_FULL. */
+/* A full disk shows in several ways, not only as SQLITE_FULL; a quota may be told as -EIO. */
 static int io_errno(int system_errno)
 {
 	if (system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG)
