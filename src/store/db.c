@@ -187,7 +187,7 @@ int sn_db_open(const char *path, const char *const *migrations, unsigned migrati
 	       struct sn_db **out, struct sn_err *err)
 {
 	struct sn_db *db = NULL;
-	struct sn_err local;
+	struct sn_err local = {0};
 	int rc;
 
 	err = err != NULL ? err : &local;
@@ -405,7 +405,7 @@ void sn_db_done(sqlite3_stmt *statement)
 
 int sn_db_run(struct sn_db *db, struct sn_err *err, const char *sql, const char *types, ...)
 {
-	struct sn_err local;
+	struct sn_err local = {0};
 	sqlite3_stmt *statement;
 	va_list args;
 	int rc;

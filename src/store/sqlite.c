@@ -193,7 +193,7 @@ static int totals_of(struct sn_store *store, struct sn_day *day, struct sn_err *
 int sn_store_days(struct sn_store *store, sn_store_day_fn *fn, void *ctx, struct sn_err *err)
 {
 	sn_autofree int32_t *numbers = NULL;
-	struct sn_err local;
+	struct sn_err local = {0};
 	size_t count;
 	int rc, failed = 0;
 

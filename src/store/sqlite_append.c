@@ -208,7 +208,7 @@ static int write_batch(struct sn_store *store, struct sn_day *day, const struct 
 		       int64_t source, const struct sn_batch *batch, struct sn_err *err)
 {
 	struct sn_table *table = sn_table_open(day, sn_batch_dataset(batch), err);
-	struct sn_err ignored;
+	struct sn_err ignored = {0};
 	int64_t first = 0;
 	int rc;
 
@@ -269,7 +269,7 @@ int sn_store_append(struct sn_store *store, const struct sn_batch_id *id,
 		    const struct sn_batch *batch, struct sn_err *err)
 {
 	sn_autofree char *source_key = NULL, *batch_key = NULL;
-	struct sn_err local;
+	struct sn_err local = {0};
 	const void *pending;
 	struct sn_day *day;
 	int32_t number;
@@ -338,7 +338,7 @@ static void roll_back_day(struct sn_day *day)
 
 int sn_store_commit(struct sn_store *store, struct sn_err *err)
 {
-	struct sn_err local;
+	struct sn_err local = {0};
 	int rc;
 
 	err = err != NULL ? err : &local;

@@ -196,7 +196,7 @@ int sn_store_check_node(struct sn_store *store, const char *node, struct sn_stor
 {
 	struct check check = {.node = node};
 	sn_autofree int32_t *numbers = NULL;
-	struct sn_err local;
+	struct sn_err local = {0};
 	size_t count;
 	int rc;
 

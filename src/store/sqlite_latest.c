@@ -135,7 +135,7 @@ int sn_store_latest(struct sn_store *store, const struct sn_dataset *dataset, in
 {
 	struct latest latest = {.dataset = dataset, .since_ns = since_ns, .fn = fn, .ctx = ctx};
 	sn_autofree int32_t *numbers = NULL;
-	struct sn_err local;
+	struct sn_err local = {0};
 	int rc, failed = 0;
 	size_t count;
 

@@ -373,7 +373,7 @@ static int find_node_filter(const struct sn_query *query)
 static int run_days(struct sn_store *store, struct run *run, struct sn_err *err)
 {
 	sn_autofree int32_t *numbers = NULL;
-	struct sn_err local;
+	struct sn_err local = {0};
 	int rc, failed = 0;
 	size_t count;
 
