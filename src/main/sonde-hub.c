@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/cli.h"
@@ -129,6 +130,17 @@ static void say_where(struct sn_hub *hub, const struct options *given)
 	sn_hub_free_hosts(urls);
 }
 
+/* A connection per node, and the shell's limit is meant for other things. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int run_hub(const struct options *given, const struct sn_hub_config *config)
 {
 	struct sn_loop *loop = sn_loop_create(NULL);
@@ -136,6 +148,7 @@ static int run_hub(const struct options *given, const struct sn_hub_config *conf
 	struct sn_err err = {0};
 	int code;
 
+	raise_descriptor_limit();
 	sn_loop_handle_signals(loop);
 	if (sn_hub_create(loop, config, &hub, &err) != 0) {
 		sn_loop_destroy(loop);

@@ -48,7 +48,8 @@ static void reply_no_login(struct sn_http_request *request, const char *reason)
 		"<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Sonde: no "
 		"login</title>\n<h1>This link does not log you in</h1>\n<p>%s.</p>\n<p>Get a new "
 		"one "
-		"on the hub's machine with <code>sonde login</code>, or log in with your password "
+		"on the hub's machine with <code>sonde user login-link</code>, or log in with your "
+		"password "
 		"on <a href=\"/\">the first page</a>.</p>\n</html>\n",
 		reason);
 
@@ -231,9 +232,10 @@ static void login_done(struct sn_work *work)
 	struct sn_err err = {0};
 
 	if (job->request != NULL && !job->good) {
-		sn_http_problem(job->request, 401, "wrong-password", "Wrong user or password",
-				"try again, or use a login link ('sonde login' on the hub's "
-				"machine)");
+		sn_http_problem(
+			job->request, 401, "wrong-password", "Wrong user or password",
+			"try again, or use a login link ('sonde user login-link' on the hub's "
+			"machine)");
 	} else if (job->request != NULL) {
 		forget_failures(job->hub, job->request, job->user);
 		if (start_session(job->hub, job->request, job->user, &err) != 0)

@@ -105,8 +105,10 @@ static void reply_built_in(const struct sn_hub *hub, struct sn_http_request *req
 	if (known)
 		add_nodes(&page, hub);
 	else
-		sn_buf_adds(&page, "<p>You are not logged in: use the link that the hub printed at "
-				   "its first start, or get one with <code>sonde login</code>.\n");
+		sn_buf_adds(
+			&page,
+			"<p>You are not logged in: use the link that the hub printed at "
+			"its first start, or get one with <code>sonde user login-link</code>.\n");
 	sn_buf_adds(&page,
 		    "<p>The web interface is not part of this build. To have it, install Node.js "
 		    "and npm, run <code>make</code> again, or install the package "
