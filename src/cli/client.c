@@ -28,6 +28,15 @@ struct call {
 	int fn_error;
 };
 
+static void set_token(struct sn_client *client)
+{
+	free(client->authorisation);
+	client->authorisation = NULL;
+	if (client->place.token != NULL)
+		client->authorisation =
+			sn_xasprintf("Authorization: Bearer %s", client->place.token);
+}
+
 struct sn_client *sn_client_open_on(struct sn_loop *loop, struct sn_place *place)
 {
 	struct sn_http_client_config config = {
@@ -42,9 +51,7 @@ struct sn_client *sn_client_open_on(struct sn_loop *loop, struct sn_place *place
 	*place = (struct sn_place){0};
 	client->loop = loop;
 	client->http = sn_http_client_create(loop, &config);
-	if (client->place.token != NULL)
-		client->authorisation =
-			sn_xasprintf("Authorization: Bearer %s", client->place.token);
+	set_token(client);
 	return client;
 }
 
@@ -79,6 +86,24 @@ void sn_client_close(struct sn_client *client)
 		explicit_bzero(client->authorisation, strlen(client->authorisation));
 	free(client->authorisation);
 	free(client);
+}
+
+bool sn_client_refresh(struct sn_client *client)
+{
+	struct sn_place place;
+	bool newer;
+
+	if (!client->place.local || sn_place_find(client->place.url, &place, NULL) != 0)
+		return false;
+	newer = place.local && strcmp(place.token, client->place.token) != 0;
+	if (newer) {
+		sn_place_finish(&client->place);
+		client->place = place;
+		set_token(client);
+	} else {
+		sn_place_finish(&place);
+	}
+	return newer;
 }
 
 const struct sn_place *sn_client_place(const struct sn_client *client)

@@ -19,6 +19,9 @@ struct sn_client {
 int sn_client_wait(struct sn_client *client, const bool *done);
 void sn_client_wake(struct sn_client *client);
 
+/* A hub that was started again has another token for its machine: true if there is a new one. */
+bool sn_client_refresh(struct sn_client *client);
+
 /* Fill `err` and return its code, for an answer that is a refusal, or for none. */
 int sn_client_refused(const struct sn_client *client, const struct sn_http_answer *answer,
 		      struct sn_err *err);

@@ -85,6 +85,8 @@ static void stream_over(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_h
 	follow->fetch = NULL;
 	if (follow->fn_error != 0)
 		end(follow, follow->fn_error);
+	else if (answer->error == 0 && answer->status == 401 && sn_client_refresh(follow->client))
+		connect_stream(follow);
 	else if (answer->error == 0 && answer->status >= 300 && answer->status < 500)
 		end(follow, sn_client_refused(follow->client, answer, follow->err));
 	else if (answer->error == -ECANCELED)

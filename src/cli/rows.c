@@ -15,7 +15,8 @@
 #include "cli/shape.h"
 #include "data/codec.h"
 
-#define QUEUE_ROWS_MAX 100000 /* events that wait while the past is listed */
+#define QUEUE_ROWS_MAX 100000              /* events that wait while the past is listed */
+#define LOOK_BACK_NS   (600 * SN_NS_PER_S) /* rows may come late from their node's disk */
 
 struct run {
 	struct sn_client *client;
@@ -328,34 +329,7 @@ static bool already_listed(const struct run *run, const struct sn_value *row)
 	return newest != NULL && row[SN_COL_SEQ].i <= *newest;
 }
 
-static int take_event(const char *event SN_UNUSED, struct sn_str data, void *ctx)
-{
-	struct run *run = ctx;
-	sn_autojson json_t *json = sn_json_parse(data.p, data.n, run->err);
-	const json_t *rows = json_object_get(json, "rows");
-	int rc = 0;
-
-	if (!json_is_array(rows))
-		return 0; /* "reset", or what a later hub may say */
-	for (size_t i = 0; i < json_array_size(rows) && rc == 0; i++) {
-		if (sn_batch_rows(run->batch) >= QUEUE_ROWS_MAX)
-			return sn_err_set(run->err, -EMSGSIZE,
-					  "rows come faster than they can be "
-					  "listed (narrow the question)");
-		rc = sn_rows_add_json(run->batch, json_array_get(rows, i), run->err);
-		if (rc == 0 &&
-		    !sn_rows_wanted(run->query,
-				    sn_batch_row(run->batch, sn_batch_rows(run->batch) - 1)))
-			sn_batch_drop_row(run->batch);
-	}
-	if (rc != 0 || !run->listed || sn_batch_rows(run->batch) == 0)
-		return rc;
-	rc = emit(run, false);
-	sn_batch_clear(run->batch);
-	return rc;
-}
-
-static void remember_listed(struct run *run, const struct sn_batch *listed)
+static void remember(struct run *run, const struct sn_batch *listed)
 {
 	for (size_t i = 0; i < sn_batch_rows(listed); i++) {
 		const struct sn_value *row = sn_batch_row(listed, i);
@@ -375,25 +349,66 @@ static void remember_listed(struct run *run, const struct sn_batch *listed)
 	}
 }
 
-/* The events that came while the past was listed, without what the list has. */
-static int emit_queue(struct run *run, struct sn_batch *queue)
+static int take_event(const char *event, struct sn_str data, void *ctx)
 {
+	struct run *run = ctx;
+	sn_autojson json_t *json = sn_json_parse(data.p, data.n, run->err);
+	const json_t *rows = json_object_get(json, "rows");
 	int rc = 0;
 
+	/* The hub does not have all that we missed any more: look again at what it stored. */
+	if (run->listed && event != NULL && strcmp(event, "reset") == 0)
+		return -ERESTART;
+	if (!json_is_array(rows))
+		return 0; /* what a later hub may say */
+	for (size_t i = 0; i < json_array_size(rows) && rc == 0; i++) {
+		if (sn_batch_rows(run->batch) >= QUEUE_ROWS_MAX)
+			return sn_err_set(run->err, -EMSGSIZE,
+					  "rows come faster than they can be "
+					  "listed (narrow the question)");
+		rc = sn_rows_add_json(run->batch, json_array_get(rows, i), run->err);
+		if (rc == 0 &&
+		    !sn_rows_wanted(run->query,
+				    sn_batch_row(run->batch, sn_batch_rows(run->batch) - 1)))
+			sn_batch_drop_row(run->batch);
+	}
+	if (rc != 0 || !run->listed || sn_batch_rows(run->batch) == 0)
+		return rc;
+	remember(run, run->batch);
+	rc = emit(run, false);
 	sn_batch_clear(run->batch);
-	for (size_t i = 0; i < sn_batch_rows(queue); i++) {
-		const struct sn_value *row = sn_batch_row(queue, i);
+	return rc;
+}
+
+/* What of `from` was not shown yet, in the order of time. */
+static void take_new(struct run *run, const struct sn_batch *from, bool newest_first)
+{
+	size_t rows = sn_batch_rows(from), columns = sn_batch_dataset(from)->column_count;
+
+	for (size_t i = 0; i < rows; i++) {
+		const struct sn_value *row = sn_batch_row(from, newest_first ? rows - 1 - i : i);
 		size_t added;
 
 		if (already_listed(run, row))
 			continue;
 		added = sn_batch_add_row(run->batch);
-		for (size_t k = 0; k < sn_batch_dataset(queue)->column_count; k++)
+		for (size_t k = 0; k < columns; k++)
 			if (row[k].type != SN_TYPE_NULL)
 				sn_batch_set(run->batch, added, (int)k, row[k]);
 	}
-	if (sn_batch_rows(run->batch) > 0)
+}
+
+static int show_new(struct run *run, const struct sn_batch *from, bool newest_first)
+{
+	int rc = 0;
+
+	take_new(run, from, newest_first);
+	/* A header is due even if there is nothing to show yet. */
+	if (sn_batch_rows(run->batch) > 0 || !run->header_done) {
+		remember(run, run->batch);
 		rc = emit(run, false);
+	}
+	run->header_done = true;
 	sn_batch_clear(run->batch);
 	return rc;
 }
@@ -402,42 +417,55 @@ static int emit_queue(struct run *run, struct sn_batch *queue)
 static int list_then_queue(void *ctx)
 {
 	struct run *run = ctx;
-	struct run past = *run; /* its own batch, while events fill ours */
+	struct run past = *run; /* its own batch and text, while events fill ours */
+	struct sn_batch *queue = run->batch;
 	int rc;
 
 	past.batch = sn_batch_create(run->query->dataset);
 	past.text = (struct sn_buf){0};
 	rc = fetch_newest(&past);
-	if (rc == 0) {
-		remember_listed(run, past.batch);
-		rc = emit(&past, true);
-	}
-	run->header_done = true;
+	run->batch = sn_batch_create(run->query->dataset);
+	if (rc == 0)
+		rc = show_new(run, past.batch, true);
+	if (rc == 0)
+		rc = show_new(run, queue, false);
+	run->listed = true;
+	sn_batch_destroy(queue);
 	sn_batch_destroy(past.batch);
 	sn_buf_finish(&past.text);
-	if (rc == 0) {
-		struct sn_batch *queue = run->batch;
-
-		run->batch = sn_batch_create(run->query->dataset);
-		rc = emit_queue(run, queue);
-		sn_batch_destroy(queue);
-	}
-	run->listed = true;
 	return rc;
+}
+
+/* After a gap: everything since shortly before the newest row that was shown. */
+static void look_back(struct run *run, struct sn_rows_query *again)
+{
+	*again = *run->query;
+	again->limit = QUEUE_ROWS_MAX;
+	if (run->newest_ns > 0) {
+		again->has_since = true;
+		again->since_ns = run->newest_ns - LOOK_BACK_NS;
+	}
+	run->query = again;
+	run->listed = false;
+	sn_batch_clear(run->batch);
 }
 
 static int follow_rows(struct run *run)
 {
+	const struct sn_rows_query *query = run->query;
+	struct sn_rows_query again;
 	struct sn_buf path = {0};
 	int rc;
 
 	sn_buf_adds(&path, "/api/v1/events");
-	add_parameter(&path, "topic", sn_str(run->query->name));
-	if (run->query->node != NULL)
-		add_parameter(&path, "node", sn_str(run->query->node));
+	add_parameter(&path, "topic", sn_str(query->name));
+	if (query->node != NULL)
+		add_parameter(&path, "node", sn_str(query->node));
 	run->newest = sn_map_create(free);
-	rc = sn_client_follow(run->client, sn_buf_cstr(&path), list_then_queue, take_event, run,
-			      run->err);
+	while ((rc = sn_client_follow(run->client, sn_buf_cstr(&path), list_then_queue, take_event,
+				      run, run->err)) == -ERESTART)
+		look_back(run, &again);
+	run->query = query;
 	sn_map_destroy(run->newest);
 	sn_buf_finish(&path);
 	return rc;

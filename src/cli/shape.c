@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 
+#define TIME_WIDTH        29 /* of what sn_shape_time() writes */
 #define FIELD_MAX         64
 #define SERIES_MAX        200 /* further ones get no line */
 #define TREND_MAX         60  /* values in a trend: the newest */
@@ -159,6 +160,7 @@ static void add_field(struct sn_shape *shape, int index)
 		.shrink = column->type == SN_TYPE_TEXT,
 		.drop = drop_rank(shape->dataset, column->name, shape->count + 1),
 		.sparse = shape->sparse,
+		.least = !shape->sparse && column->type == SN_TYPE_TIME ? TIME_WIDTH : 0,
 	};
 	shape->count++;
 }

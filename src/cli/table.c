@@ -187,7 +187,7 @@ struct sn_table *sn_table_create(const struct sn_table_column *columns, size_t c
 	table->columns = columns;
 	table->column_count = count;
 	for (size_t i = 0; i < count; i++)
-		table->natural[i] = sn_text_width(columns[i].header);
+		table->natural[i] = SN_MAX(sn_text_width(columns[i].header), columns[i].least);
 	return table;
 }
 

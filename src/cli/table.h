@@ -23,10 +23,11 @@ enum sn_tone { SN_TONE_PLAIN, SN_TONE_GOOD, SN_TONE_WARN, SN_TONE_BAD, SN_TONE_Q
 
 struct sn_table_column {
 	const char *header;
-	bool right;    /* numbers */
-	bool shrink;   /* may be shortened */
-	unsigned drop; /* 0: never left out; else the highest goes first */
-	bool sparse;   /* left out while no row has a value in it */
+	bool right;     /* numbers */
+	bool shrink;    /* may be shortened */
+	unsigned drop;  /* 0: never left out; else the highest goes first */
+	bool sparse;    /* left out while no row has a value in it */
+	unsigned least; /* width that later rows will need */
 };
 
 struct sn_table;
