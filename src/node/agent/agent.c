@@ -11,9 +11,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "node/agent/agent_internal.h"
+#include "node/health/footprint.h"
 
 #define HEALTH_FIRST_NS    (300 * SN_NS_PER_MS) /* when the tasks have had time to start */
 #define HEALTH_INTERVAL_NS (10 * SN_NS_PER_S)
+#define TRIM_EVERY         360 /* reports of health: an hour */
 
 /* Rows, from wherever, into the spool -------------------------------------------------------- */
 
@@ -57,6 +59,9 @@ static void report_health(struct sn_pace *pace SN_UNUSED, uint64_t missed SN_UNU
 	sn_batch_clear(agent->health_rows);
 	sn_health_add_row(agent->health_rows, &health);
 	take_rows(agent->health_rows, agent);
+	/* Twice at the start, which may not be quite over the first time. */
+	if (agent->health_reports++ % TRIM_EVERY < 2)
+		sn_footprint_trim();
 }
 
 /* Start and end ----------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ struct sn_agent {
 	struct sn_timer spool_timer;
 	struct sn_pace health_pace;
 	struct sn_batch *health_rows;
+	uint64_t health_reports;
 
 	struct sn_agent_heartbeat heartbeat;
 	struct sn_agent_stream stream;
