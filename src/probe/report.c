@@ -449,8 +449,7 @@ void sn_report_result(struct sn_report *report, const struct sn_ping_result *res
 		report->answered_count++;
 	}
 	if (report->setting.form != SN_REPORT_HUMAN) {
-		if (!report->setting.quiet)
-			write_row(report, result);
+		write_row(report, result);
 	} else {
 		remember_delays(report, result);
 		if (report->single && result->error[0] != '\0')
@@ -502,7 +501,7 @@ void sn_report_event(struct sn_report *report, const struct sn_ping_event *event
 
 void sn_report_begin(struct sn_report *report)
 {
-	if (report->setting.form == SN_REPORT_CSV && !report->setting.quiet)
+	if (report->setting.form == SN_REPORT_CSV)
 		sn_csv_write_header(&report->out, &sn_dataset_ping);
 	if (report->setting.form != SN_REPORT_HUMAN || report->setting.quiet)
 		return;

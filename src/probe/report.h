@@ -19,7 +19,7 @@ enum sn_report_form { SN_REPORT_HUMAN, SN_REPORT_JSON, SN_REPORT_CSV };
 /* What every row says beside the result itself. */
 struct sn_report_setting {
 	enum sn_report_form form;
-	bool quiet;
+	bool quiet; /* people get the summary alone; rows are not affected */
 	bool colour;
 	int fd; /* borrowed */
 	const struct sn_ping_config *config;
