@@ -2,7 +2,6 @@
 #include "hub/metrics.h"
 
 #include <math.h>
-#include <stdarg.h>
 
 void sn_metrics_init(struct sn_metrics *metrics, struct sn_buf *out, bool open_metrics)
 {
@@ -44,22 +43,19 @@ static void add_number(struct sn_buf *out, double value)
 		sn_buf_addf(out, "%.15g", value);
 }
 
-void sn_metrics_sample(struct sn_metrics *metrics, double value, ...)
+void sn_metrics_sample(struct sn_metrics *metrics, double value, const char *const *labels)
 {
-	const char *name, *before = "{";
-	va_list labels;
+	const char *before = "{";
 
 	sn_buf_adds(metrics->out, metrics->family);
 	if (metrics->type == SN_METRIC_COUNTER)
 		sn_buf_adds(metrics->out, "_total");
-	va_start(labels, value);
-	while ((name = va_arg(labels, const char *)) != NULL) {
-		sn_buf_addf(metrics->out, "%s%s=\"", before, name);
-		add_escaped(metrics->out, va_arg(labels, const char *));
+	for (; labels != NULL && labels[0] != NULL; labels += 2) {
+		sn_buf_addf(metrics->out, "%s%s=\"", before, labels[0]);
+		add_escaped(metrics->out, labels[1]);
 		sn_buf_addc(metrics->out, '"');
 		before = ",";
 	}
-	va_end(labels);
 	if (before[0] == ',')
 		sn_buf_addc(metrics->out, '}');
 	sn_buf_addc(metrics->out, ' ');

@@ -26,8 +26,9 @@ void sn_metrics_init(struct sn_metrics *metrics, struct sn_buf *out, bool open_m
 /* Declares a family; samples of it follow.  `unit` is the last part of the name, or "". */
 void sn_metrics_family(struct sn_metrics *metrics, const char *name, enum sn_metric_type type,
 		       const char *unit, const char *help);
-/* Labels as name, value, ..., NULL; values are escaped. */
-void sn_metrics_sample(struct sn_metrics *metrics, double value, ...);
+/* `labels`: SN_LABELS(name, value, ...), or NULL for none; values are escaped. */
+void sn_metrics_sample(struct sn_metrics *metrics, double value, const char *const *labels);
+#define SN_LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
 void sn_metrics_end(struct sn_metrics *metrics);
 
 #endif

@@ -33,7 +33,7 @@ static void hub_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 {
 	sn_metrics_family(metrics, "sonde_build_info", SN_METRIC_GAUGE, "",
 			  "Always 1; the version is a label.");
-	sn_metrics_sample(metrics, 1, "version", SONDE_VERSION, "hub", hub->id, NULL);
+	sn_metrics_sample(metrics, 1, SN_LABELS("version", SONDE_VERSION, "hub", hub->id));
 	sn_metrics_family(metrics, "sonde_hub_start_time_seconds", SN_METRIC_GAUGE, "seconds",
 			  "Unix time at which the hub started.");
 	sn_metrics_sample(metrics, (double)hub->started_ns / 1e9, NULL);
@@ -65,7 +65,8 @@ static void ingest_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	sn_metrics_family(metrics, "sonde_ingest_batches", SN_METRIC_COUNTER, "",
 			  "Batches that nodes have sent, by what became of them.");
 	for (size_t i = 0; i < SN_INGEST_RESULTS; i++)
-		sn_metrics_sample(metrics, (double)stats->batches[i], "result", results[i], NULL);
+		sn_metrics_sample(metrics, (double)stats->batches[i],
+				  SN_LABELS("result", results[i]));
 	sn_metrics_family(metrics, "sonde_ingest_rows", SN_METRIC_COUNTER, "",
 			  "Rows stored since the start.");
 	sn_metrics_sample(metrics, (double)stats->rows, NULL);
@@ -88,15 +89,15 @@ static void node_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	sn_metrics_family(metrics, "sonde_nodes", SN_METRIC_GAUGE, "", "Nodes by state.");
 	for (size_t i = 0; i < SN_COUNT(states); i++)
 		sn_metrics_sample(metrics, (double)sn_fleet_count_state(hub->fleet, states[i]),
-				  "state", sn_node_state_name(states[i]), NULL);
+				  SN_LABELS("state", sn_node_state_name(states[i])));
 	sn_metrics_family(metrics, "sonde_node_up", SN_METRIC_GAUGE, "",
 			  "1 while the node is online.");
 	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++) {
 		const struct sn_node *node = sn_fleet_at(hub->fleet, i);
 
 		if (node->state != SN_NODE_REVOKED)
-			sn_metrics_sample(metrics, node->state == SN_NODE_ONLINE, "node", node->id,
-					  "name", node->name, NULL);
+			sn_metrics_sample(metrics, node->state == SN_NODE_ONLINE,
+					  SN_LABELS("node", node->id, "name", node->name));
 	}
 	sn_metrics_family(metrics, "sonde_node_last_seen_timestamp_seconds", SN_METRIC_GAUGE,
 			  "seconds", "Unix time of the node's last request.");
@@ -104,8 +105,8 @@ static void node_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 		const struct sn_node *node = sn_fleet_at(hub->fleet, i);
 
 		if (node->state != SN_NODE_REVOKED)
-			sn_metrics_sample(metrics, (double)node->last_seen_ns / 1e9, "node",
-					  node->id, "name", node->name, NULL);
+			sn_metrics_sample(metrics, (double)node->last_seen_ns / 1e9,
+					  SN_LABELS("node", node->id, "name", node->name));
 	}
 }
 

@@ -18,7 +18,7 @@ static void openmetrics_has_its_eof_and_names_counters_without_total(void **stat
 	sn_metrics_family(&metrics, "x_seconds", SN_METRIC_COUNTER, "seconds", "Help.");
 	sn_metrics_sample(&metrics, 1.5, NULL);
 	sn_metrics_family(&metrics, "y", SN_METRIC_GAUGE, "", "Help.");
-	sn_metrics_sample(&metrics, 3, "a", "b", "c", "d", NULL);
+	sn_metrics_sample(&metrics, 3, SN_LABELS("a", "b", "c", "d"));
 	sn_metrics_end(&metrics);
 	assert_string_equal(sn_buf_cstr(&text), "# HELP x_seconds Help.\n"
 						"# TYPE x_seconds counter\n"
@@ -56,7 +56,7 @@ static void labels_are_escaped(void **state)
 	sn_metrics_init(&metrics, &text, true);
 	sn_metrics_family(&metrics, "y", SN_METRIC_GAUGE, "", "Help.");
 	sn_buf_clear(&text);
-	sn_metrics_sample(&metrics, -0.25, "a", "x\"y\\z\nw", NULL);
+	sn_metrics_sample(&metrics, -0.25, SN_LABELS("a", "x\"y\\z\nw"));
 	assert_string_equal(sn_buf_cstr(&text), "y{a=\"x\\\"y\\\\z\\nw\"} -0.25\n");
 	sn_buf_finish(&text);
 }
