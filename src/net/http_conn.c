@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -199,9 +200,27 @@ static void sweep(struct sn_timer *timer)
 
 void sn_http_conn_phase(struct sn_http_conn *conn, enum sn_http_phase phase)
 {
+	bool reads = phase == SN_HTTP_FRESH || phase == SN_HTTP_HEADERS || phase == SN_HTTP_BODY;
+
+	sn_list_remove(&conn->reading);
+	if (reads)
+		sn_list_append(&conn->daemon->reading, &conn->reading);
 	conn->phase = phase;
 	conn->phase_ns = sn_loop_now(conn->server->loop);
 	conn->received = 0;
+}
+
+bool sn_http_conn_has_unread(const struct sn_http_conn *conn)
+{
+	const union MHD_ConnectionInfo *tls;
+	int waiting = 0;
+
+	if (ioctl(conn->fd, FIONREAD, &waiting) == 0 && waiting > 0)
+		return true;
+	if (!conn->daemon->tls)
+		return false;
+	tls = MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return tls != NULL && gnutls_record_check_pending(tls->tls_session) > 0;
 }
 
 /* Identity ---------------------------------------------------------------------------- */
@@ -295,6 +314,7 @@ struct sn_http_conn *sn_http_conn_open(struct sn_http_daemon *daemon, struct MHD
 	conn->mhd = mhd;
 	conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	read_addr(conn);
+	sn_list_init(&conn->reading);
 	sn_http_conn_phase(conn, SN_HTTP_FRESH);
 	sn_list_append(&server->conns, &conn->link);
 	daemon->connections++;
@@ -310,6 +330,7 @@ void sn_http_conn_close(struct sn_http_conn *conn)
 	if (conn->linger && !conn->gone)
 		drain_begin(conn);
 	sn_list_remove(&conn->link);
+	sn_list_remove(&conn->reading);
 	conn->daemon->connections--;
 	if (--conn->server->conn_count == 0)
 		sn_timer_stop(&conn->server->sweep);

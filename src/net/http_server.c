@@ -53,18 +53,28 @@ static void daemon_destroy(struct sn_http_daemon *daemon)
 	free(daemon);
 }
 
+static bool has_unread(const struct sn_http_daemon *daemon)
+{
+	sn_list_for_each (link, &daemon->reading) {
+		if (sn_http_conn_has_unread(sn_list_entry(link, struct sn_http_conn, reading)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * When to run again although no descriptor is ready.  libmicrohttpd asks for "at
  * once" as long as a connection has work, but also all through a TLS handshake
  * that waits for the client (0.9.75 takes its descriptor for readable until then).
- * New bytes wake us anyhow, so a run that did nothing makes the next one wait.
+ * New bytes wake us anyhow, so when a run did nothing and nobody has sent more,
+ * the next one may wait.
  */
 static uint64_t next_delay(struct sn_http_daemon *daemon, unsigned long long timeout_ms,
 			   uint64_t progress_before)
 {
 	if (timeout_ms > 0)
 		return timeout_ms * SN_NS_PER_MS;
-	if (daemon->progress != progress_before)
+	if (daemon->progress != progress_before || has_unread(daemon))
 		daemon->stalls = 0;
 	else if (daemon->stalls < STALLS_MAX)
 		daemon->stalls++;
@@ -206,6 +216,7 @@ static struct sn_http_daemon *daemon_create(struct sn_http_server *server, int f
 
 	daemon->server = server;
 	daemon->tls = tls != NULL;
+	sn_list_init(&daemon->reading);
 	daemon->mhd = start_mhd(daemon, fd, tls);
 	if (daemon->mhd == NULL) {
 		free(daemon);

@@ -71,10 +71,11 @@ struct sn_http_daemon { /* one libmicrohttpd daemon in the loop */
 	unsigned connections;
 	struct sn_io io;
 	struct sn_timer timer;
-	bool dirty;        /* something was resumed: run it before the loop sleeps */
-	uint64_t progress; /* counts our callbacks: how a run that did something is told */
-	unsigned stalls;   /* runs in a row that did nothing and still asked for another */
-	bool draining;     /* replaced: lives until its last connection is gone */
+	bool dirty;             /* something was resumed: run it before the loop sleeps */
+	uint64_t progress;      /* counts our callbacks: how a run that did something is told */
+	unsigned stalls;        /* runs in a row that did nothing and still asked for another */
+	struct sn_list reading; /* connections in the middle of a handshake, headers or a body */
+	bool draining;          /* replaced: lives until its last connection is gone */
 };
 
 struct sn_http_server {
@@ -112,6 +113,7 @@ enum sn_http_phase {
 
 struct sn_http_conn {
 	struct sn_list link;
+	struct sn_list reading; /* in its daemon's list */
 	struct sn_http_server *server;
 	struct sn_http_daemon *daemon;
 	struct MHD_Connection *mhd;
@@ -138,6 +140,8 @@ struct sn_http_conn *sn_http_conn_open(struct sn_http_daemon *daemon, struct MHD
 void sn_http_conn_close(struct sn_http_conn *conn);
 struct sn_http_conn *sn_http_conn_of(struct MHD_Connection *mhd);
 void sn_http_conn_phase(struct sn_http_conn *conn, enum sn_http_phase phase);
+/* Has the client sent something that was not read yet? */
+bool sn_http_conn_has_unread(const struct sn_http_conn *conn);
 /* Only inside a callback of libmicrohttpd for this connection. */
 void sn_http_conn_suspend(struct sn_http_conn *conn);
 void sn_http_conn_resume(struct sn_http_conn *conn); /* harmless when not suspended */

@@ -556,6 +556,7 @@ static void destroying_the_server_abandons_what_waits(void **state SN_UNUSED)
 static void headers_over_the_limit_are_refused(void **state SN_UNUSED)
 {
 	struct sn_buf request = {0}, in = {0};
+	uint64_t start_ns = sn_mono_ns();
 	int fd = raw_connect(&world);
 
 	sn_buf_adds(&request, "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ");
@@ -564,6 +565,7 @@ static void headers_over_the_limit_are_refused(void **state SN_UNUSED)
 	sn_buf_adds(&request, "\r\n\r\n");
 	raw_send(fd, sn_buf_cstr(&request));
 	assert_true(raw_expect(&world, fd, &in, "HTTP/1.1 431"));
+	assert_true(sn_mono_ns() - start_ns < 1000 * SN_NS_PER_MS);
 	assert_int_equal(seen.handled, 0);
 	sn_buf_finish(&request);
 	sn_buf_finish(&in);
