@@ -200,6 +200,12 @@ static void accept_client(struct server *server)
 	client_create(server, sn_steal_fd(&socket), false);
 }
 
+/* Against the policy or the protocol: worth a look, while ordinary failures are the client's. */
+static bool is_refusal(int error)
+{
+	return error == -EPERM || error == -EINVAL;
+}
+
 /* Checks, does, and fills the answer; the descriptor in it is ours to close after sending. */
 static void perform(struct server *server, struct client *client,
 		    const struct sn_ipc_message *request, struct sn_ipc_message *reply)
@@ -215,7 +221,8 @@ static void perform(struct server *server, struct client *client,
 	if (result < 0) {
 		answer.error = result;
 		snprintf(answer.text, sizeof(answer.text), "%s", err.text);
-		sn_notice("%s failed: %s", sn_priv_op_name(request->type), err.text);
+		sn_log(is_refusal(result) ? SN_LOG_WARNING : SN_LOG_INFO, SN_MODULE, "%s: %s",
+		       sn_priv_op_name(request->type), err.text);
 	} else if (operations[request->type].result == RESULT_FD) {
 		reply->fds[reply->fd_count++] = result;
 	} else if (operations[request->type].result == RESULT_PID) {

@@ -237,7 +237,8 @@ void sn_demo_place_remove(struct sn_demo_place *place)
 	/* The mark stays if somebody put something else here, so that the next demo is let in. */
 	if (fd >= 0 && count_entries(fd, &is_demo) == 1)
 		unlink(lock);
-	if (place->made)
+	/* After a crash it is not known who made it, but the default directory is always ours. */
+	if (place->made || strcmp(place->dir, SN_DEMO_STATE_DIR) == 0)
 		rmdir(place->dir);
 }
 

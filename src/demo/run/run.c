@@ -156,6 +156,8 @@ static int stage_and_start(struct sn_demo *demo, const char *self_dir, struct sn
 		return code == 0 ? err->code : code;
 	if (code == 0)
 		code = start_helper(demo, self_dir, listener, log, err);
+	else if (demo->place.made)
+		rmdir(demo->place.dir); /* if nothing is in it yet */
 	return code;
 }
 
@@ -260,7 +262,7 @@ static void announce_json(const struct sn_demo *demo)
 	sn_autofree char *run_file = sn_demo_place_path(&demo->place, "run.json");
 	sn_autojson json_t *json = json_pack(
 		"{s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:I}", "event", "ready", "url", demo->url,
-		"login", demo->login, "state_dir", demo->place.dir, "hub_file", hub_file,
+		"login_url", demo->login, "state_dir", demo->place.dir, "hub_file", hub_file,
 		"run_file", run_file, "prefix", demo->prefix, "pid", (json_int_t)getpid());
 
 	json_dumpf(json, stdout, JSON_COMPACT);
@@ -350,11 +352,16 @@ static void end(struct sn_demo *demo, int code)
 
 int sn_demo_run(const struct sn_demo_options *options)
 {
-	struct sn_demo *demo = sn_new(struct sn_demo);
+	struct sn_demo *demo;
 	struct sn_err err = {0};
+	uint64_t port;
 	bool logs;
 	int code;
 
+	if (options->port != NULL && sn_parse_u64(sn_str(options->port), 0, 65535, &port) != 0)
+		return sn_cli_fail(SN_EXIT_USAGE, "'--port %s' is no port (0 to 65535)",
+				   options->port);
+	demo = sn_new(struct sn_demo);
 	demo->options = options;
 	demo->place.lock = demo->signal_fd = demo->helper_pidfd = -1;
 	memset(demo->taps, -1, sizeof(demo->taps));

@@ -49,12 +49,8 @@ static int choose_port(struct sn_demo *demo, struct sn_err *err)
 	uint64_t port = 0;
 	int found = -EADDRINUSE;
 
-	if (wanted != NULL) {
-		if (sn_parse_u64(sn_str(wanted), 0, 65535, &port) != 0)
-			return sn_err_set(err, -EINVAL, "'--port %s' is no port (0 to 65535)",
-					  wanted);
+	if (wanted != NULL && sn_parse_u64(sn_str(wanted), 0, 65535, &port) == 0)
 		found = try_port((unsigned)port);
-	}
 	for (port = PORT_FIRST; wanted == NULL && port <= PORT_LAST && found < 0; port++)
 		found = try_port((unsigned)port);
 	if (found < 0)
