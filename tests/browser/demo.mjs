@@ -24,7 +24,7 @@ const demo = (...args) => {
 
 const tests = [
 	['four nodes are online', async () => {
-		await page.goto(sonde.login);
+		await page.goto(sonde.login_url);
 		await until('four nodes online', 30, async () => (await page.locator('tr[data-node]').filter({ hasText: 'online' }).count()) === 4);
 	}],
 	['every chart moves on real packets', async () => {

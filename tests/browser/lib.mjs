@@ -54,7 +54,7 @@ export async function start(programs, verb, args) {
 		createInterface({ input: child.stdout }).on('line', (line) => {
 			try {
 				const said = JSON.parse(line);
-				if (said.login) resolve(said);
+				if (said.login_url) resolve(said);
 			} catch {
 				// not for us
 			}

@@ -8,7 +8,7 @@ if (why) {
 	process.exit(0);
 }
 
-const sonde = await start(process.argv[2], 'up', ['--port', '0', '--no-defaults', '127.0.0.1', '::1']);
+const sonde = await start(process.argv[2], 'up', ['--listen', '127.0.0.1:0', '--no-defaults', '127.0.0.1', '::1']);
 const browser = await launch();
 const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
 const page = await context.newPage();
@@ -33,12 +33,12 @@ const tests = [
 		await other.close();
 	}],
 	['the one-time link logs in and leads to the overview', async () => {
-		await page.goto(sonde.login);
+		await page.goto(sonde.login_url);
 		await page.getByRole('heading', { name: 'Overview' }).waitFor();
 	}],
 	['the link works only once', async () => {
 		const other = await (await browser.newContext()).newPage();
-		const answer = await other.goto(sonde.login);
+		const answer = await other.goto(sonde.login_url);
 		assert(answer.status() >= 400, `a used link answered ${answer.status()}`);
 		await other.context().close();
 	}],
@@ -77,7 +77,7 @@ const tests = [
 		await page.mouse.move(box.x + box.width * 0.9, box.y + 60, { steps: 5 });
 		await page.mouse.up();
 		await until('a fixed range', 5, async () => /range=\d+\.\.\d+/.test(decodeURIComponent(page.url())));
-		await page.getByRole('button', { name: '5 min' }).click();
+		await page.getByRole('button', { name: '5 min', exact: true }).click();
 	}],
 	['the view says how to get the same from the command line', async () => {
 		await page.getByRole('button', { name: 'As command' }).first().click();
