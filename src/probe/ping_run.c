@@ -18,7 +18,7 @@
 #define BURST_PACKETS  100                 /* at most so much in one wake-up of the longer kind */
 #define BURST_BYTES    12000
 #define START_GAP_NS   (10 * SN_NS_PER_MS) /* between the starts of standing runs, at most */
-#define LATE_NS        (10 * SN_NS_PER_MS) /* behind schedule by more than this is worth telling */
+#define LATE_NS        (50 * SN_NS_PER_MS) /* behind schedule by more than this is worth telling */
 #define RECEIVE_EVERY  32   /* requests between two readings: their replies fit any buffer */
 #define SENDS_PER_TURN 2048 /* then the loop gets its turn */
 #define RUNS_PER_CHUNK 64
@@ -357,7 +357,7 @@ static void run_sent(struct sn_ping *ping, struct run *run)
 
 static void note_lateness(const struct sn_ping *ping, struct run *run, uint64_t sent_ns)
 {
-	uint64_t limit = SN_MAX(ping->config.interval_ns / 2, (uint64_t)LATE_NS);
+	uint64_t limit = SN_MAX(ping->config.interval_ns, (uint64_t)LATE_NS);
 
 	if (ping->config.count > 1 && sent_ns > run->due_ns + limit)
 		run->behind_ns = SN_MAX(run->behind_ns, sent_ns - run->due_ns);

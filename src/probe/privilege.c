@@ -5,11 +5,22 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 static const char *const users[] = {"sonde-probe", "nobody"};
+
+/* Becoming another user takes the wish away to die with the parent: wish again. */
+static void renew_death_signal(int number, pid_t parent)
+{
+	if (number == 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, number, 0, 0, 0);
+	if (getppid() != parent)
+		raise(number);
+}
 
 static const struct passwd *find_user(void)
 {
@@ -38,10 +49,14 @@ int sn_privilege_drop(struct sn_err *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-	int rc = leave_root(err);
+	pid_t parent = getppid();
+	int death_signal = 0, rc;
 
+	prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
+	rc = leave_root(err);
 	if (rc != 0)
 		return rc;
+	renew_death_signal(death_signal, parent);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return sn_err_sys(err, -errno, "cannot renounce new privileges");
 	if (syscall(SYS_capset, &header, none) != 0)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/test.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,6 +60,17 @@ static int drop_and_open(void)
 	return socket(AF_INET, SOCK_RAW, 1) < 0 ? 0 : 2;
 }
 
+static int drop_and_ask(void)
+{
+	struct sn_err err;
+	int number = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (sn_privilege_drop(&err) != 0)
+		return 1;
+	return prctl(PR_GET_PDEATHSIG, &number, 0, 0, 0) == 0 && number == SIGKILL ? 0 : 2;
+}
+
 static void nothing_is_left_afterwards(void **state)
 {
 	(void)state;
@@ -70,11 +83,18 @@ static void raw_sockets_cannot_be_opened_any_more(void **state)
 	assert_int_equal(in_child(drop_and_open), 0);
 }
 
+static void still_dies_with_its_parent(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(drop_and_ask), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_left_afterwards),
 		cmocka_unit_test(raw_sockets_cannot_be_opened_any_more),
+		cmocka_unit_test(still_dies_with_its_parent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
