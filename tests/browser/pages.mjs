@@ -130,10 +130,10 @@ const tests = [
 		await page.getByRole('button', { name: 'Set password' }).click();
 		await page.getByText('changed').waitFor();
 		await page.getByRole('button', { name: 'Log out' }).click();
-		await page.getByLabel('Password').fill('wrong horse battery');
+		await page.getByLabel('Password', { exact: true }).fill('wrong horse battery');
 		await page.getByRole('button', { name: 'Log in' }).click();
 		await page.getByRole('alert').waitFor();
-		await page.getByLabel('Password').fill('correct horse battery');
+		await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
 		await page.getByRole('button', { name: 'Log in' }).click();
 		await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 	}],
