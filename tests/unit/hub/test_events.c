@@ -117,7 +117,7 @@ static void too_long_ago_is_told_by_a_reset(void **state)
 
 static void id_of_before_a_restart_is_told_by_a_reset(void **state)
 {
-	int fd = open_events("topic=ping", "");
+	int fd = open_events("topic=ping", ""), other;
 	char header[128];
 	const char *text;
 
@@ -127,8 +127,32 @@ static void id_of_before_a_restart_is_told_by_a_reset(void **state)
 	snprintf(header, sizeof(header), "Last-Event-ID: %s\r\n", last_id(text));
 	close(fd);
 	world_restart(&world);
+	/* The same number is there again and means something else. */
+	other = open_events("topic=ping", "");
 	publish("1");
+	publish("2");
 	fd = open_stream(&world, AS_LOCAL, "/api/v1/events?topic=ping", header);
+	text = read_stream(&world, fd, "event: reset");
+	assert_non_null(strstr(text, "event: reset"));
+	assert_null(strstr(text, "data: 2"));
+	close(fd);
+	close(other);
+}
+
+static void what_nobody_listened_for_is_told_by_a_reset(void **state)
+{
+	int fd = open_events("topic=flow", "");
+	char header[128];
+	const char *text;
+
+	(void)state;
+	sn_events_publish(world.hub->events, sn_events_topic(world.hub->events, "flow"), "",
+			  SN_STR("0"));
+	text = read_stream(&world, fd, "data: 0");
+	snprintf(header, sizeof(header), "Last-Event-ID: %s\r\n", last_id(text));
+	close(fd);
+	/* Rows of ping may have been stored meanwhile without becoming events. */
+	fd = open_stream(&world, AS_LOCAL, "/api/v1/events?topic=flow,ping", header);
 	assert_non_null(strstr(read_stream(&world, fd, "event: reset"), "event: reset"));
 	close(fd);
 }
@@ -309,6 +333,8 @@ int main(void)
 						stop),
 		cmocka_unit_test_setup_teardown(too_long_ago_is_told_by_a_reset, start, stop),
 		cmocka_unit_test_setup_teardown(id_of_before_a_restart_is_told_by_a_reset, start,
+						stop),
+		cmocka_unit_test_setup_teardown(what_nobody_listened_for_is_told_by_a_reset, start,
 						stop),
 		cmocka_unit_test_setup_teardown(exactly_the_ring_can_be_resumed, start, stop),
 		cmocka_unit_test_setup_teardown(stored_rows_are_published_by_node, start, stop),
