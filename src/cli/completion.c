@@ -7,6 +7,7 @@
 #include "cli/output.h"
 #include "cli/verbs.h"
 #include "data/dataset.h"
+#include "demo/world/world.h"
 
 static int run_completion(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUSED,
 			  int argc SN_UNUSED, char **argv)
@@ -53,6 +54,9 @@ static int run_complete(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUS
 		return complete_from_hub("/api/v1/nodes?limit=1000", "name");
 	if (strcmp(argv[0], "task") == 0)
 		return complete_from_hub("/api/v1/tasks?limit=1000", "id");
+	if (strcmp(argv[0], "demo-link") == 0)
+		for (size_t i = 0; i < sn_world_link_count; i++)
+			print_word(sn_world_links[i].name);
 	if (strcmp(argv[0], "dataset") == 0)
 		for (size_t i = 0; i < sn_catalog_count; i++)
 			print_word(sn_catalog[i]->name);

@@ -127,7 +127,7 @@ char *sn_place_announcement(void)
 	return sn_xasprintf("%s/.local/state/sonde/hub.json", home_dir());
 }
 
-/* The hub.json of this user, or of this machine for root; -ENOENT without one. */
+/* The hub.json of this user, of this machine for root, or of a demo; -ENOENT without one. */
 static int read_local(struct sn_place *place, struct sn_err *err)
 {
 	sn_autofree char *state = sn_place_state_dir();
