@@ -299,7 +299,7 @@ static int bad_value(const struct sn_opt *opt, const char *text, int error)
 			   opt->name, text, low, high);
 }
 
-/* The tables in the form that getopt_long wants. */
+/* The tables in the form that getopt_long wants; zeroed before. */
 struct getopt_form {
 	struct option longs[OPTIONS_MAX + 2];
 	char letters[2 * OPTIONS_MAX + 4];
@@ -311,7 +311,6 @@ static void build_form(const struct sn_verb *verb, struct getopt_form *form)
 	char *letter = form->letters;
 
 	assert(count <= OPTIONS_MAX);
-	*form = (struct getopt_form){0};
 	*letter++ = ':'; /* tell a missing value from an unknown option, and print nothing */
 	*letter++ = 'h';
 	for (size_t i = 0; i < count; i++) {
@@ -376,6 +375,7 @@ static int missing_value(const struct sn_verb *verb, int value)
 {
 	const struct sn_opt *opt = find_opt(verb, value);
 
+	assert(opt != NULL);
 	return sn_cli_fail(SN_EXIT_USAGE, "option '--%s' needs a value: %s", opt->name,
 			   opt_types[opt->type].expected);
 }
@@ -384,7 +384,7 @@ static int missing_value(const struct sn_verb *verb, int value)
 static int parse_options(const struct sn_program *program, const struct sn_verb *verb,
 			 void *options, int argc, char **argv)
 {
-	struct getopt_form form;
+	struct getopt_form form = {0};
 	const struct sn_opt *opt;
 	int value, error;
 

@@ -521,7 +521,7 @@ static int check_required(const struct reader *reader)
 int sn_conf_load_text(const struct sn_conf_schema *schema, const char *name, struct sn_str yaml,
 		      void *conf, struct sn_err *err)
 {
-	struct sn_err ignored;
+	struct sn_err ignored = {0};
 	struct reader reader = {.schema = schema, .conf = conf, .err = err ? err : &ignored};
 	int error = sn_conf_defaults(schema, conf, reader.err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/ipc.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -105,6 +106,7 @@ static void attach_fds(struct msghdr *msg, union control *control, const int *fd
 	msg->msg_control = control;
 	msg->msg_controllen = CMSG_SPACE(sizeof(int) * count);
 	cmsg = CMSG_FIRSTHDR(msg);
+	assert(cmsg != NULL);
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * count);

@@ -30,8 +30,8 @@ struct sn_proc {
 	int pidfd, out_fd;
 	struct sn_io end_io, out_io;
 	struct sn_buf line;
-	bool skipping;   /* behind a line that was cut, up to its end */
-	bool *destroyed; /* set when a callback destroys us under a running function */
+	bool skipping;                    /* behind a line that was cut, up to its end */
+	bool in_line_callback, destroyed; /* both: freed when the callback is back */
 	sn_proc_line_fn *on_line;
 	sn_proc_exit_fn *on_exit;
 	void *ctx;
@@ -158,13 +158,13 @@ static int spawn(const struct sn_proc_spec *spec, int out_fd, pid_t *pid)
 /* Gives a line away; false if the callback destroyed the process object. */
 static bool emit(struct sn_proc *proc, struct sn_str line, int error)
 {
-	bool destroyed = false;
-
-	proc->destroyed = &destroyed;
+	proc->in_line_callback = true;
 	proc->on_line(proc, line, error, proc->ctx);
-	if (!destroyed)
-		proc->destroyed = NULL;
-	return !destroyed;
+	proc->in_line_callback = false;
+	if (!proc->destroyed)
+		return true;
+	free(proc);
+	return false;
 }
 
 /* Finishes the line gathered in proc->line; false if the object is gone. */
@@ -353,9 +353,9 @@ void sn_proc_destroy(struct sn_proc *proc)
 	if (proc->pidfd >= 0)
 		close(proc->pidfd);
 	sn_buf_finish(&proc->line);
-	if (proc->destroyed != NULL)
-		*proc->destroyed = true;
-	free(proc);
+	proc->destroyed = true;
+	if (!proc->in_line_callback)
+		free(proc);
 }
 
 char *sn_proc_describe(int status, char *out, size_t size)

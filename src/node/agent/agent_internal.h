@@ -19,7 +19,6 @@ struct sn_agent_heartbeat {
 	struct sn_pace pace;
 	struct sn_http_fetch *fetch; /* NULL: none under way */
 	uint64_t interval_ns;
-	bool reached;      /* the last one was answered */
 	bool told_offline; /* in the log */
 	char boot_id[SN_BOOT_ID_MAX];
 };

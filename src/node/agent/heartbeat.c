@@ -151,7 +151,6 @@ static void note_reached(struct sn_agent *agent, const char *failure)
 {
 	struct sn_agent_heartbeat *heartbeat = &agent->heartbeat;
 
-	heartbeat->reached = failure == NULL;
 	if (failure == NULL && heartbeat->told_offline)
 		sn_notice("the hub is back url=%s", sn_uplink_url(agent->uplink));
 	if (failure != NULL && !heartbeat->told_offline) {

@@ -15,6 +15,7 @@
 #include "node/backoff.h"
 
 #define DIGEST_BYTES 32
+#define TIMEOUT_NS   (600 * SN_NS_PER_S) /* a whole batch over a modem; silence ends it sooner */
 #define HEADER_MAX   160
 #define PROBLEM_MAX  (SN_ERR_TEXT_MAX + 40)
 
@@ -141,6 +142,7 @@ static bool send_batch(struct sn_upload *upload, struct slot *slot,
 		.headers = headers,
 		.body = upload->body.p,
 		.body_size = upload->body.n,
+		.timeout_ns = TIMEOUT_NS,
 		.on_done = answered,
 		.ctx = slot,
 	};
