@@ -479,8 +479,10 @@ void sn_loop_advance(struct sn_loop *loop, uint64_t by_ns)
 	for (;;) {
 		uint64_t next_ns;
 
-		while (fire_at_virtual_now(loop))
-			assert(++rounds < ADVANCE_ROUNDS_MAX);
+		while (fire_at_virtual_now(loop)) {
+			rounds++;
+			assert(rounds < ADVANCE_ROUNDS_MAX);
+		}
 		if (clock->mono_ns >= end_ns)
 			return;
 		next_ns = loop->timers > 0 ? SN_MIN(loop->heap[1].due_ns, end_ns) : end_ns;
