@@ -227,7 +227,7 @@ static int parse_address(struct sn_str text, int32_t *family, uint8_t out[16], s
 {
 	char copy[INET6_ADDRSTRLEN] = {0};
 
-	if (text.n < sizeof(copy))
+	if (text.n > 0 && text.n < sizeof(copy))
 		memcpy(copy, text.p, text.n);
 	*family = strchr(copy, ':') != NULL ? AF_INET6 : AF_INET;
 	if (inet_pton(*family, copy, out) != 1)
@@ -241,7 +241,7 @@ static int parse_prefix(const char *text, int32_t *family, uint8_t address[16], 
 	struct sn_str rest = sn_str(text), host;
 	uint64_t value;
 
-	if (!sn_str_split(&rest, '/', &host))
+	if (!sn_str_split(&rest, '/', &host) || rest.n == 0)
 		return sn_err_set(err, -EINVAL, "'%s' is no address with prefix length", text);
 	int code = parse_address(host, family, address, err);
 

@@ -203,7 +203,7 @@ int sn_dns_record_parse(const char *text, struct sn_dns_record *record, struct s
 
 		record->name[i] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 	}
-	if (address.n < sizeof(copy))
+	if (address.n > 0 && address.n < sizeof(copy))
 		memcpy(copy, address.p, address.n);
 	record->family = strchr(copy, ':') != NULL ? AF_INET6 : AF_INET;
 	if (inet_pton(record->family, copy, record->address) != 1)

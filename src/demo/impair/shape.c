@@ -117,6 +117,8 @@ int sn_impair_shape_set(struct sn_impair_shape *shape, struct sn_str name, struc
 
 	if (key == NULL)
 		return unknown_key(name, err);
+	if (value.n == 0)
+		value = SN_STR("");
 	int code = parse_value(key, value, (char *)shape + key->offset);
 
 	if (code != 0)

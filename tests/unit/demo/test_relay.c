@@ -176,6 +176,9 @@ static void a_wrong_link_is_refused_with_its_reason(void **state SN_UNUSED)
 	refuse(f.relay, "y,a=if:a234567890123456", "no interface name");
 	refuse(f.relay, "y,a=tap:", "no interface name");
 	refuse(f.relay, "y,delay=soon", "'soon' for 'delay'");
+	refuse(f.relay, "y,delay", "'' for 'delay'");
+	refuse(f.relay, "y,,", "unknown key ''");
+	refuse(f.relay, "y,ab.=1", "unknown key ''");
 	refuse(f.relay, "y,ab.dely=1ms", "did you mean 'delay'");
 	snprintf(text, sizeof(text), "y,a=fd:%d", stream[0]);
 	refuse(f.relay, text, "is a stream");
