@@ -17,7 +17,8 @@
 #define PROBLEMS_MAX     32
 #define PROBLEM_TEXT_MAX 512
 #define NOW_AGE_NS       (60 * SN_NS_PER_S) /* older results are not "now" ... */
-#define NOW_GAPS         3                  /* ... unless the task is that slow */
+#define AHEAD_MAX_NS     (60 * SN_NS_PER_S)
+#define NOW_GAPS         3 /* ... unless the task is that slow */
 
 /* Heartbeats -------------------------------------------------------------- */
 
@@ -138,13 +139,55 @@ struct ping_columns {
 	int target, loss, rtt;
 };
 
+static bool is_current(const struct target_now *now, int64_t now_ns)
+{
+	int64_t age_max = SN_MAX(NOW_AGE_NS, NOW_GAPS * now->gap_ns);
+
+	return now_ns - now->time_ns <= age_max;
+}
+
+/* Makes room by forgetting targets that are not measured any more. */
+static void forget_old_targets(struct sn_node *node, int64_t now_ns)
+{
+	struct sn_map *kept = sn_map_create(free);
+	const char *name;
+	size_t cursor = 0;
+	void *value;
+
+	while (sn_map_next(node->targets, &cursor, &name, &value)) {
+		if (is_current(value, now_ns))
+			sn_map_set(kept, name, sn_xmemdup(value, sizeof(struct target_now)));
+	}
+	sn_map_destroy(node->targets);
+	node->targets = kept;
+}
+
+/* NULL when the node measures more targets than are held. */
+static struct target_now *target_called(struct sn_node *node, const char *name, int64_t now_ns)
+{
+	struct target_now *now;
+
+	if (node->targets == NULL)
+		node->targets = sn_map_create(free);
+	now = sn_map_get(node->targets, name);
+	if (now != NULL)
+		return now;
+	if (sn_map_count(node->targets) >= SN_NODE_TARGETS_MAX)
+		forget_old_targets(node, now_ns);
+	if (sn_map_count(node->targets) >= SN_NODE_TARGETS_MAX)
+		return NULL;
+	now = sn_new(struct target_now);
+	sn_map_set(node->targets, name, now);
+	return now;
+}
+
 static double number_or_nan(const struct sn_value *value)
 {
 	return value->type == SN_TYPE_F64 ? value->f : (double)NAN;
 }
 
-static void note_ping(struct sn_node *node, const struct sn_value *row,
-		      const struct ping_columns *at)
+static void note_ping(const struct sn_fleet *fleet, struct sn_node *node,
+		      const struct sn_value *row, const struct ping_columns *at)
 {
 	const struct sn_value *target = &row[at->target], *time = &row[SN_COL_TIME];
 	struct target_now *now;
@@ -153,17 +196,12 @@ static void note_ping(struct sn_node *node, const struct sn_value *row,
 	if (target->type != SN_TYPE_TEXT || time->type != SN_TYPE_TIME ||
 	    target->s.n >= sizeof(name))
 		return;
+	/* A node whose clock is far ahead must not stand in the way of what comes later. */
+	if (time->i > fleet->now_ns + AHEAD_MAX_NS)
+		return;
 	snprintf(name, sizeof(name), "%.*s", (int)target->s.n, target->s.p);
-	if (node->targets == NULL)
-		node->targets = sn_map_create(free);
-	now = sn_map_get(node->targets, name);
-	if (now == NULL) {
-		if (sn_map_count(node->targets) >= SN_NODE_TARGETS_MAX)
-			return;
-		now = sn_new(struct target_now);
-		sn_map_set(node->targets, name, now);
-	}
-	if (time->i <= now->time_ns)
+	now = target_called(node, name, fleet->now_ns);
+	if (now == NULL || time->i <= now->time_ns)
 		return;
 	now->gap_ns = now->time_ns == 0 ? 0 : time->i - now->time_ns;
 	now->time_ns = time->i;
@@ -186,20 +224,18 @@ void sn_fleet_row(struct sn_fleet *fleet, struct sn_node *node, const struct sn_
 {
 	struct ping_columns at = ping_columns();
 
-	(void)fleet;
 	if (dataset == &sn_dataset_ping)
-		note_ping(node, row, &at);
+		note_ping(fleet, node, row, &at);
 }
 
 void sn_fleet_rows(struct sn_fleet *fleet, struct sn_node *node, const struct sn_batch *batch)
 {
 	struct ping_columns at = ping_columns();
 
-	(void)fleet;
 	if (sn_batch_dataset(batch) != &sn_dataset_ping)
 		return;
 	for (size_t i = 0; i < sn_batch_rows(batch); i++)
-		note_ping(node, sn_batch_row(batch, i), &at);
+		note_ping(fleet, node, sn_batch_row(batch, i), &at);
 }
 
 static int by_value(const void *a, const void *b)
@@ -207,13 +243,6 @@ static int by_value(const void *a, const void *b)
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
-}
-
-static bool is_current(const struct target_now *now, int64_t now_ns)
-{
-	int64_t age_max = SN_MAX(NOW_AGE_NS, NOW_GAPS * now->gap_ns);
-
-	return now_ns - now->time_ns <= age_max;
 }
 
 /* Mean loss and median of the medians over the targets that have a recent result. */

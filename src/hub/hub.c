@@ -19,7 +19,7 @@
 #include "hub/publish.h"
 
 #define TICK_NS       SN_NS_PER_S
-#define TICKS_CHECK   5  /* are the owners of open streams still who they were */
+#define TICKS_CHECK   2  /* are the owners of open streams still who they were */
 #define TICKS_HOSTS   10 /* has this machine got other addresses */
 #define TICKS_SAVE    60 /* write behind, tidy */
 #define TICKS_RETAIN  3600
@@ -168,6 +168,23 @@ static int note_day(const struct sn_store_day *day, void *ctx)
 	return 0;
 }
 
+static int count_day(const struct sn_store_day *day, void *ctx)
+{
+	*(uint64_t *)ctx += day->rows;
+	return 0;
+}
+
+/* Such that rows_before plus the rows stored since is what there is. */
+static int count_rows(struct sn_hub *hub, struct sn_err *err)
+{
+	uint64_t total = 0;
+
+	if (sn_store_days(hub->store, count_day, &total, err) != 0)
+		return err->code;
+	hub->rows_before = total - (hub->ingest != NULL ? sn_ingest_stats(hub->ingest)->rows : 0);
+	return 0;
+}
+
 static void drop_old_days(struct sn_hub *hub)
 {
 	struct retention retention = {.hub = hub};
@@ -189,6 +206,8 @@ static void drop_old_days(struct sn_hub *hub)
 		else
 			warn_if(err.code, &err, "drop an old day");
 	}
+	if (retention.count > 0)
+		warn_if(count_rows(hub, &err), &err, "count the rows");
 }
 
 static void tick(struct sn_timer *timer)
@@ -242,21 +261,13 @@ static int note_latest(const struct sn_value *row, void *ctx)
 	return 0;
 }
 
-static int count_day(const struct sn_store_day *day, void *ctx)
-{
-	struct sn_hub *hub = ctx;
-
-	hub->rows_before += day->rows;
-	return 0;
-}
-
 static int open_store(struct sn_hub *hub, struct sn_err *err)
 {
 	hub->store_dir = sn_fs_join(hub->config->state, "store");
 	if (sn_store_open(hub->store_dir, &hub->store, err) != 0)
 		return sn_err_wrap(err, "cannot use the store");
 	drop_old_days(hub);
-	if (sn_store_days(hub->store, count_day, hub, err) != 0)
+	if (count_rows(hub, err) != 0)
 		return err->code;
 	return sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
 			       note_latest, hub, err);
@@ -313,6 +324,20 @@ static int listen_at(struct sn_hub *hub, const struct sn_addr *addr, int fd, boo
 	return 0;
 }
 
+/* A machine without IPv6 takes the wildcard of IPv4 for that of IPv6. */
+static int listen_at_addr(struct sn_hub *hub, const struct sn_addr *addr, bool tls,
+			  struct sn_err *err)
+{
+	int failed = listen_at(hub, addr, -1, tls, err);
+	struct sn_addr ipv4;
+
+	if ((failed != -EAFNOSUPPORT && failed != -EADDRNOTAVAIL) ||
+	    addr->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr))
+		return failed;
+	sn_addr_parse(SN_STR("0.0.0.0"), sn_addr_port(addr), &ipv4);
+	return listen_at(hub, &ipv4, -1, tls, err);
+}
+
 static int listen_at_text(struct sn_hub *hub, const char *key, const char *text, bool tls,
 			  struct sn_err *err)
 {
@@ -321,7 +346,7 @@ static int listen_at_text(struct sn_hub *hub, const char *key, const char *text,
 	if (sn_addr_parse(sn_str(text), tls ? 8443 : 8080, &addr) != 0)
 		return sn_err_set(err, -EINVAL, "key '%s': '%s' is not an address with port", key,
 				  text);
-	if (listen_at(hub, &addr, -1, tls, err) != 0)
+	if (listen_at_addr(hub, &addr, tls, err) != 0)
 		return err->code == -EADDRINUSE
 			       ? sn_err_set(err, err->code,
 					    "cannot listen at '%s': the port is in use (stop the "

@@ -115,6 +115,13 @@ json_t *sn_people_list(struct sn_people *people, struct sn_err *err)
 			   "");
 }
 
+int sn_people_first(struct sn_people *people, char user[SN_USER_NAME_MAX])
+{
+	return sn_sql_text(
+		people->db, user, SN_USER_NAME_MAX,
+		"SELECT name FROM users ORDER BY name != '" SN_USER_ADMIN "', created LIMIT 1", "");
+}
+
 bool sn_people_is_untouched(struct sn_people *people)
 {
 	return sn_sql_i64(people->db, 1, "SELECT count(*) FROM users WHERE last_login IS NOT NULL",
@@ -315,10 +322,7 @@ int sn_people_token(struct sn_people *people, const uint8_t hash[SN_SECRET_HASH_
 	/* Of a hash of the secret, how far a comparison got tells nothing about the secret. */
 	*local = memcmp(hash, people->local_hash, SN_SECRET_HASH_SIZE) == 0;
 	if (*local)
-		return sn_sql_text(people->db, user, SN_USER_NAME_MAX,
-				   "SELECT name FROM users ORDER BY name != 'admin', created"
-				   " LIMIT 1",
-				   "");
+		return sn_people_first(people, user);
 	return sn_sql_text(people->db, user, SN_USER_NAME_MAX,
 			   "SELECT user FROM api_tokens WHERE hash = ?"
 			   " AND (expires IS NULL OR expires > ?)",

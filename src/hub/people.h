@@ -47,6 +47,8 @@ int sn_people_add(struct sn_people *people, const char *user, int64_t now_ns,
 int sn_people_remove(struct sn_people *people, const char *user, struct sn_err *err);
 /* Array of {"name","created","last_login","password"}; NULL on error. */
 json_t *sn_people_list(struct sn_people *people, struct sn_err *err);
+/* "admin", or who came first when that one was removed. */
+int sn_people_first(struct sn_people *people, char user[SN_USER_NAME_MAX]);
 /* True until somebody has logged in for the first time. */
 bool sn_people_is_untouched(struct sn_people *people);
 

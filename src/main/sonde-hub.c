@@ -84,12 +84,13 @@ static bool wants_link(const struct sn_hub *hub, const struct options *given)
 
 static void make_link(struct sn_hub *hub, const char *url, char *out, size_t size)
 {
-	char token[SN_SECRET_SIZE];
+	char user[SN_USER_NAME_MAX], token[SN_SECRET_SIZE];
 	struct sn_err err = {0};
 
 	out[0] = '\0';
-	if (sn_people_make_link(hub->people, SN_USER_ADMIN, sn_hub_now(hub), FIRST_LINK_LIFE_NS,
-				token, &err) != 0)
+	if (sn_people_first(hub->people, user) != 0 ||
+	    sn_people_make_link(hub->people, user, sn_hub_now(hub), FIRST_LINK_LIFE_NS, token,
+				&err) != 0)
 		sn_warn("cannot make a login link: %s", err.text);
 	else
 		snprintf(out, size, "%s/login?token=%s", url, token);

@@ -110,6 +110,62 @@ static void reports_are_bounded(void **state)
 	assert_int_equal(heartbeat_with(33), 422);
 }
 
+/* As if the node had measured `target` at this time. */
+static void measure(const char *target, int64_t time_ns)
+{
+	struct sn_value row[SN_DATASET_COLUMNS_MAX] = {{0}};
+	int loss = sn_dataset_column(&sn_dataset_ping, "loss_ratio");
+
+	row[SN_COL_TIME] = (struct sn_value){.type = SN_TYPE_TIME, .i = time_ns};
+	row[sn_dataset_column(&sn_dataset_ping, "target")] =
+		(struct sn_value){.type = SN_TYPE_TEXT, .s = sn_str(target)};
+	row[loss] = (struct sn_value){.type = SN_TYPE_F64, .f = 0};
+	sn_fleet_row(world.hub->fleet, sn_fleet_find(world.hub->fleet, "alpha"), &sn_dataset_ping,
+		     row);
+}
+
+static int64_t targets_now(void)
+{
+	struct reply reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/nodes/alpha", NULL);
+	int64_t count =
+		json_integer_value(json_object_get(json_object_get(reply.json, "now"), "targets"));
+
+	reply_release(&reply);
+	return count;
+}
+
+static void now_is_of_the_last_minute(void **state)
+{
+	int64_t now_ns = sn_hub_now(world.hub);
+
+	(void)state;
+	measure("fresh", now_ns - 30 * SN_NS_PER_S);
+	measure("stale", now_ns - 90 * SN_NS_PER_S);
+	measure("ahead", now_ns + 3600 * SN_NS_PER_S);
+	assert_int_equal(targets_now(), 1);
+	/* A task that runs every two minutes is not stale after 90 seconds. */
+	measure("slow", now_ns - 210 * SN_NS_PER_S);
+	measure("slow", now_ns - 90 * SN_NS_PER_S);
+	assert_int_equal(targets_now(), 2);
+}
+
+static void old_targets_make_room_for_new_ones(void **state)
+{
+	int64_t now_ns = sn_hub_now(world.hub);
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < SN_NODE_TARGETS_MAX; i++) {
+		snprintf(name, sizeof(name), "old%d", i);
+		measure(name, now_ns - 3600 * SN_NS_PER_S);
+	}
+	for (int i = 0; i < SN_NODE_TARGETS_MAX + 5; i++) {
+		snprintf(name, sizeof(name), "new%d", i);
+		measure(name, now_ns);
+	}
+	assert_int_equal(targets_now(), SN_NODE_TARGETS_MAX);
+}
+
 static void people_may_rename_place_and_tag(void **state)
 {
 	struct reply reply =
@@ -391,6 +447,8 @@ int main(void)
 		TEST(heartbeat_tells_interval_and_etag),
 		TEST(malformed_heartbeats_are_refused_by_member),
 		TEST(reports_are_bounded),
+		TEST(now_is_of_the_last_minute),
+		TEST(old_targets_make_room_for_new_ones),
 		TEST(people_may_rename_place_and_tag),
 		TEST(bad_changes_are_refused_and_change_nothing),
 		TEST(nodes_come_in_pages),
