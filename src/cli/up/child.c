@@ -16,13 +16,9 @@ uint64_t sn_child_backoff(uint64_t before_ns, uint64_t ran_ns)
 
 static void start_later(struct sn_child *child)
 {
-	char wait[SN_DURATION_TEXT_MAX], how[64];
-	uint64_t now_ns = sn_loop_now(child->loop);
+	uint64_t ran_ns = sn_loop_now(child->loop) - child->started_ns;
 
-	child->backoff_ns = sn_child_backoff(child->backoff_ns, now_ns - child->started_ns);
-	sn_warn("%s ended (%s); it is started again in %s", child->name,
-		sn_proc_describe(child->status, how, sizeof(how)),
-		sn_format_duration((int64_t)child->backoff_ns, wait, sizeof(wait)));
+	child->backoff_ns = sn_child_backoff(child->backoff_ns, ran_ns);
 	sn_timer_in(&child->timer, child->backoff_ns);
 }
 
@@ -66,7 +62,11 @@ static void start_again(struct sn_timer *timer)
 {
 	struct sn_child *child = sn_container_of(timer, struct sn_child, timer);
 	struct sn_err err = {0};
+	char how[64];
 
+	/* Not when it ended: with a Ctrl-C all end at once, and nobody is to worry. */
+	sn_warn("%s ended (%s); starting it again", child->name,
+		sn_proc_describe(child->status, how, sizeof(how)));
 	if (sn_child_start(child, &err) == 0)
 		return;
 	sn_error("%s", err.text);

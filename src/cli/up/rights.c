@@ -95,6 +95,7 @@ int sn_rights_find(const char *user, const char *program, struct sn_rights *righ
 	*rights = (struct sn_rights){.uid = geteuid(), .gid = getegid()};
 	if (geteuid() != 0 && user != NULL)
 		return sn_err_set(err, -EPERM, "only root may run the programs as '%s'", user);
+	snprintf(rights->user, sizeof(rights->user), "%u", (unsigned)geteuid());
 	if (self != NULL)
 		take(rights, self);
 	if (geteuid() == 0 && choose_user(user, rights, err) != 0)

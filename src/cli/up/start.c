@@ -2,6 +2,7 @@
 /* The programs: what they are started with, and how they end. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,16 +89,33 @@ void sn_up_command(const struct sn_up *up, const char *name, bool raw, struct sn
 
 /* Directories ----------------------------------------------------------- */
 
+static struct sn_rights new_owner; /* nftw(3) hands nothing on */
+
+/*
+ * The directory was its former owner's to write: only what cannot lead out of it
+ * is given away.
+ */
+static int give_one(const char *path, const struct stat *st, int type SN_UNUSED,
+		    struct FTW *ftw SN_UNUSED)
+{
+	if (!S_ISDIR(st->st_mode) && (!S_ISREG(st->st_mode) || st->st_nlink != 1))
+		return 0;
+	return lchown(path, new_owner.uid, new_owner.gid) == 0 ? 0 : -errno;
+}
+
+/* Made if absent; when another user runs the programs than last time, it becomes theirs. */
 static int make_dir(const struct sn_up *up, const char *path, struct sn_err *err)
 {
 	int rc = sn_fs_mkdirs(path, 0700, err);
+	struct stat st;
 
-	if (rc != 0 || geteuid() != 0)
+	if (rc != 0 || geteuid() != 0 || (stat(path, &st) == 0 && st.st_uid == up->rights.uid))
 		return rc;
-	/* Also back to root, if it runs the programs itself this time. */
-	if (chown(path, up->rights.uid, up->rights.gid) != 0)
-		return sn_err_sys(err, -errno, "cannot give '%s' to user '%s'", path,
-				  up->rights.user);
+	new_owner = up->rights;
+	rc = nftw(path, give_one, 16, FTW_PHYS | FTW_MOUNT);
+	if (rc != 0)
+		return sn_err_sys(err, rc == -1 ? -errno : rc, "cannot give '%s' to user '%s'",
+				  path, up->rights.user);
 	return 0;
 }
 

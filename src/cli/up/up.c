@@ -14,6 +14,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "data/method.h"
 #include "net/addr.h"
 
 struct options {
@@ -35,8 +36,10 @@ static void say_nothing(const char *name SN_UNUSED, const char *targets SN_UNUSE
 }
 
 /* What this user cannot have, and how to get it. */
-static void say_missing(const struct sn_rights *rights)
+static void say_missing(const struct sn_up *up)
 {
+	const struct sn_rights *rights = &up->rights;
+
 	if (rights->stays_root)
 		printf("note: no ordinary user can run the programs from here, so they run as "
 		       "root\n"
@@ -44,13 +47,13 @@ static void say_missing(const struct sn_rights *rights)
 	if (!rights->ping_socket && !rights->raw_socket && !rights->switches)
 		printf("missing: ping is not allowed for user '%s'; as root either of\n"
 		       "           sysctl -w net.ipv4.ping_group_range='0 2147483647'\n"
-		       "           setcap cap_net_raw+ep sonde-probe\n",
-		       rights->user);
+		       "           setcap cap_net_raw+ep %s/sonde-probe\n",
+		       rights->user, up->programs);
 	if (!rights->capture && !rights->switches)
 		printf("missing: flows of interfaces cannot be metered by user '%s'; as root\n"
-		       "           setcap cap_net_raw+ep sonde-meter\n"
+		       "           setcap cap_net_raw+ep %s/sonde-meter\n"
 		       "         or start 'sonde up' as root\n",
-		       rights->user);
+		       rights->user, up->programs);
 }
 
 static void say_json(const struct sn_up *up)
@@ -75,7 +78,7 @@ static void say_where(const struct sn_up *up)
 	printf("  everything is kept in %s\n", up->config->state);
 	if (up->rights.switches)
 		printf("  hub and node run as user '%s'\n", up->rights.user);
-	say_missing(&up->rights);
+	say_missing(up);
 	printf("Ctrl-C ends it.\n");
 	fflush(stdout);
 }
@@ -125,7 +128,8 @@ static int run_all(const struct sn_up_config *config, bool json)
 	if (rc == 0 && !json)
 		printf("\nSonde is down; what was measured is kept in %s\n", config->state);
 	else if (rc != 0 && rc != -EINTR)
-		code = sn_cli_fail(sn_cli_exit_code(rc), "%s", err.text);
+		code = sn_cli_fail(rc == -EINVAL ? SN_EXIT_USAGE : sn_cli_exit_code(rc), "%s",
+				   err.text);
 	return code;
 }
 
@@ -150,6 +154,20 @@ static int read_listen(const char *text, struct sn_up_config *config)
 	return SN_EXIT_OK;
 }
 
+/* Before anything is started: a name that cannot be one is found out here. */
+static int check_targets(const struct sn_up_config *config)
+{
+	sn_autojson json_t *parameters = json_pack("{s:[]}", "targets");
+	json_t *list = json_object_get(parameters, "targets");
+	struct sn_err err = {0};
+
+	for (unsigned i = 0; i < config->target_count; i++)
+		json_array_append_new(list, json_string(config->targets[i]));
+	if (config->target_count == 0 || sn_method_check(&sn_method_ping, parameters, &err) == 0)
+		return SN_EXIT_OK;
+	return sn_cli_fail(SN_EXIT_USAGE, "%s", err.text);
+}
+
 static int run_up(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)
 {
 	const struct options *given = opts;
@@ -165,6 +183,8 @@ static int run_up(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, ch
 	};
 	int code = read_listen(given->listen, &config);
 
+	if (code == SN_EXIT_OK)
+		code = check_targets(&config);
 	if (code != SN_EXIT_OK)
 		return code;
 	if (given->log_level != NULL && sn_log_set_level_name(given->log_level) != 0)

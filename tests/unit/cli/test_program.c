@@ -84,6 +84,7 @@ static void wrong_command_lines_are_usage_errors_that_name_the_thing(void **stat
 		{"node invite x --expires 1s", "--expires"},
 		{"up --listen nowhere", "'nowhere'"},
 		{"up --log-level loud", "'loud'"},
+		{"up --no-defaults not_a_host", "targets"},
 		{"completion fish", "bash"},
 	};
 
