@@ -188,12 +188,10 @@ static int run_method(const struct sn_verb *verb, void *options, int argc, char 
 {
 	const struct sn_probe_method *method = method_of(verb);
 	struct sn_probe_request request = {
-		.method = method->method,
-		.options = options,
-		.target_count = argc,
-		.targets = argv,
-	};
+		.options = options, .target_count = argc, .targets = argv};
 
+	assert(method != NULL);
+	request.method = method->method;
 	if (request.options->json && request.options->csv)
 		return sn_cli_fail(SN_EXIT_USAGE,
 				   "cannot print both JSON and CSV (choose --json or --csv)");

@@ -10,185 +10,42 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "base/pace.h"
+#include "probe/ping_run_internal.h"
 
-#define TICK_NS        (1 * SN_NS_PER_MS)  /* requests closer together go out in one wake-up */
-#define TICK_MAX_NS    (10 * SN_NS_PER_MS) /* the same where there are very many */
-#define BUSY_RATE      4000                /* requests a second that count as very many */
-#define BURST_PACKETS  100                 /* at most so much in one wake-up of the longer kind */
-#define BURST_BYTES    12000
-#define START_GAP_NS   (10 * SN_NS_PER_MS) /* between the starts of standing runs, at most */
 #define LATE_NS        (50 * SN_NS_PER_MS) /* behind schedule by more than this is worth telling */
 #define RECEIVE_EVERY  32   /* requests between two readings: their replies fit any buffer */
 #define SENDS_PER_TURN 2048 /* then the loop gets its turn */
-#define RUNS_PER_CHUNK 64
-
-/* One request of a run: state in the top two bits, below them when it was sent or its RTT. */
-#define SLOT_UNSENT  0ULL
-#define SLOT_WAITING (1ULL << 62) /* sent, no reply yet */
-#define SLOT_REPLIED (2ULL << 62)
-#define SLOT_LATE    (3ULL << 62)
-#define SLOT_STATE   (3ULL << 62)
-#define SLOT_VALUE   (~SLOT_STATE)
-
-struct run {
-	struct sn_list link; /* in sending, waiting or lingering, or in the list of free ones */
-	struct run *older;   /* of the same target: its replies may still come */
-	uint64_t due_ns;     /* next request, or the end */
-	int64_t started_wall_ns;
-	uint64_t missed_runs, drops_before, behind_ns;
-	struct sn_addr to, local;
-	char *icmp_error; /* the first that came */
-	uint32_t target, first_number;
-	uint32_t tried, open; /* requests handed over; those without reply or refusal */
-	uint32_t sent, received, duplicates, reordered, late, send_errors;
-	uint32_t highest; /* highest request answered, + 1 */
-	int send_error, reply_ttl;
-	bool user_stamp; /* some receive time is not the kernel's */
-	uint64_t slots[];
-};
-
-struct run_chunk {
-	struct run_chunk *next;
-	unsigned char runs[];
-};
-
-struct series { /* per target */
-	struct run *newest;
-	uint32_t next_number;
-};
-
-/* Walks the targets once per grid point and starts their runs. */
-struct starter {
-	bool active, pending; /* pending: the next grid point came before the walk was over */
-	uint32_t next;
-	uint64_t grid_ns, pending_ns;
-	uint64_t missed;         /* points skipped since the last walk began */
-	uint64_t missed_by_walk; /* those before the present one */
-};
-
-struct sn_ping {
-	struct sn_ping_sink sink;
-	struct sn_loop *loop;
-	struct sn_ping_port *port;
-	struct sn_ping_targets *targets;
-	struct sn_ping_config config;
-	struct sn_ping_observer observer;
-	struct sn_timer timer;
-	struct sn_pace pace;
-	struct starter starter;
-	struct series *series;
-	struct sn_list sending, waiting, lingering, spare; /* each in the order of due_ns */
-	struct run_chunk *chunks;
-	uint64_t *scratch;
-	uint64_t now_ns; /* never goes back */
-	uint64_t tick_ns;
-	uint64_t drops;
-	uint32_t finished;
-	bool pumping;
-};
-
-/* Arithmetic ------------------------------------------------------------------------------ */
-
-uint64_t sn_ping_paced_interval(uint64_t interval_ns, uint32_t targets)
-{
-	return SN_MAX(interval_ns, (uint64_t)targets * (SN_NS_PER_S / SN_PING_RATE_MAX));
-}
-
-uint64_t sn_ping_start_offset(const struct sn_ping_config *config, uint32_t targets, uint32_t index)
-{
-	uint64_t spread = config->interval_ns;
-
-	if (config->period_ns != 0)
-		spread = SN_MIN(config->period_ns, (uint64_t)targets * START_GAP_NS);
-	/* In two parts, because a day times a million does not fit. */
-	return spread / targets * index + spread % targets * index / targets;
-}
-
-/* Requests a second while all targets are being asked. */
-static double request_rate(const struct sn_ping_config *config, uint32_t targets)
-{
-	if (config->period_ns == 0)
-		return (double)targets * SN_NS_PER_S / (double)config->interval_ns;
-	return (double)targets * config->count * SN_NS_PER_S / (double)config->period_ns;
-}
-
-/*
- * How long to gather requests.  A wake-up costs as much as several requests, so many
- * requests go out in small bursts: small enough to queue for no more than some tens of
- * microseconds on a fast link.
- */
-static uint64_t gathering_time(const struct sn_ping_config *config, uint32_t targets)
-{
-	double rate = request_rate(config, targets), burst;
-	size_t packet = config->payload_size + SN_ICMP_HEADER_SIZE;
-
-	if (rate < BUSY_RATE)
-		return TICK_NS;
-	burst = SN_MIN((double)BURST_PACKETS, (double)BURST_BYTES / (double)packet);
-	return (uint64_t)SN_MIN(SN_MAX(burst / rate * SN_NS_PER_S, (double)TICK_NS),
-				(double)TICK_MAX_NS);
-}
-
-int sn_ping_config_check(const struct sn_ping_config *config, uint32_t targets, struct sn_err *err)
-{
-	char period[SN_DURATION_TEXT_MAX], interval[SN_DURATION_TEXT_MAX];
-	double rate;
-
-	if (config->period_ns == 0)
-		return 0;
-	sn_format_duration((int64_t)config->period_ns, period, sizeof(period));
-	sn_format_duration((int64_t)config->interval_ns, interval, sizeof(interval));
-	if ((config->count - 1) * config->interval_ns >= config->period_ns)
-		return sn_err_set(err, -EINVAL,
-				  "cannot send %u requests %s apart every %s: they do not fit "
-				  "(lower --count or --interval, or raise --period)",
-				  config->count, interval, period);
-	rate = request_rate(config, targets);
-	if (rate > SN_PING_RATE_MAX)
-		return sn_err_set(err, -EINVAL,
-				  "cannot send %.0f requests a second: the limit is %d (fewer "
-				  "targets, lower --count or raise --period)",
-				  rate, SN_PING_RATE_MAX);
-	return 0;
-}
-
-static uint64_t proof_of(uint32_t target, uint32_t number)
-{
-	uint32_t both[2] = {target, number};
-
-	return sn_hash(both, sizeof(both));
-}
+#define CHUNK_BYTES    32768
 
 /* Memory of runs -------------------------------------------------------------------------- */
 
 static size_t run_size(const struct sn_ping *ping)
 {
-	return sizeof(struct run) + ping->config.count * sizeof(uint64_t);
+	return sizeof(struct sn_ping_run) + ping->config.count * sizeof(uint64_t);
 }
 
 static void add_chunk(struct sn_ping *ping)
 {
-	size_t size = run_size(ping);
-	struct run_chunk *chunk = sn_xmalloc(sizeof(*chunk) + RUNS_PER_CHUNK * size);
+	size_t size = run_size(ping), count = SN_MAX(CHUNK_BYTES / size, (size_t)1);
+	struct sn_ping_chunk *chunk = sn_xmalloc(sizeof(*chunk) + count * size);
 
 	chunk->next = ping->chunks;
 	ping->chunks = chunk;
-	for (size_t i = RUNS_PER_CHUNK; i-- > 0;) {
-		struct run *run = (struct run *)(void *)(chunk->runs + i * size);
+	for (size_t i = count; i-- > 0;) {
+		struct sn_ping_run *run = (struct sn_ping_run *)(void *)(chunk->runs + i * size);
 
 		sn_list_add_before(ping->spare.next, &run->link);
 	}
 }
 
-static struct run *run_create(struct sn_ping *ping, uint32_t target)
+static struct sn_ping_run *run_create(struct sn_ping *ping, uint32_t target)
 {
-	struct series *series = &ping->series[target];
-	struct run *run;
+	struct sn_ping_series *series = &ping->series[target];
+	struct sn_ping_run *run;
 
 	if (sn_list_empty(&ping->spare))
 		add_chunk(ping);
-	run = sn_list_entry(ping->spare.next, struct run, link);
+	run = sn_list_entry(ping->spare.next, struct sn_ping_run, link);
 	sn_list_remove(&run->link);
 	memset(run, 0, run_size(ping));
 	sn_list_init(&run->link);
@@ -204,9 +61,9 @@ static struct run *run_create(struct sn_ping *ping, uint32_t target)
 	return run;
 }
 
-static void run_release(struct sn_ping *ping, struct run *run)
+static void run_release(struct sn_ping *ping, struct sn_ping_run *run)
 {
-	struct run **at = &ping->series[run->target].newest;
+	struct sn_ping_run **at = &ping->series[run->target].newest;
 
 	while (*at != run)
 		at = &(*at)->older;
@@ -237,7 +94,7 @@ static void explain(struct sn_ping_result *result, const char *format, ...)
 	va_end(args);
 }
 
-static void judge(const struct sn_ping *ping, const struct run *run, bool interrupted,
+static void judge(const struct sn_ping *ping, const struct sn_ping_run *run, bool interrupted,
 		  struct sn_ping_result *result)
 {
 	char text[SN_DURATION_TEXT_MAX];
@@ -268,7 +125,7 @@ static void judge(const struct sn_ping *ping, const struct run *run, bool interr
 }
 
 /* Replies into the scratch array; returns how many requests may still be answered in time. */
-static uint32_t collect(struct sn_ping *ping, const struct run *run, uint32_t *replies)
+static uint32_t collect(struct sn_ping *ping, const struct sn_ping_run *run, uint32_t *replies)
 {
 	uint32_t undecided = 0;
 
@@ -284,7 +141,7 @@ static uint32_t collect(struct sn_ping *ping, const struct run *run, uint32_t *r
 	return undecided;
 }
 
-static void run_finish(struct sn_ping *ping, struct run *run, bool interrupted)
+static void run_finish(struct sn_ping *ping, struct sn_ping_run *run, bool interrupted)
 {
 	uint32_t replies, undecided = collect(ping, run, &replies);
 	struct sn_ping_result result = {
@@ -332,30 +189,39 @@ static void report_unresolved(struct sn_ping *ping, uint32_t index)
 	ping->finished++;
 }
 
-/* Sending --------------------------------------------------------------------------------- */
+/* Shared with ping_match.c ---------------------------------------------------------------- */
 
-static void advance_now(struct sn_ping *ping, uint64_t now_ns)
+uint64_t sn_ping_proof(uint32_t target, uint32_t number)
+{
+	uint32_t both[2] = {target, number};
+
+	return sn_hash(both, sizeof(both));
+}
+
+void sn_ping_advance(struct sn_ping *ping, uint64_t now_ns)
 {
 	ping->now_ns = SN_MAX(ping->now_ns, now_ns);
 }
 
-static void move_to(struct sn_list *list, struct run *run, uint64_t due_ns)
+void sn_ping_move(struct sn_list *list, struct sn_ping_run *run, uint64_t due_ns)
 {
 	sn_list_remove(&run->link);
 	run->due_ns = due_ns;
 	sn_list_append(list, &run->link);
 }
 
+/* Sending --------------------------------------------------------------------------------- */
+
 /* All requests are out: wait for what is open, or only for duplicates. */
-static void run_sent(struct sn_ping *ping, struct run *run)
+static void run_sent(struct sn_ping *ping, struct sn_ping_run *run)
 {
 	if (run->open > 0)
-		move_to(&ping->waiting, run, ping->now_ns + ping->config.timeout_ns);
+		sn_ping_move(&ping->waiting, run, ping->now_ns + ping->config.timeout_ns);
 	else
-		move_to(&ping->lingering, run, ping->now_ns + SN_PING_LINGER_NS);
+		sn_ping_move(&ping->lingering, run, ping->now_ns + SN_PING_LINGER_NS);
 }
 
-static void note_lateness(const struct sn_ping *ping, struct run *run, uint64_t sent_ns)
+static void note_lateness(const struct sn_ping *ping, struct sn_ping_run *run, uint64_t sent_ns)
 {
 	uint64_t limit = SN_MAX(ping->config.interval_ns, (uint64_t)LATE_NS);
 
@@ -363,14 +229,14 @@ static void note_lateness(const struct sn_ping *ping, struct run *run, uint64_t 
 		run->behind_ns = SN_MAX(run->behind_ns, sent_ns - run->due_ns);
 }
 
-static void send_next(struct sn_ping *ping, struct run *run)
+static void send_next(struct sn_ping *ping, struct sn_ping_run *run)
 {
 	uint32_t k = run->tried++, number = run->first_number + k;
-	struct sn_icmp_token token = {run->target, number, proof_of(run->target, number)};
+	struct sn_icmp_token token = {run->target, number, sn_ping_proof(run->target, number)};
 	uint64_t sent_ns = ping->now_ns, interval_ns = ping->config.interval_ns;
 	int rc = ping->port->ops->send(ping->port, &run->to, (uint16_t)number, &token, &sent_ns);
 
-	advance_now(ping, sent_ns);
+	sn_ping_advance(ping, sent_ns);
 	if (rc == 0) {
 		run->slots[k] = SLOT_WAITING | sent_ns;
 		run->sent++;
@@ -384,8 +250,8 @@ static void send_next(struct sn_ping *ping, struct run *run)
 			sn_loop_wall_now(ping->loop) + (int64_t)(sent_ns - sn_loop_now(ping->loop));
 	note_lateness(ping, run, sent_ns);
 	if (run->tried < ping->config.count)
-		move_to(&ping->sending, run,
-			SN_MAX(run->due_ns + interval_ns, sent_ns + interval_ns / 2));
+		sn_ping_move(&ping->sending, run,
+			     SN_MAX(run->due_ns + interval_ns, sent_ns + interval_ns / 2));
 	else
 		run_sent(ping, run);
 }
@@ -393,12 +259,12 @@ static void send_next(struct sn_ping *ping, struct run *run)
 static uint64_t head_due(const struct sn_list *list)
 {
 	return sn_list_empty(list) ? UINT64_MAX
-				   : sn_list_entry(list->next, struct run, link)->due_ns;
+				   : sn_list_entry(list->next, struct sn_ping_run, link)->due_ns;
 }
 
 static uint64_t next_start(const struct sn_ping *ping)
 {
-	const struct starter *starter = &ping->starter;
+	const struct sn_ping_starter *starter = &ping->starter;
 
 	if (!starter->active)
 		return UINT64_MAX;
@@ -408,7 +274,7 @@ static uint64_t next_start(const struct sn_ping *ping)
 
 static void begin_walk(struct sn_ping *ping, uint64_t grid_ns)
 {
-	struct starter *starter = &ping->starter;
+	struct sn_ping_starter *starter = &ping->starter;
 
 	starter->active = true;
 	starter->next = 0;
@@ -419,7 +285,7 @@ static void begin_walk(struct sn_ping *ping, uint64_t grid_ns)
 
 static void end_walk(struct sn_ping *ping)
 {
-	struct starter *starter = &ping->starter;
+	struct sn_ping_starter *starter = &ping->starter;
 
 	starter->active = false;
 	if (!starter->pending)
@@ -432,7 +298,7 @@ static void start_next(struct sn_ping *ping)
 {
 	uint32_t index = ping->starter.next;
 	uint64_t due_ns = next_start(ping);
-	struct run *run;
+	struct sn_ping_run *run;
 
 	ping->starter.next++;
 	if (ping->targets->items[index].addr.length == 0) {
@@ -459,7 +325,8 @@ static bool send_due(struct sn_ping *ping)
 		if (start_ns < send_ns)
 			start_next(ping);
 		else
-			send_next(ping, sn_list_entry(ping->sending.next, struct run, link));
+			send_next(ping,
+				  sn_list_entry(ping->sending.next, struct sn_ping_run, link));
 		if (++since_reading < RECEIVE_EVERY)
 			continue;
 		since_reading = 0;
@@ -473,7 +340,7 @@ static bool send_due(struct sn_ping *ping)
 static void finish_due(struct sn_ping *ping, struct sn_list *list)
 {
 	while (head_due(list) <= ping->now_ns)
-		run_finish(ping, sn_list_entry(list->next, struct run, link), false);
+		run_finish(ping, sn_list_entry(list->next, struct sn_ping_run, link), false);
 }
 
 static void arm(struct sn_ping *ping, bool more_to_send)
@@ -502,7 +369,7 @@ static void pump(struct sn_ping *ping)
 {
 	bool more;
 
-	advance_now(ping, sn_loop_now(ping->loop));
+	sn_ping_advance(ping, sn_loop_now(ping->loop));
 	ping->pumping = true;
 	ping->drops = ping->port->ops->drops(ping->port);
 	more = send_due(ping);
@@ -521,159 +388,6 @@ static void pump(struct sn_ping *ping)
 static void timer_fired(struct sn_timer *timer)
 {
 	pump(sn_container_of(timer, struct sn_ping, timer));
-}
-
-/* Replies --------------------------------------------------------------------------------- */
-
-/* The run of `target` that request `number` belongs to; stores its place. */
-static struct run *find_by_number(const struct sn_ping *ping, uint32_t target, uint32_t number,
-				  uint32_t *k)
-{
-	for (struct run *run = ping->series[target].newest; run != NULL; run = run->older) {
-		*k = number - run->first_number;
-		if (*k < run->tried)
-			return run;
-	}
-	return NULL;
-}
-
-/* The same by the 16 bits on the wire; `waiting_only` leaves out what is answered. */
-static struct run *find_by_seq(const struct sn_ping *ping, uint32_t target, uint16_t seq,
-			       bool waiting_only, uint32_t *k)
-{
-	for (struct run *run = ping->series[target].newest; run != NULL; run = run->older) {
-		*k = (uint16_t)(seq - (uint16_t)run->first_number);
-		if (*k < run->tried &&
-		    (!waiting_only || (run->slots[*k] & SLOT_STATE) == SLOT_WAITING))
-			return run;
-	}
-	return NULL;
-}
-
-static struct run *find_by_address(struct sn_ping *ping, const struct sn_addr *addr, uint16_t seq,
-				   bool waiting_only, uint32_t *k)
-{
-	int64_t index = sn_ping_targets_find(ping->targets, addr);
-	struct run *run = NULL;
-
-	while (index >= 0 && run == NULL) {
-		run = find_by_seq(ping, (uint32_t)index, seq, waiting_only, k);
-		index = (int64_t)ping->targets->items[index].next_same - 1;
-	}
-	return run;
-}
-
-static struct run *find_run(struct sn_ping *ping, const struct sn_ping_reply *reply, uint32_t *k)
-{
-	const struct sn_icmp_token *token = &reply->icmp.token;
-	struct run *run;
-
-	if (!sn_icmp_has_token(ping->config.payload_size)) {
-		/* Of targets that share an address, first one that still waits for it. */
-		run = find_by_address(ping, &reply->from, reply->icmp.seq, true, k);
-		return run != NULL ? run
-				   : find_by_address(ping, &reply->from, reply->icmp.seq, false, k);
-	}
-	if (!reply->icmp.has_token || token->target >= ping->targets->count ||
-	    token->proof != proof_of(token->target, token->number))
-		return NULL;
-	return find_by_number(ping, token->target, token->number, k);
-}
-
-static void emit(struct sn_ping *ping, enum sn_ping_event_kind kind, const struct run *run,
-		 uint32_t k, uint64_t rtt_ns, const struct sn_ping_reply *reply)
-{
-	struct sn_ping_event event = {
-		.kind = kind,
-		.target = &ping->targets->items[run->target],
-		.index = k,
-		.rtt_ns = rtt_ns,
-		.ttl = reply->ttl,
-		.from = &reply->from,
-	};
-
-	if (ping->observer.on_event != NULL)
-		ping->observer.on_event(&event, ping->observer.ctx);
-}
-
-static void count_in_time(struct run *run, uint32_t k, uint64_t rtt_ns,
-			  const struct sn_ping_reply *reply, bool kernel_stamp)
-{
-	run->slots[k] = SLOT_REPLIED | rtt_ns;
-	run->received++;
-	run->user_stamp |= !kernel_stamp;
-	run->reply_ttl = reply->ttl;
-	run->local = reply->local;
-	if (k + 1 < run->highest)
-		run->reordered++;
-	else
-		run->highest = k + 1;
-}
-
-static void wake_for(struct sn_ping *ping, uint64_t due_ns)
-{
-	if (!ping->pumping && (!sn_timer_armed(&ping->timer) || ping->timer.due_ns > due_ns))
-		sn_timer_at(&ping->timer, due_ns);
-}
-
-static void on_reply(struct sn_ping_sink *sink, const struct sn_ping_reply *reply)
-{
-	struct sn_ping *ping = sn_container_of(sink, struct sn_ping, sink);
-	enum sn_ping_event_kind kind = SN_PING_EVENT_REPLY;
-	uint32_t k;
-	struct run *run = find_run(ping, reply, &k);
-	uint64_t rtt_ns, sent_ns;
-	bool kernel_stamp;
-
-	if (run == NULL || run->slots[k] == SLOT_UNSENT)
-		return;
-	advance_now(ping, reply->read_ns);
-	if ((run->slots[k] & SLOT_STATE) != SLOT_WAITING) {
-		run->duplicates++;
-		emit(ping, SN_PING_EVENT_DUPLICATE, run, k, 0, reply);
-		return;
-	}
-	sent_ns = run->slots[k] & SLOT_VALUE;
-	/* A stamp from before the request is a clock's fault. */
-	kernel_stamp = reply->kernel_stamp && reply->received_ns >= sent_ns;
-	rtt_ns = (kernel_stamp ? reply->received_ns : SN_MAX(reply->read_ns, sent_ns)) - sent_ns;
-	run->open--;
-	if (rtt_ns <= ping->config.timeout_ns) {
-		count_in_time(run, k, rtt_ns, reply, kernel_stamp);
-	} else {
-		run->slots[k] = SLOT_LATE;
-		run->late++;
-		kind = SN_PING_EVENT_LATE;
-	}
-	emit(ping, kind, run, k, rtt_ns, reply);
-	if (run->tried == ping->config.count && run->open == 0) {
-		move_to(&ping->lingering, run, ping->now_ns + SN_PING_LINGER_NS);
-		wake_for(ping, run->due_ns);
-	}
-}
-
-static void on_error(struct sn_ping_sink *sink, const struct sn_ping_error *error)
-{
-	struct sn_ping *ping = sn_container_of(sink, struct sn_ping, sink);
-	const char *text = sn_icmp_error_text(error->to.sa.sa_family, error->type, error->code);
-	char reporter[SN_ADDR_TEXT_MAX];
-	uint32_t k;
-	struct run *run = find_by_address(ping, &error->to, error->seq, true, &k);
-	struct sn_ping_event event = {
-		.kind = SN_PING_EVENT_ERROR, .ttl = -1, .from = &error->reporter, .text = text};
-
-	if (run == NULL)
-		return;
-	if (run->icmp_error == NULL)
-		run->icmp_error = error->reporter.length == 0
-					  ? sn_xstrdup(text)
-					  : sn_xasprintf("%s (reported by %s)", text,
-							 sn_addr_format(&error->reporter, reporter,
-									sizeof(reporter)));
-	event.target = &ping->targets->items[run->target];
-	event.index = k;
-	if (ping->observer.on_event != NULL)
-		ping->observer.on_event(&event, ping->observer.ctx);
 }
 
 /* The grid of standing runs ------------------------------------------------------------------ */
@@ -700,13 +414,13 @@ static bool off_grid(const struct sn_ping *ping, uint64_t point_ns)
 		sn_loop_wall_now(ping->loop) - (int64_t)(sn_loop_now(ping->loop) - point_ns);
 	int64_t off_ns = wall_ns % period;
 
-	return SN_MIN(off_ns, period - off_ns) > TICK_NS;
+	return SN_MIN(off_ns, period - off_ns) > SN_PING_TICK_NS;
 }
 
 static void on_grid(struct sn_pace *pace, uint64_t missed, void *ctx)
 {
 	struct sn_ping *ping = ctx;
-	struct starter *starter = &ping->starter;
+	struct sn_ping_starter *starter = &ping->starter;
 	uint64_t now_ns = sn_loop_now(ping->loop);
 	uint64_t point_ns = pace->due_ns - (missed + 1) * pace->interval_ns;
 
@@ -740,16 +454,17 @@ struct sn_ping *sn_ping_create(struct sn_loop *loop, struct sn_ping_port *port,
 
 	assert(config->count >= 1 && config->count <= SN_PING_COUNT_MAX);
 	assert(targets->count > 0 && config->interval_ns > 0);
-	ping->sink = (struct sn_ping_sink){.on_reply = on_reply, .on_error = on_error};
+	ping->sink =
+		(struct sn_ping_sink){.on_reply = sn_ping_on_reply, .on_error = sn_ping_on_error};
 	ping->loop = loop;
 	ping->port = port;
 	port->sink = &ping->sink;
 	ping->targets = targets;
 	ping->config = *config;
 	ping->observer = *observer;
-	ping->tick_ns = gathering_time(config, targets->count);
+	ping->tick_ns = sn_ping_gathering_time(config, targets->count);
 	sn_timer_init(&ping->timer, loop, timer_fired);
-	ping->series = sn_new_n(struct series, targets->count);
+	ping->series = sn_new_n(struct sn_ping_series, targets->count);
 	ping->scratch = sn_new_n(uint64_t, config->count);
 	sn_list_init(&ping->sending);
 	sn_list_init(&ping->waiting);
@@ -771,18 +486,18 @@ void sn_ping_start(struct sn_ping *ping)
 static void interrupt_list(struct sn_ping *ping, struct sn_list *list, bool complete)
 {
 	while (!sn_list_empty(list))
-		run_finish(ping, sn_list_entry(list->next, struct run, link), !complete);
+		run_finish(ping, sn_list_entry(list->next, struct sn_ping_run, link), !complete);
 }
 
 void sn_ping_interrupt(struct sn_ping *ping)
 {
 	sn_pace_stop(&ping->pace);
 	sn_timer_stop(&ping->timer);
-	ping->starter = (struct starter){0};
+	ping->starter = (struct sn_ping_starter){0};
 	ping->pumping = true;
 	ping->port->ops->receive(ping->port);
 	ping->drops = ping->port->ops->drops(ping->port);
-	advance_now(ping, sn_loop_now(ping->loop));
+	sn_ping_advance(ping, sn_loop_now(ping->loop));
 	interrupt_list(ping, &ping->lingering, true);
 	interrupt_list(ping, &ping->waiting, false);
 	interrupt_list(ping, &ping->sending, false);
@@ -791,7 +506,7 @@ void sn_ping_interrupt(struct sn_ping *ping)
 
 void sn_ping_destroy(struct sn_ping *ping)
 {
-	struct run_chunk *next;
+	struct sn_ping_chunk *next;
 	struct sn_list *lists[] = {&ping->sending, &ping->waiting, &ping->lingering};
 
 	if (ping == NULL)
@@ -800,9 +515,9 @@ void sn_ping_destroy(struct sn_ping *ping)
 	sn_timer_stop(&ping->timer);
 	for (size_t i = 0; i < SN_COUNT(lists); i++) {
 		while (!sn_list_empty(lists[i]))
-			run_release(ping, sn_list_entry(lists[i]->next, struct run, link));
+			run_release(ping, sn_list_entry(lists[i]->next, struct sn_ping_run, link));
 	}
-	for (struct run_chunk *chunk = ping->chunks; chunk != NULL; chunk = next) {
+	for (struct sn_ping_chunk *chunk = ping->chunks; chunk != NULL; chunk = next) {
 		next = chunk->next;
 		free(chunk);
 	}

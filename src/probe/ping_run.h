@@ -23,21 +23,13 @@
 #include <stdint.h>
 
 #include "base/loop.h"
+#include "probe/ping_plan.h"
 #include "probe/ping_port.h"
 #include "probe/ping_stats.h"
 #include "probe/ping_targets.h"
 
-#define SN_PING_RATE_MAX  100000 /* requests per second */
 #define SN_PING_LINGER_NS (10 * SN_NS_PER_MS)
 #define SN_PING_ERROR_MAX 256
-#define SN_PING_COUNT_MAX 65535 /* the 16-bit sequence number tells the requests of a run apart */
-
-struct sn_ping_config {
-	uint32_t count;
-	uint64_t interval_ns, timeout_ns;
-	uint64_t period_ns; /* 0: one run */
-	size_t payload_size;
-};
 
 enum sn_ping_status {
 	SN_PING_OK,      /* carried out as asked, and there were replies */
@@ -86,14 +78,6 @@ struct sn_ping_observer {
 	void (*on_done)(void *ctx); /* all runs have ended; never with a period */
 	void *ctx;
 };
-
-/* -EINVAL with the reason if the runs of one target would overlap or the rate be too high. */
-int sn_ping_config_check(const struct sn_ping_config *config, uint32_t targets, struct sn_err *err);
-/* `interval_ns`, or more where `targets` in it would pass SN_PING_RATE_MAX. */
-uint64_t sn_ping_paced_interval(uint64_t interval_ns, uint32_t targets);
-/* When the run of target `index` starts, relative to the start of the first. */
-uint64_t sn_ping_start_offset(const struct sn_ping_config *config, uint32_t targets,
-			      uint32_t index);
 
 struct sn_ping;
 /* `port`, `targets` and `observer` are borrowed and must outlive the engine. */

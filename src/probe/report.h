@@ -11,7 +11,6 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
-#include "data/batch.h"
 #include "probe/ping_run.h"
 
 enum sn_report_form { SN_REPORT_HUMAN, SN_REPORT_JSON, SN_REPORT_CSV };
@@ -46,9 +45,6 @@ int sn_report_flush(struct sn_report *report);
 /* SN_EXIT_OK, SN_EXIT_PARTIAL or SN_EXIT_FAILED by who has answered. */
 int sn_report_exit_code(const struct sn_report *report);
 
-/* One row of dataset ping. */
-void sn_report_fill_row(struct sn_batch *batch, const struct sn_ping_result *result,
-			const struct sn_report_setting *setting);
 /* Milliseconds with three decimals, rounded, right-aligned in `width`. */
 void sn_report_add_ms(struct sn_buf *out, uint64_t ns, int width);
 

@@ -708,6 +708,32 @@ static void impossible_periods_are_refused(void **state)
 	assert_non_null(strstr(err.text, "limit"));
 }
 
+static void more_requests_than_can_be_kept_are_refused(void **state)
+{
+	struct sn_ping_config config = one_run(64);
+	struct sn_err err;
+
+	(void)state;
+	assert_int_equal(sn_ping_config_check(&config, SN_PING_OPEN_MAX / 64, &err), 0);
+	assert_int_equal(sn_ping_config_check(&config, SN_PING_OPEN_MAX / 64 + 1, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "limit"));
+}
+
+static void bursts_grow_with_the_rate_and_shrink_with_the_packets(void **state)
+{
+	struct sn_ping_config config = one_run(1);
+
+	(void)state;
+	config.interval_ns = SN_NS_PER_S;
+	assert_int_equal(sn_ping_gathering_time(&config, 1), SN_PING_TICK_NS);
+	assert_int_equal(sn_ping_gathering_time(&config, 3999), SN_PING_TICK_NS);
+	assert_int_equal(sn_ping_gathering_time(&config, 4000), 10 * MS);
+	assert_int_equal(sn_ping_gathering_time(&config, 20000), 5 * MS);
+	assert_int_equal(sn_ping_gathering_time(&config, 100000), 1 * MS);
+	config.payload_size = 1192; /* ten in 12,000 bytes */
+	assert_int_equal(sn_ping_gathering_time(&config, 5000), 2 * MS);
+}
+
 /* Standing runs ------------------------------------------------------------------------------- */
 
 static void standing_runs_start_at_wall_clock_multiples(void **state)
@@ -890,6 +916,8 @@ int main(void)
 		TEST(offsets_rise_and_stay_within_the_spread),
 		TEST(interval_grows_with_the_number_of_targets),
 		TEST(impossible_periods_are_refused),
+		TEST(more_requests_than_can_be_kept_are_refused),
+		TEST(bursts_grow_with_the_rate_and_shrink_with_the_packets),
 		TEST(standing_runs_start_at_wall_clock_multiples),
 		TEST(runs_may_overlap_while_they_wait_for_replies),
 		TEST(points_slept_through_are_counted_and_not_made_up_for),

@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "data/codec.h"
 #include "probe/report.h"
+#include "probe/report_row.h"
 
 #define WALL0 1700000000123456789LL
 
@@ -112,7 +113,7 @@ static void row_has_every_value_in_its_column(void **state)
 
 	f->config.period_ns = SN_NS_PER_S;
 	f->setting.interface = "eth0";
-	sn_report_fill_row(batch, &result, &f->setting);
+	sn_report_row_add(batch, &result, &f->setting);
 	assert_int_equal(value(batch, "time")->i, WALL0);
 	assert_null_value(batch, "node");
 	assert_null_value(batch, "seq");
@@ -163,7 +164,7 @@ static void unknown_stays_without_a_value(void **state)
 		"rtt_mean_seconds", "rtt_max_seconds", "rtt_p95_seconds",
 	};
 
-	sn_report_fill_row(batch, &result, &f->setting);
+	sn_report_row_add(batch, &result, &f->setting);
 	for (size_t i = 0; i < SN_COUNT(nulls); i++)
 		assert_null_value(batch, nulls[i]);
 	assert_int_equal(value(batch, "sent_packets")->i, 0);
@@ -180,7 +181,7 @@ static void loss_that_is_our_own_fault_has_no_value(void **state)
 	struct sn_ping_result result = good_result(f, &address);
 
 	result.loss_known = false;
-	sn_report_fill_row(batch, &result, &f->setting);
+	sn_report_row_add(batch, &result, &f->setting);
 	assert_null_value(batch, "lost_packets");
 	assert_null_value(batch, "loss_ratio");
 	assert_int_equal(value(batch, "received_packets")->i, 4);
