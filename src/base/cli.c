@@ -343,13 +343,14 @@ static const struct sn_opt *find_opt(const struct sn_verb *verb, int value)
 
 static const char *suggest_option(const struct sn_verb *verb, const char *word)
 {
-	sn_autofree const char **names = sn_new_n(const char *, verb->option_count + 1);
+	sn_autofree const char **names = sn_new_n(const char *, verb->option_count + 2);
 	sn_autofree char *name = sn_xstrndup(word, strcspn(word, "="));
 
 	for (size_t i = 0; i < verb->option_count; i++)
 		names[i] = verb->options[i].name;
 	names[verb->option_count] = "help";
-	return sn_suggest(name, names, verb->option_count + 1);
+	names[verb->option_count + 1] = "version";
+	return sn_suggest(name, names, verb->option_count + 2);
 }
 
 static int bad_option(const struct sn_program *program, const struct sn_verb *verb,

@@ -188,6 +188,8 @@ static void wrong_usage_is_explained(void **state)
 	}
 	assert_int_equal(call_program(&plain, "agent jion u t"), SN_EXIT_USAGE);
 	assert_said("did you mean 'join'");
+	assert_int_equal(call_program(&plain, "agent --verison"), SN_EXIT_USAGE);
+	assert_said("did you mean '--version'");
 }
 
 static void an_option_given_too_often_is_refused(void **state)
