@@ -95,9 +95,6 @@ static int check_break(const struct kind *kind, int argc, char **argv)
 	struct sn_impair_shape scratch = {0};
 	struct sn_err err;
 
-	if (kind == NULL)
-		return sn_cli_fail(SN_EXIT_USAGE, "cannot break '%s' (loss, delay, rate or down)",
-				   argv[0]);
 	if (argc < 3)
 		return SN_EXIT_OK;
 	if (kind->takes == NULL)
@@ -112,8 +109,12 @@ static int run_break(const struct sn_verb *verb SN_UNUSED, void *options, int ar
 	const struct change_options *given = options;
 	const struct kind *kind = find_kind(argv[0]);
 	sn_autojson json_t *answer = NULL;
-	int code = check_break(kind, argc, argv);
+	int code;
 
+	if (kind == NULL)
+		return sn_cli_fail(SN_EXIT_USAGE, "cannot break '%s' (loss, delay, rate or down)",
+				   argv[0]);
+	code = check_break(kind, argc, argv);
 	if (code != SN_EXIT_OK)
 		return code;
 	code = ask(given,

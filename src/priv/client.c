@@ -109,7 +109,7 @@ static int call(struct sn_priv *priv, enum sn_priv_op op, const void *request, s
 static int simple_call(struct sn_priv *priv, enum sn_priv_op op, const void *request, size_t size,
 		       struct sn_err *err)
 {
-	struct sn_priv_answer answer;
+	struct sn_priv_answer answer = {0};
 
 	return call(priv, op, request, size, &answer, NULL, err);
 }
@@ -117,7 +117,7 @@ static int simple_call(struct sn_priv *priv, enum sn_priv_op op, const void *req
 static int fd_call(struct sn_priv *priv, enum sn_priv_op op, const void *request, size_t size,
 		   struct sn_err *err)
 {
-	struct sn_priv_answer answer;
+	struct sn_priv_answer answer = {0};
 	int fd = -1;
 	int code = call(priv, op, request, size, &answer, &fd, err);
 
@@ -313,7 +313,7 @@ int sn_priv_process_start(struct sn_priv *priv, const char *netns, enum sn_priv_
 			  struct sn_err *err)
 {
 	struct sn_priv_process request = {.program = program, .uid = uid, .gid = gid};
-	struct sn_priv_answer answer;
+	struct sn_priv_answer answer = {0};
 
 	if (put(request.netns, sizeof(request.netns), netns, err) != 0 ||
 	    put(request.config, sizeof(request.config), config, err) != 0 ||
