@@ -214,6 +214,68 @@ static void current_address_is_kept_while_it_is_among_the_answers(void **state)
 	assert_false(sn_ping_choose_address(NULL, &b, &chosen));
 }
 
+/* A loop whose time is moved by hand, with one name that has no address yet. */
+struct lookup {
+	struct sn_clock_virtual clock;
+	struct sn_loop *loop;
+	struct sn_ping_targets targets;
+	struct sn_ping_resolver *resolver;
+};
+
+static void lookup_init(struct lookup *lookup, const char *name)
+{
+	*lookup = (struct lookup){0};
+	sn_clock_virtual_init(&lookup->clock, SN_NS_PER_S, SN_NS_PER_S);
+	lookup->loop = sn_loop_create(&lookup->clock.clock);
+	add(&lookup->targets, name);
+	sn_ping_targets_parse(&lookup->targets, AF_UNSPEC);
+	lookup->resolver = sn_ping_resolver_create(lookup->loop, &lookup->targets, AF_UNSPEC);
+}
+
+static void lookup_finish(struct lookup *lookup)
+{
+	sn_ping_resolver_destroy(lookup->resolver);
+	sn_loop_destroy(lookup->loop);
+	sn_ping_targets_finish(&lookup->targets);
+}
+
+static void name_without_address_is_asked_for_again_after_a_while(void **state)
+{
+	struct lookup lookup;
+
+	(void)state;
+	lookup_init(&lookup, "localhost");
+	sn_loop_advance(lookup.loop, 29 * SN_NS_PER_S);
+	for (int i = 0; i < 3; i++)
+		sn_loop_turn(lookup.loop, SN_NS_PER_MS);
+	assert_int_equal(lookup.targets.items[0].addr.length, 0);
+	sn_loop_advance(lookup.loop, 1 * SN_NS_PER_S);
+	for (int i = 0; i < 100 && lookup.targets.items[0].addr.length == 0; i++)
+		sn_loop_turn(lookup.loop, 20 * SN_NS_PER_MS);
+	assert_true(sn_addr_is_loopback(&lookup.targets.items[0].addr));
+	lookup_finish(&lookup);
+}
+
+static void resolver_may_go_while_a_question_is_under_way(void **state)
+{
+	struct lookup lookup;
+
+	(void)state;
+	lookup_init(&lookup, "localhost");
+	sn_loop_advance(lookup.loop, 30 * SN_NS_PER_S);
+	lookup_finish(&lookup);
+}
+
+static void addresses_need_no_resolver(void **state)
+{
+	struct lookup lookup;
+
+	(void)state;
+	lookup_init(&lookup, "192.0.2.1");
+	assert_null(lookup.resolver);
+	lookup_finish(&lookup);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +290,9 @@ int main(void)
 		cmocka_unit_test(changed_address_is_found_and_the_old_one_is_not),
 		cmocka_unit_test(scope_does_not_matter_when_a_reply_is_looked_up),
 		cmocka_unit_test(current_address_is_kept_while_it_is_among_the_answers),
+		cmocka_unit_test(name_without_address_is_asked_for_again_after_a_while),
+		cmocka_unit_test(resolver_may_go_while_a_question_is_under_way),
+		cmocka_unit_test(addresses_need_no_resolver),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
