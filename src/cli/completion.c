@@ -47,6 +47,20 @@ static int complete_from_hub(const char *path, const char *member)
 	return SN_EXIT_OK;
 }
 
+static int complete_datasets(void)
+{
+	for (size_t i = 0; i < sn_catalog_count; i++)
+		print_word(sn_catalog[i]->name);
+	return SN_EXIT_OK;
+}
+
+static int complete_demo_links(void)
+{
+	for (size_t i = 0; i < sn_world_link_count; i++)
+		print_word(sn_world_links[i].name);
+	return SN_EXIT_OK;
+}
+
 static int run_complete(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUSED,
 			int argc SN_UNUSED, char **argv)
 {
@@ -58,8 +72,9 @@ static int run_complete(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUS
 		for (size_t i = 0; i < sn_world_link_count; i++)
 			print_word(sn_world_links[i].name);
 	if (strcmp(argv[0], "dataset") == 0)
-		for (size_t i = 0; i < sn_catalog_count; i++)
-			print_word(sn_catalog[i]->name);
+		return complete_datasets();
+	if (strcmp(argv[0], "demo-link") == 0)
+		return complete_demo_links();
 	return SN_EXIT_OK;
 }
 

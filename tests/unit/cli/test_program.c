@@ -196,6 +196,18 @@ static void completion_is_a_script_that_bash_takes(void **state)
 	unlink(path);
 }
 
+static void what_is_known_without_a_hub_is_completed_without_one(void **state)
+{
+	(void)state;
+	assert_int_equal(run("complete dataset"), SN_EXIT_OK);
+	assert_non_null(strstr(said, "ping\n"));
+	assert_int_equal(run("complete demo-link"), SN_EXIT_OK);
+	assert_non_null(strstr(said, "access-1\n"));
+	/* And what needs one says nothing at all. */
+	assert_int_not_equal(run("complete node"), SN_EXIT_OK);
+	assert_string_equal(said, "");
+}
+
 static void only_plain_words_are_topics(void **state)
 {
 	char dir[] = "/tmp/sonde-test-help-XXXXXX";
@@ -266,6 +278,7 @@ int main(void)
 		cmocka_unit_test(a_dry_run_shows_the_task_and_needs_no_hub),
 		cmocka_unit_test(a_hub_that_is_not_there_has_its_own_exit_code),
 		cmocka_unit_test(completion_is_a_script_that_bash_takes),
+		cmocka_unit_test(what_is_known_without_a_hub_is_completed_without_one),
 		cmocka_unit_test(only_plain_words_are_topics),
 		cmocka_unit_test(numbers_are_printed_in_their_shortest_form),
 		cmocka_unit_test(the_doctor_gives_advice_with_everything_that_is_not_well),
