@@ -48,9 +48,11 @@ static int take_digits(struct sn_str *rest, uint64_t *value)
 		overflow |= __builtin_mul_overflow(*value, 10, value);
 		overflow |= __builtin_add_overflow(*value, digit, value);
 	}
+	if (i == 0) /* the text may be the empty one, without a pointer to move */
+		return -EINVAL;
 	rest->p += i;
 	rest->n -= i;
-	return i == 0 ? -EINVAL : overflow ? -ERANGE : 0;
+	return overflow ? -ERANGE : 0;
 }
 
 int sn_parse_u64(struct sn_str text, uint64_t min, uint64_t max, uint64_t *value)

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/privilege.h"
 #include "probe/ping_net.h"
 #include "probe/ping_resolver.h"
 #include "probe/ping_run.h"
-#include "probe/privilege.h"
 #include "probe/report.h"
 
 struct program {
@@ -221,7 +221,7 @@ static int prepare(struct program *program, struct sn_err *err)
 	if (rc == 0)
 		rc = open_sockets(program, err);
 	if (rc == 0)
-		rc = sn_privilege_drop(err);
+		rc = sn_privilege_drop("sonde-probe", err);
 	if (rc == 0)
 		sn_ping_targets_resolve(&program->targets, program->family);
 	return rc;

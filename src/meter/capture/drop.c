@@ -2,43 +2,10 @@
 #include "meter/capture/drop.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <linux/capability.h>
-#include <pwd.h>
 #include <seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
+#include "base/privilege.h"
 #include "base/util.h"
-
-#define USER   "sonde-meter"
-#define NOBODY 65534
-
-static int clear_capabilities(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	return syscall(SYS_capset, &header, none) == 0 ? 0 : -errno;
-}
-
-/*
- * In a user namespace that maps no second user there is nobody to become; without
- * capabilities its root is the ordinary user outside.
- */
-static int change_user(void)
-{
-	const struct passwd *entry = getpwnam(USER);
-	uid_t uid = entry != NULL ? entry->pw_uid : NOBODY;
-	gid_t gid = entry != NULL ? entry->pw_gid : NOBODY;
-
-	if (setgroups(0, NULL) != 0 && errno != EPERM)
-		return -errno;
-	if (setresgid(gid, gid, gid) != 0 && errno != EINVAL)
-		return -errno;
-	return setresuid(uid, uid, uid) != 0 && errno != EINVAL ? -errno : 0;
-}
 
 static int deny(scmp_filter_ctx filter, const int *calls, size_t count)
 {
@@ -69,13 +36,10 @@ static int deny_calls(bool may_resolve)
 
 int sn_drop_privileges(bool may_resolve, struct sn_err *err)
 {
-	int result = geteuid() == 0 ? change_user() : 0;
+	int result = sn_privilege_drop("sonde-meter", err);
 
-	if (result == 0)
-		result = clear_capabilities();
-	if (result == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		result = -errno;
-	if (result == 0)
-		result = deny_calls(may_resolve);
-	return result == 0 ? 0 : sn_err_sys(err, result, "cannot drop privileges");
+	if (result != 0)
+		return result;
+	result = deny_calls(may_resolve);
+	return result == 0 ? 0 : sn_err_sys(err, result, "cannot give system calls up");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "probe/privilege.h"
+#include "base/privilege.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -9,8 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-static const char *const users[] = {"sonde-probe", "nobody"};
 
 /* Becoming another user takes the wish away to die with the parent: wish again. */
 static void renew_death_signal(int number, pid_t parent)
@@ -22,19 +20,17 @@ static void renew_death_signal(int number, pid_t parent)
 		raise(number);
 }
 
-static const struct passwd *find_user(void)
+static const struct passwd *find_user(const char *name)
 {
-	const struct passwd *entry = NULL;
+	const struct passwd *entry = getpwnam(name);
 
-	for (size_t i = 0; i < SN_COUNT(users) && entry == NULL; i++)
-		entry = getpwnam(users[i]);
-	return entry;
+	return entry != NULL ? entry : getpwnam("nobody");
 }
 
 /* A container may be root without the right to become somebody else: then it stays. */
-static int leave_root(struct sn_err *err)
+static int leave_root(const char *name, struct sn_err *err)
 {
-	const struct passwd *user = geteuid() == 0 ? find_user() : NULL;
+	const struct passwd *user = geteuid() == 0 ? find_user(name) : NULL;
 
 	if (user == NULL)
 		return 0;
@@ -45,7 +41,7 @@ static int leave_root(struct sn_err *err)
 	return 0;
 }
 
-int sn_privilege_drop(struct sn_err *err)
+int sn_privilege_drop(const char *user, struct sn_err *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
@@ -53,7 +49,7 @@ int sn_privilege_drop(struct sn_err *err)
 	int death_signal = 0, rc;
 
 	prctl(PR_GET_PDEATHSIG, &death_signal, 0, 0, 0);
-	rc = leave_root(err);
+	rc = leave_root(user, err);
 	if (rc != 0)
 		return rc;
 	renew_death_signal(death_signal, parent);

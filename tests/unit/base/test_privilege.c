@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "probe/privilege.h"
+#include "base/privilege.h"
 
 /* The line of /proc/self/status that begins with `name`. */
 static bool status_is(const char *name, const char *value)
@@ -42,7 +42,7 @@ static int drop_and_look(void)
 {
 	struct sn_err err;
 
-	if (sn_privilege_drop(&err) != 0)
+	if (sn_privilege_drop("sonde-probe", &err) != 0)
 		return 1;
 	if (!status_is("CapPrm:", "0000000000000000") || !status_is("CapEff:", "0000000000000000"))
 		return 2;
@@ -55,7 +55,7 @@ static int drop_and_open(void)
 {
 	struct sn_err err;
 
-	if (sn_privilege_drop(&err) != 0)
+	if (sn_privilege_drop("sonde-probe", &err) != 0)
 		return 1;
 	return socket(AF_INET, SOCK_RAW, 1) < 0 ? 0 : 2;
 }
@@ -66,7 +66,7 @@ static int drop_and_ask(void)
 	int number = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (sn_privilege_drop(&err) != 0)
+	if (sn_privilege_drop("sonde-probe", &err) != 0)
 		return 1;
 	return prctl(PR_GET_PDEATHSIG, &number, 0, 0, 0) == 0 && number == SIGKILL ? 0 : 2;
 }

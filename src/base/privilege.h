@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * privilege: give every privilege up, for good.
+ *
+ * Called once the sockets are open and before the first byte from the network is
+ * read.  Root becomes the given user, or nobody if there is no such user; all
+ * capabilities go; nothing that is started later can bring one back.  A wish to die
+ * with the parent, which becoming another user takes away, is renewed.
+ */
+#ifndef SONDE_BASE_PRIVILEGE_H
+#define SONDE_BASE_PRIVILEGE_H
+
+#include "base/err.h"
+
+/* `user`: the program's own, "sonde-probe". */
+int sn_privilege_drop(const char *user, struct sn_err *err);
+
+#endif
