@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -43,6 +44,9 @@ static void restart(struct sn_timer *timer)
 	struct sn_demo_child *child = sn_container_of(timer, struct sn_demo_child, timer);
 	struct sn_err err;
 
+	/* Not before: an end that Ctrl-C brought to all of us is no news. */
+	sn_warn("%s ended%s, starting it again; see '%s'", child->name, child->last_end,
+		child->log);
 	child->restarts++;
 	if (start(child, &err) == 0)
 		return;
@@ -59,11 +63,10 @@ int sn_demo_child_run(struct sn_demo_child *child, struct sn_err *err)
 void sn_demo_child_exited(struct sn_proc *proc, int status, void *ctx)
 {
 	struct sn_demo_child *child = ctx;
-	char text[64];
+	char text[48];
 
-	if (!child->stopping)
-		sn_warn("%s ended (%s), starting it again; see '%s'", child->name,
-			sn_proc_describe(status, text, sizeof(text)), child->log);
+	snprintf(child->last_end, sizeof(child->last_end), " (%s)",
+		 sn_proc_describe(status, text, sizeof(text)));
 	sn_proc_destroy(proc);
 	child->proc = NULL;
 	ended(child);
@@ -80,8 +83,6 @@ void sn_demo_child_check(struct sn_demo_child *child)
 {
 	if (child->priv == NULL || child->pid == 0 || sn_demo_child_alive(child))
 		return;
-	if (!child->stopping)
-		sn_warn("%s ended, starting it again; see '%s'", child->name, child->log);
 	ended(child);
 }
 

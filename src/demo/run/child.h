@@ -32,6 +32,7 @@ struct sn_demo_child {
 	struct sn_timer timer;
 	uint64_t started_ns;
 	unsigned quick_ends, restarts;
+	char last_end[64]; /* why it ended, as far as we know */
 	bool stopping;
 };
 
