@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fs.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/util.h"
 #include "net/addr.h"
 
@@ -17,8 +21,10 @@
 #define DAY (86400 * SN_NS_PER_S)
 
 static const struct sn_conf_key keys[] = {
-	{KEY("state", SN_CONF_TEXT, state, "/var/lib/sonde/hub",
-	     "directory of everything the hub keeps; made if absent")},
+	{KEY("state", SN_CONF_TEXT, state, "",
+	     "directory of everything the hub keeps, made if absent; empty: /var/lib/sonde/hub, "
+	     "for an "
+	     "ordinary user ~/.local/state/sonde/hub")},
 	{KEY("listen", SN_CONF_TEXTS, listen, "[::]:8443",
 	     "addresses with port for nodes and people, always TLS; empty for none")},
 	{KEY("local", SN_CONF_TEXT, local, "127.0.0.1:8080",
@@ -69,6 +75,23 @@ const struct sn_conf_schema sn_hub_schema = {
 	.key_count = SN_COUNT(keys),
 	.struct_size = sizeof(struct sn_hub_config),
 };
+
+int sn_hub_config_find_state(struct sn_hub_config *config, struct sn_err *err)
+{
+	const char *home = getenv("HOME");
+	sn_autofree char *path = NULL;
+
+	if (config->state[0] != '\0')
+		return 0;
+	if (geteuid() == 0)
+		path = sn_xstrdup("/var/lib/sonde/hub");
+	else if (home != NULL && home[0] == '/')
+		path = sn_fs_join(home, ".local/state/sonde/hub");
+	else
+		return sn_err_set(err, -ENOENT,
+				  "key 'state': empty, and there is no home directory (set it)");
+	return sn_conf_set(&sn_hub_schema, config, "state", sn_str(path), err);
+}
 
 static int check_listen(const struct sn_hub_config *config, struct sn_err *err)
 {

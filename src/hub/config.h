@@ -34,6 +34,8 @@ struct sn_hub_config {
 
 extern const struct sn_conf_schema sn_hub_schema;
 
+/* Fills in the default of an empty `state`, which depends on who runs the hub. */
+int sn_hub_config_find_state(struct sn_hub_config *config, struct sn_err *err);
 /* What the table cannot say: addresses, descriptors, URLs, levels. */
 int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err);
 

@@ -61,6 +61,8 @@ static int read_config(const struct options *given, struct sn_hub_config *config
 		failed = sn_conf_set(&sn_hub_schema, config, "state", sn_str(given->state), err);
 	for (unsigned i = 0; failed == 0 && i < given->set.count; i++)
 		failed = set_key(config, given->set.items[i], err);
+	if (failed == 0)
+		failed = sn_hub_config_find_state(config, err);
 	return failed != 0 ? failed : sn_hub_config_check(config, err);
 }
 
