@@ -131,22 +131,23 @@ static int run_query(const struct options *given, const struct sn_rows_query *qu
 	enum sn_rows_form form = given->json  ? SN_ROWS_JSON
 				 : given->csv ? SN_ROWS_CSV
 					      : SN_ROWS_TABLE;
-	FILE *out = given->file != NULL ? fopen(given->file, "we") : stdout;
+	FILE *file = given->file != NULL ? fopen(given->file, "we") : NULL;
 	struct sn_client *client;
 	struct sn_err err = {0};
 	int code = SN_EXIT_OK, rc;
 
-	if (out == NULL)
+	if (given->file != NULL && file == NULL)
 		return sn_cli_fail(SN_EXIT_FAILED, "cannot write '%s': %s", given->file,
 				   strerror(errno));
 	rc = sn_client_open(&given->client, &client, &err);
 	if (rc == 0) {
-		rc = sn_rows_run(client, query, form, given->follow, out, &err);
+		rc = sn_rows_run(client, query, form, given->follow, file != NULL ? file : stdout,
+				 &err);
 		sn_client_close(client);
 	}
 	if (rc != 0)
 		code = sn_client_fail(&err);
-	if (out != stdout && fclose(out) != 0 && code == SN_EXIT_OK)
+	if (file != NULL && fclose(file) != 0 && code == SN_EXIT_OK)
 		code = sn_cli_fail(SN_EXIT_FAILED, "cannot write '%s': %s", given->file,
 				   strerror(errno));
 	return code;

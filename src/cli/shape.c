@@ -134,15 +134,19 @@ static void name_field(const struct sn_column *column, struct field *field)
 static unsigned drop_rank(const struct sn_dataset *dataset, const char *name, size_t position)
 {
 	static const char *const kept[] = {"time", "node", "c_ip", "s_ip"};
+	static const char *const last[] = {"loss_ratio", "status", "error"};
 
 	for (size_t i = 0; i < SN_COUNT(kept); i++)
 		if (strcmp(name, kept[i]) == 0)
 			return 0;
+	for (size_t i = 0; i < SN_COUNT(last); i++)
+		if (strcmp(name, last[i]) == 0)
+			return 1;
 	if (dataset->key != NULL && strcmp(name, dataset->key) == 0)
 		return 0;
 	if (dataset->chart != NULL && strcmp(name, dataset->chart) == 0)
 		return 0;
-	return (unsigned)position;
+	return (unsigned)position + 1;
 }
 
 static void add_field(struct sn_shape *shape, int index)

@@ -374,7 +374,7 @@ static void decide_hidden(struct sn_table *table)
 
 void sn_table_print(struct sn_table *table, FILE *out, unsigned width, bool colour)
 {
-	unsigned natural[SN_TABLE_COLUMNS_MAX], widths[SN_TABLE_COLUMNS_MAX];
+	unsigned natural[SN_TABLE_COLUMNS_MAX] = {0}, widths[SN_TABLE_COLUMNS_MAX] = {0};
 
 	assert(table->count % table->column_count == 0);
 	if (!table->header_done)

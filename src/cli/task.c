@@ -220,11 +220,11 @@ size_t sn_cli_task_add_verbs(struct sn_verb *out, size_t room)
 
 static const struct sn_table_column list_columns[] = {
 	{.header = "id"},
-	{.header = "name", .shrink = true, .drop = 2},
+	{.header = "name", .shrink = true, .drop = 1},
 	{.header = "method"},
 	{.header = "nodes", .shrink = true},
 	{.header = "parameters", .shrink = true},
-	{.header = "created", .drop = 1},
+	{.header = "created", .drop = 2},
 };
 
 struct list {
@@ -232,24 +232,30 @@ struct list {
 	struct sn_names *names;
 };
 
+static void add_parameter(struct sn_buf *out, const char *key, const json_t *value)
+{
+	sn_autofree char *texts = json_is_array(value) ? sn_output_texts(value) : NULL;
+
+	sn_buf_addf(out, "%s%s=", out->n > 0 ? " " : "", key);
+	if (texts != NULL)
+		sn_buf_adds(out, texts);
+	else if (json_is_string(value))
+		sn_buf_adds(out, json_string_value(value));
+	else
+		sn_output_json(out, value);
+}
+
+/* The targets first: they are what tells tasks apart. */
 static char *parameters_text(const json_t *parameters)
 {
 	struct sn_buf buf = {0};
 	const char *key;
 	json_t *value;
 
-	json_object_foreach ((json_t *)parameters, key, value) {
-		sn_autofree char *texts = json_is_array(value) ? sn_output_texts(value) : NULL;
-
-		sn_buf_adds(&buf, buf.n > 0 ? " " : "");
-		sn_buf_addf(&buf, "%s=", key);
-		if (texts != NULL)
-			sn_buf_adds(&buf, texts);
-		else if (json_is_string(value))
-			sn_buf_adds(&buf, json_string_value(value));
-		else
-			sn_output_json(&buf, value);
-	}
+	for (int lists = 1; lists >= 0; lists--)
+		json_object_foreach ((json_t *)parameters, key, value)
+			if (json_is_array(value) == lists)
+				add_parameter(&buf, key, value);
 	sn_buf_cstr(&buf);
 	return buf.p;
 }

@@ -116,16 +116,18 @@ static void layout_takes_from_the_widest_first(void **state)
 
 static void layout_drops_what_is_dispensable_and_gives_its_room_back(void **state)
 {
-	const unsigned natural[] = {14, 5, 12};
+	const unsigned natural[] = {20, 5, 18};
 	unsigned widths[3];
 
 	(void)state;
-	/* 8 + 2 + 5 + 2 + 8 is the least with all three. */
-	sn_table_layout(three, natural, 3, 25, widths);
-	assert_int_equal(widths[2], 8);
-	sn_table_layout(three, natural, 3, 24, widths);
+	/* The least with all three. */
+	const unsigned least = SN_TABLE_SHRINK_MIN + 2 + 5 + 2 + SN_TABLE_SHRINK_MIN;
+
+	sn_table_layout(three, natural, 3, least, widths);
+	assert_int_equal(widths[2], SN_TABLE_SHRINK_MIN);
+	sn_table_layout(three, natural, 3, least - 1, widths);
 	assert_int_equal(widths[2], 0);
-	assert_int_equal(widths[0], 14);
+	assert_int_equal(widths[0], 20);
 }
 
 static void sparse_columns_without_values_are_left_out(void **state)
