@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Manual pages held against the programs, as TAP.
+
+usage: tests/manuals.py PROGRAMS_DIR
+
+Every command of sonde(1), and every configuration key of the daemons, is in its manual page.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+MAN = pathlib.Path(__file__).resolve().parent.parent / "man"
+
+
+def run(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30).stdout
+
+
+def page(name):
+    """The page's words, macros taken out, so that 'task add ping' is found as written."""
+    text = (MAN / name).read_text(encoding="utf-8")
+    return re.sub(r"\b(?:Cm|Ar|Oo|Oc|Op|Fl|Ns)\b|\\-|[|]", " ", text)
+
+
+def missing_commands(programs):
+    listed = run(programs / "sonde", "--help").split("Commands:", 1)[-1]
+    words = re.sub(r"\s+", " ", page("sonde.1"))
+    for line in re.findall(r"^  (\S.*?)(?:  +.*)?$", listed, re.MULTILINE):
+        verb = " ".join(w for w in line.split() if re.fullmatch(r"[a-z-]+", w))
+        if verb and verb not in words:
+            yield f"sonde.1 does not have '{verb}'"
+
+
+def missing_keys(programs, program, name):
+    words = page(name)
+    for key in re.findall(r"^#? ?([a-z_]+):", run(programs / program, "--print-config"), re.MULTILINE):
+        if not re.search(rf"\b{key}\b", words):
+            yield f"{name} does not have the key '{key}'"
+
+
+def main():
+    programs = pathlib.Path(sys.argv[1])
+    checks = [
+        ("every command is in sonde(1)", list(missing_commands(programs))),
+        ("every configuration key is in sonde-hub(8)", list(missing_keys(programs, "sonde-hub", "sonde-hub.8"))),
+        ("every configuration key is in sonde-node(8)", list(missing_keys(programs, "sonde-node", "sonde-node.8"))),
+    ]
+    print(f"1..{len(checks)}")
+    for number, (name, errors) in enumerate(checks, 1):
+        print(f"{'not ok' if errors else 'ok'} {number} - {name}")
+        for error in errors:
+            print(f"# {error}")
+    return 1 if any(errors for _, errors in checks) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
