@@ -465,6 +465,12 @@ static int help_on(const struct sn_program *program, int argc, char **argv)
 	return unknown_verb(program, argc, argv);
 }
 
+/* A program that is only its options has the one verb "" and nothing to list. */
+static bool has_verbs(const struct sn_program *program)
+{
+	return program->verb_count > 1 || find_verb(program, "") == NULL;
+}
+
 int sn_cli_main(const struct sn_program *program, int argc, char **argv)
 {
 	const struct sn_verb *verb;
@@ -477,7 +483,7 @@ int sn_cli_main(const struct sn_program *program, int argc, char **argv)
 	verb = argc > 1 ? match_verb(program, argc - 1, argv + 1, &taken) : find_verb(program, "");
 	if (strcmp(first, "help") == 0 && taken == 0)
 		return help_on(program, argc - 2, argv + 2);
-	if ((strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) && program->verb_count > 1)
+	if ((strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0) && has_verbs(program))
 		return help_on(program, 0, NULL);
 
 	if (verb == NULL && argc > 2 && strcmp(argv[2], "--help") == 0)

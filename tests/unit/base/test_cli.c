@@ -233,6 +233,15 @@ static void help_shows_groups_and_examples_and_fits_a_screen(void **state)
 	assert_said("join URL TOKEN");
 }
 
+static void help_of_a_program_with_a_single_command_lists_it(void **state)
+{
+	static const struct sn_program single = {"probe", "measures", &verbs[0], 1};
+
+	(void)state;
+	assert_int_equal(call_program(&single, "probe --help"), SN_EXIT_OK);
+	assert_said("ping HOST...");
+}
+
 static void the_version_is_printed(void **state)
 {
 	(void)state;
@@ -300,6 +309,7 @@ int main(void)
 		cmocka_unit_test(wrong_usage_is_explained),
 		cmocka_unit_test(an_option_given_too_often_is_refused),
 		cmocka_unit_test(help_shows_groups_and_examples_and_fits_a_screen),
+		cmocka_unit_test(help_of_a_program_with_a_single_command_lists_it),
 		cmocka_unit_test(the_version_is_printed),
 		cmocka_unit_test(exit_codes_tell_denied_and_unreachable_apart),
 		cmocka_unit_test(bash_completes_verbs_options_and_names),
