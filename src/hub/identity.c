@@ -15,7 +15,8 @@
 
 #define CA_LIFE_S     (10LL * 365 * 86400)
 #define PEM_MAX       65536
-#define CLOCK_SLACK_S 300 /* how far a peer's clock may be behind ours */
+#define CLOCK_SLACK_S 300 /* how far a peer's clock may be behind ours ... */
+#define SLACK_SHARE   10  /* ... and at most this part of the life, which peers reckon with */
 
 struct sn_identity {
 	struct sn_db *db;
@@ -157,10 +158,11 @@ static int sign(struct sn_identity *identity, struct sn_pki_issue *issue, int64_
 		struct sn_err *err)
 {
 	int64_t end_s = (now_ns + life_ns) / SN_NS_PER_S;
+	int64_t slack_s = SN_MIN(CLOCK_SLACK_S, life_ns / SN_NS_PER_S / SLACK_SHARE);
 
 	issue->ca_cert_pem = sn_buf_cstr(&identity->ca_pem);
 	issue->ca_key_pem = sn_buf_cstr(&identity->ca_key);
-	issue->not_before_unix_s = now_ns / SN_NS_PER_S - CLOCK_SLACK_S;
+	issue->not_before_unix_s = now_ns / SN_NS_PER_S - slack_s;
 	issue->not_after_unix_s = SN_MIN(end_s, identity->ca.not_after_unix_s);
 	if (sn_pki_issue(issue, cert_pem, err) != 0)
 		return err->code;

@@ -239,6 +239,24 @@ static void node_speaks_with_its_certificate_and_renews_it(void **state)
 	node_leave(&node);
 }
 
+static void short_life_does_not_begin_long_ago(void **state)
+{
+	struct reply reply;
+	struct sn_pki_info info;
+
+	(void)state;
+	world_stop(&world);
+	world_start(&world, (const char *const[]){"node_certificate_life=30s", NULL});
+	reply = enrol(&world, make_token(&world, 60), "alpha", NULL);
+	assert_int_equal(
+		sn_pki_info(json_string_value(json_object_get(reply.json, "certificate_pem")),
+			    &info, NULL),
+		0);
+	/* A node renews at two thirds of what the certificate says: that must lie ahead. */
+	assert_true(info.not_after_unix_s - info.not_before_unix_s <= 34);
+	reply_release(&reply);
+}
+
 static void revoked_node_is_cut_off_and_refused(void **state)
 {
 	struct test_node node;
@@ -314,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(key_of_the_ca_is_for_the_hub_only, start, stop),
 		cmocka_unit_test_setup_teardown(node_speaks_with_its_certificate_and_renews_it,
 						start, stop),
+		cmocka_unit_test_setup_teardown(short_life_does_not_begin_long_ago, start, stop),
 		cmocka_unit_test_setup_teardown(revoked_node_is_cut_off_and_refused, start, stop),
 		cmocka_unit_test_setup_teardown(identity_and_nodes_survive_a_restart, start, stop),
 		cmocka_unit_test_setup_teardown(expired_certificate_is_nobody, start, stop),
