@@ -447,7 +447,7 @@ static void a_ping_socket_speaks_icmp_in_its_namespace(void **state SN_UNUSED)
 	assert_int_equal(sendto(fd, &echo, sizeof(echo), 0, (struct sockaddr *)&to, sizeof(to)),
 			 sizeof(echo));
 	wait.fd = fd;
-	for (int i = 0; i < 20 && !answered && poll(&wait, 1, 1000) == 1; i++) {
+	for (int i = 0; i < 20 && !answered && poll(&wait, 1, 10000) == 1; i++) {
 		struct icmp6_hdr reply = {0};
 
 		assert_true(recv(fd, &reply, sizeof(reply), 0) > 0);
