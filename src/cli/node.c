@@ -18,7 +18,7 @@ struct options {
 	struct sn_client_options client;
 	bool json, dry_run;
 	int64_t expires;
-	const char *latitude, *longitude, *place;
+	const char *name, *latitude, *longitude, *place;
 };
 
 #define OPT(name_, letter_, type_, member_, argument_, help_)                                      \
@@ -278,7 +278,7 @@ static int run_show(const struct sn_verb *verb SN_UNUSED, void *opts, int argc S
 	return SN_EXIT_OK;
 }
 
-/* Invite ---------------------------------------------------------------- */
+/* What the options say about a node -------------------------------------- */
 
 static int add_degrees(json_t *body, const char *name, const char *text, double limit)
 {
@@ -300,7 +300,7 @@ static int add_degrees(json_t *body, const char *name, const char *text, double 
 	return SN_EXIT_OK;
 }
 
-static int fill_invitation(const struct options *given, int argc, char **argv, json_t *body)
+static int add_description(const struct options *given, json_t *body)
 {
 	int code;
 
@@ -309,18 +309,24 @@ static int fill_invitation(const struct options *given, int argc, char **argv, j
 	code = add_degrees(body, "latitude", given->latitude, 90);
 	if (code == SN_EXIT_OK)
 		code = add_degrees(body, "longitude", given->longitude, 180);
-	if (argc > 0)
-		json_object_set_new(body, "name", json_string(argv[0]));
 	if (given->place != NULL)
 		json_object_set_new(body, "place", json_string(given->place));
-	if (given->expires > 0) {
-		char text[SN_DURATION_TEXT_MAX];
+	return code;
+}
 
+/* Invite ---------------------------------------------------------------- */
+
+static int fill_invitation(const struct options *given, int argc, char **argv, json_t *body)
+{
+	char text[SN_DURATION_TEXT_MAX];
+
+	if (argc > 0)
+		json_object_set_new(body, "name", json_string(argv[0]));
+	if (given->expires > 0)
 		json_object_set_new(
 			body, "expires_in",
 			json_string(sn_format_duration(given->expires, text, sizeof(text))));
-	}
-	return code;
+	return add_description(given, body);
 }
 
 static void show_invitation(const json_t *invite)
@@ -361,49 +367,78 @@ static int run_invite(const struct sn_verb *verb SN_UNUSED, void *opts, int argc
 	return SN_EXIT_OK;
 }
 
-/* Revoke ---------------------------------------------------------------- */
+/* Set and revoke -------------------------------------------------------- */
 
-static int revoke_node(struct sn_client *client, const struct options *given, const char *name,
-		       struct sn_err *err)
+struct change {
+	const char *method, *suffix; /* of the request; the suffix goes behind the node's path */
+	json_t *body;
+	const char *done, *would; /* what is said to people */
+};
+
+/* With --dry-run the node is only looked up. */
+static int change_node(struct sn_client *client, const struct options *given, const char *name,
+		       const struct change *change, struct sn_err *err)
 {
-	sn_autofree char *path = node_path(name, "");
-	sn_autofree char *revoke_path = node_path(name, "/revoke");
-	json_t *node = NULL;
-	const char *shown;
+	sn_autofree char *path = node_path(name, given->dry_run ? "" : change->suffix);
+	sn_autojson json_t *node = NULL;
+	const char *shown, *id;
 	int rc;
 
 	if (given->dry_run)
 		rc = sn_client_get(client, path, &node, err);
 	else
-		rc = sn_client_call(client, "POST", revoke_path, NULL, &node, err);
+		rc = sn_client_call(client, change->method, path, change->body, &node, err);
 	if (rc == -ENOENT)
 		rc = say_unknown(client, name, err);
 	if (rc != 0)
 		return rc;
 	shown = sn_output_text(node, "name");
+	id = sn_output_text(node, "id");
 	if (given->json)
 		sn_output_json_line(stdout, node);
 	else
-		printf("%s '%s' (%s)\n", given->dry_run ? "would shut out" : "shut out",
-		       shown != NULL ? shown : name,
-		       sn_output_text(node, "id") != NULL ? sn_output_text(node, "id") : "?");
-	json_decref(node);
+		printf("%s '%s' (%s)\n", given->dry_run ? change->would : change->done,
+		       shown != NULL ? shown : name, id != NULL ? id : "?");
 	return 0;
 }
 
-static int run_revoke(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
-		      char **argv)
+static int run_change(const struct options *given, const char *name, const struct change *change)
 {
-	const struct options *given = opts;
 	struct sn_client *client;
 	struct sn_err err = {0};
 	int rc = sn_client_open(&given->client, &client, &err);
 
 	if (rc == 0) {
-		rc = revoke_node(client, given, argv[0], &err);
+		rc = change_node(client, given, name, change, &err);
 		sn_client_close(client);
 	}
 	return rc == 0 ? SN_EXIT_OK : sn_client_fail(&err);
+}
+
+static int run_set(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
+		   char **argv)
+{
+	const struct options *given = opts;
+	sn_autojson json_t *body = json_object();
+	struct change change = {"PATCH", "", body, "changed", "would change"};
+	int code = add_description(given, body);
+
+	if (code != SN_EXIT_OK)
+		return code;
+	if (given->name != NULL)
+		json_object_set_new(body, "name", json_string(given->name));
+	if (json_object_size(body) == 0)
+		return sn_cli_fail(SN_EXIT_USAGE, "nothing to change (give --name, --place, "
+						  "--latitude or --longitude)");
+	return run_change(given, argv[0], &change);
+}
+
+static int run_revoke(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
+		      char **argv)
+{
+	static const struct change change = {"POST", "/revoke", NULL, "shut out", "would shut out"};
+
+	return run_change(opts, argv[0], &change);
 }
 
 /* Tables ---------------------------------------------------------------- */
@@ -413,12 +448,27 @@ static const struct sn_opt plain_options[] = {
 	SN_CLIENT_OPTION(struct options, client),
 };
 
+#define PLACE_OPTIONS                                                                              \
+	{OPT("place", 'p', SN_OPT_TEXT, place, "TEXT", "where the node stands, for people")},      \
+		{OPT("latitude", 0, SN_OPT_TEXT, latitude, "DEGREES",                              \
+		     "where it stands, north positive")},                                          \
+	{                                                                                          \
+		OPT("longitude", 0, SN_OPT_TEXT, longitude, "DEGREES",                             \
+		    "where it stands, east positive")                                              \
+	}
+
 static const struct sn_opt invite_options[] = {
 	{OPT("expires", 'e', SN_OPT_DURATION, expires, "TIME", "how long the token works (1h)"),
 	 .min = 60 * SN_NS_PER_S, .max = 365 * 86400 * SN_NS_PER_S},
-	{OPT("place", 'p', SN_OPT_TEXT, place, "TEXT", "where the node stands, for people")},
-	{OPT("latitude", 0, SN_OPT_TEXT, latitude, "DEGREES", "where it stands, north positive")},
-	{OPT("longitude", 0, SN_OPT_TEXT, longitude, "DEGREES", "where it stands, east positive")},
+	PLACE_OPTIONS,
+	JSON_OPTION,
+	SN_CLIENT_OPTION(struct options, client),
+};
+
+static const struct sn_opt set_options[] = {
+	{OPT("name", 'n', SN_OPT_TEXT, name, "TEXT", "what to call it from now on")},
+	PLACE_OPTIONS,
+	{OPT("dry-run", 0, SN_OPT_FLAG, dry_run, NULL, "only say which node it would be")},
 	JSON_OPTION,
 	SN_CLIENT_OPTION(struct options, client),
 };
@@ -466,6 +516,20 @@ static const struct sn_verb verbs[] = {
 		.options_size = sizeof(struct options),
 		.max_args = 1,
 		.run = run_invite,
+	},
+	{
+		.path = "node set",
+		.arguments = "NODE",
+		.help = "Change what a node is called and where it stands.",
+		.examples = "sonde node set rome --place Roma --latitude 41.89 --longitude 12.49\n"
+			    "sonde node set rome --name rome-1",
+		.options = set_options,
+		.option_count = SN_COUNT(set_options),
+		.options_size = sizeof(struct options),
+		.min_args = 1,
+		.max_args = 1,
+		.run = run_set,
+		.complete = "node",
 	},
 	{
 		.path = "node revoke",
