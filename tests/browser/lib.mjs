@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the browser tests share: a real hub with a real node, a real browser, TAP.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -22,6 +22,20 @@ export function missing() {
 	if (!CHROMIUM) return 'no Chromium on this machine (Debian package chromium)';
 	if (!playwright()) return 'playwright-core is not installed (npm ci in web/)';
 	return undefined;
+}
+
+// An ordinary user may not ping everywhere: in a network of the test's own, inside a user namespace,
+// it may.  Starts the script again in there; where the kernel does not allow that, goes on outside.
+export function isolate() {
+	const wanted = ['--net', '--user', '--map-current-user', '--keep-caps'];
+	if (process.getuid() === 0 || process.env.SONDE_BROWSER_ISOLATED) return;
+	if (spawnSync('unshare', [...wanted, 'true']).status !== 0) return;
+	const inside = ['sh', '-c', 'ip link set lo up && exec "$@"', 'sh', process.execPath, ...process.argv.slice(1)];
+	const done = spawnSync('unshare', [...wanted, ...inside], {
+		stdio: 'inherit',
+		env: { ...process.env, SONDE_BROWSER_ISOLATED: '1' },
+	});
+	process.exit(done.status ?? 1);
 }
 
 export const launch = () =>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pages as a person uses them, against a real hub and node that ping this machine.
-import { assert, launch, missing, runAll, start, until } from './lib.mjs';
+import { assert, isolate, launch, missing, runAll, start, until } from './lib.mjs';
 
 const why = missing();
 if (why) {
@@ -8,6 +8,7 @@ if (why) {
 	process.exit(0);
 }
 
+isolate();
 const sonde = await start(process.argv[2], 'up', ['--listen', '127.0.0.1:0', '--no-defaults', '127.0.0.1', '::1']);
 const browser = await launch();
 const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
