@@ -248,19 +248,32 @@ static int add_tasks(struct sn_demo *demo, struct sn_err *err)
 
 /* Programs in the namespaces ------------------------------------------------------------ */
 
-static int start_hosts(struct sn_demo *demo, struct sn_err *err)
+/* One program on each host of the roles. */
+static int start_on(struct sn_demo *demo, unsigned roles, enum sn_priv_program program,
+		    struct sn_err *err)
 {
 	int code = 0;
 
-	for (size_t i = 0; i < sn_world_host_count && code == 0; i++) {
-		const struct sn_world_host *host = &sn_world_hosts[i];
-
-		if (host->role == SN_WORLD_NODE)
-			code = sn_demo_start_in(demo, host, SN_PRIV_PROGRAM_NODE, err);
-		if (code == 0 && host->role != SN_WORLD_ROUTER && host->role != SN_WORLD_HUB)
-			code = sn_demo_start_in(demo, host, SN_PRIV_PROGRAM_DEMO_HOST, err);
-	}
+	for (size_t i = 0; i < sn_world_host_count && code == 0; i++)
+		if ((roles & 1U << sn_world_hosts[i].role) != 0)
+			code = sn_demo_start_in(demo, &sn_world_hosts[i], program, err);
 	return code;
+}
+
+static int start_servers(struct sn_demo *demo, struct sn_err *err)
+{
+	return start_on(demo, 1U << SN_WORLD_CONTENT | 1U << SN_WORLD_RESOLVER,
+			SN_PRIV_PROGRAM_DEMO_HOST, err);
+}
+
+static int start_nodes(struct sn_demo *demo, struct sn_err *err)
+{
+	return start_on(demo, 1U << SN_WORLD_NODE, SN_PRIV_PROGRAM_NODE, err);
+}
+
+static int start_traffic(struct sn_demo *demo, struct sn_err *err)
+{
+	return start_on(demo, 1U << SN_WORLD_NODE, SN_PRIV_PROGRAM_DEMO_HOST, err);
 }
 
 static int pause_a_moment(struct sn_demo *demo, struct sn_err *err)
@@ -331,13 +344,16 @@ int sn_demo_set_up(struct sn_demo *demo, struct sn_err *err)
 		{NULL, choose_port},
 		{"building hosts and links", build_world},
 		{NULL, sn_demo_start_relay},
+		{NULL, start_servers},
 		{NULL, open_hub_listeners},
 		{"starting the hub", sn_demo_start_hub},
 		{NULL, wait_for_hub},
 		{"enrolling the nodes", enrol},
 		{NULL, add_tasks},
-		{"starting nodes, servers and traffic", start_hosts},
+		{"starting the nodes", start_nodes},
 		{"waiting for the first results", wait_for_rows},
+		/* Last, so that the meters see every packet of it. */
+		{NULL, start_traffic},
 	};
 	int code = 0;
 
