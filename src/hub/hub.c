@@ -24,6 +24,8 @@
 #define TICKS_SAVE    60 /* write behind, tidy */
 #define TICKS_RETAIN  3600
 #define LATEST_AGE_NS (300 * SN_NS_PER_S)
+#define QUESTIONS_MAX 256 /* about rows, waiting and being answered */
+#define PASSWORDS_MAX 8
 
 int64_t sn_hub_now(const struct sn_hub *hub)
 {
@@ -206,6 +208,8 @@ static void drop_old_days(struct sn_hub *hub)
 		else
 			warn_if(err.code, &err, "drop an old day");
 	}
+	if (retention.count > 0 && hub->readers != NULL)
+		sn_readers_renew(hub->readers);
 	if (retention.count > 0)
 		warn_if(count_rows(hub, &err), &err, "count the rows");
 }
@@ -261,16 +265,21 @@ static int note_latest(const struct sn_value *row, void *ctx)
 	return 0;
 }
 
+/* A damaged day is set aside by the store and must not keep the hub from starting. */
 static int open_store(struct sn_hub *hub, struct sn_err *err)
 {
+	struct sn_err damage = {0};
+
 	hub->store_dir = sn_fs_join(hub->config->state, "store");
 	if (sn_store_open(hub->store_dir, &hub->store, err) != 0)
 		return sn_err_wrap(err, "cannot use the store");
+	hub->readers = sn_readers_create(hub->store_dir);
 	drop_old_days(hub);
-	if (count_rows(hub, err) != 0)
-		return err->code;
-	return sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
-			       note_latest, hub, err);
+	warn_if(count_rows(hub, &damage), &damage, "count the rows");
+	warn_if(sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
+				note_latest, hub, &damage),
+		&damage, "read the newest rows");
+	return 0;
 }
 
 static int open_parts(struct sn_hub *hub, struct sn_err *err)
@@ -288,7 +297,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->events = sn_events_create(hub->loop);
 	sn_publish_init(hub);
 	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, sn_publish_rows, hub);
-	hub->work = sn_work_pool_create(hub->loop);
+	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
+	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
 	hub->web = sn_web_open(hub->config->web_dir);
 	return 0;
@@ -447,9 +457,11 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_timer_stop(&hub->tick);
 	if (hub->people != NULL)
 		sn_hub_unannounce(hub);
-	sn_work_pool_destroy(hub->work);
-	/* First the server: its connections refer to everything below. */
+	/* First the server: its requests refer to everything below, and work for them can end. */
 	sn_http_server_destroy(hub->server);
+	sn_work_pool_destroy(hub->work);
+	sn_work_pool_destroy(hub->passwords);
+	sn_readers_destroy(hub->readers);
 	sn_ingest_destroy(hub->ingest);
 	sn_events_destroy(hub->events);
 	sn_throttle_destroy(hub->logins);

@@ -19,6 +19,7 @@
 #include "hub/identity.h"
 #include "hub/ingest.h"
 #include "hub/people.h"
+#include "hub/readers.h"
 #include "hub/tasks.h"
 #include "hub/throttle.h"
 #include "hub/web.h"
@@ -47,12 +48,13 @@ struct sn_hub {
 	struct sn_people *people;
 	struct sn_fleet *fleet;
 	struct sn_tasks *tasks;
-	struct sn_store *store;
+	struct sn_store *store; /* of the loop */
+	struct sn_readers *readers;
 	struct sn_ingest *ingest;
 	struct sn_events *events;
 	struct sn_web *web;
-	struct sn_work_pool *work;
-	struct sn_throttle *logins; /* failed ones */
+	struct sn_work_pool *work, *passwords; /* apart: hashing takes memory */
+	struct sn_throttle *logins;            /* failed ones */
 	struct sn_http_server *server;
 	struct sn_http_route *routes;
 	sn_http_handler_fn **handlers; /* of the routes, behind the check of the query */

@@ -8,14 +8,15 @@
 
 struct sn_work_pool {
 	struct sn_loop *loop;
-	unsigned busy;
+	unsigned busy, max;
 };
 
-struct sn_work_pool *sn_work_pool_create(struct sn_loop *loop)
+struct sn_work_pool *sn_work_pool_create(struct sn_loop *loop, unsigned max)
 {
 	struct sn_work_pool *pool = sn_new(struct sn_work_pool);
 
 	pool->loop = loop;
+	pool->max = max;
 	return pool;
 }
 
@@ -47,7 +48,7 @@ static void on_loop(uv_work_t *request, int status)
 int sn_work_start(struct sn_work_pool *pool, struct sn_work *work, sn_work_fn *run,
 		  sn_work_fn *done)
 {
-	if (pool->busy >= SN_WORK_MAX)
+	if (pool->busy >= pool->max)
 		return -EBUSY;
 	work->pool = pool;
 	work->run = run;

@@ -14,8 +14,6 @@
 
 #include "base/loop.h"
 
-#define SN_WORK_MAX 16 /* waiting and running at once */
-
 struct sn_work;
 struct sn_work_pool;
 typedef void sn_work_fn(struct sn_work *work);
@@ -26,10 +24,11 @@ struct sn_work {
 	sn_work_fn *run, *done;
 };
 
-struct sn_work_pool *sn_work_pool_create(struct sn_loop *loop);
+/* `max`: waiting and running at once. */
+struct sn_work_pool *sn_work_pool_create(struct sn_loop *loop, unsigned max);
 /* Waits for what is under way; each `done` is still called. */
 void sn_work_pool_destroy(struct sn_work_pool *pool);
-/* 0, or -EBUSY at SN_WORK_MAX: then neither function is called. */
+/* 0, or -EBUSY when there are too many: then neither function is called. */
 int sn_work_start(struct sn_work_pool *pool, struct sn_work *work, sn_work_fn *run,
 		  sn_work_fn *done);
 

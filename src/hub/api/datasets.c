@@ -8,9 +8,9 @@
 #include "data/codec.h"
 #include "hub/api/api.h"
 #include "hub/api/declared.h"
-#include "hub/api/rows.h"
+#include "hub/api/rows_job.h"
+#include "hub/api/rows_stream.h"
 
-#define STREAM_PAGE   500 /* rows fetched per turn of the loop */
 #define LATEST_AGE_NS (86400 * SN_NS_PER_S)
 
 static void get_datasets(struct sn_http_request *request, void *ctx)
@@ -32,143 +32,62 @@ static void get_dataset(struct sn_http_request *request, void *ctx)
 		sn_http_reply_json(request, 200, sn_declared_dataset(dataset));
 }
 
-/* A page of rows as JSON ------------------------------------------------------------ */
-
-struct page {
-	const struct sn_rows_query *rows;
-	struct sn_buf text;
-	bool any;
-};
+/* A page of rows as JSON, on a thread ------------------------------------------------ */
 
 static int write_item(const struct sn_value *row, void *ctx)
 {
-	struct page *page = ctx;
+	struct sn_rows_job *job = ctx;
 	struct sn_value picked[SN_DATASET_COLUMNS_MAX];
 
-	if (page->any)
-		sn_buf_addc(&page->text, ',');
-	page->any = true;
-	sn_rows_pick(page->rows, row, picked);
-	sn_jsonl_write_row(&page->text, &page->rows->shape, picked);
-	page->text.n--; /* the line feed */
-	return 0;
+	if (job->any)
+		sn_buf_addc(&job->text, ',');
+	job->any = true;
+	sn_rows_pick(job->rows, row, picked);
+	sn_jsonl_write_row(&job->text, &job->rows->shape, picked);
+	job->text.n--; /* the line feed */
+	return atomic_load(&job->gone);
 }
 
-static void end_page(struct page *page, const char *next)
+static void end_page(struct sn_buf *text, const char *next)
 {
-	sn_buf_adds(&page->text, "],\"next\":");
+	sn_buf_adds(text, "],\"next\":");
 	if (next == NULL) {
-		sn_buf_adds(&page->text, "null}");
+		sn_buf_adds(text, "null}");
 		return;
 	}
-	sn_buf_addc(&page->text, '"');
-	sn_json_escape(&page->text, sn_str(next));
-	sn_buf_adds(&page->text, "\"}");
+	sn_buf_addc(text, '"');
+	sn_json_escape(text, sn_str(next));
+	sn_buf_adds(text, "\"}");
 }
 
-static void reply_failed_query(struct sn_http_request *request, const struct sn_err *err)
+static int read_page(struct sn_rows_job *job)
 {
-	if (err->code == -EINVAL)
-		sn_http_problem(request, 400, "bad-cursor", "This cursor leads nowhere",
-				"start again without 'cursor'");
-	else
-		sn_api_trouble(request, err);
-}
-
-static void reply_json_page(struct sn_hub *hub, struct sn_http_request *request,
-			    struct sn_rows_query *rows)
-{
-	struct page page = {.rows = rows};
-	struct sn_err err = {0};
-	uint64_t limit = SN_API_LIMIT;
 	sn_autofree char *next = NULL;
 
-	if (!sn_api_query_u64(request, "limit", 1, SN_API_LIMIT_MAX, &limit))
-		return;
-	rows->query.limit = (uint32_t)limit;
-	rows->query.cursor = sn_http_query(request, "cursor");
-	sn_buf_adds(&page.text, "{\"items\":[");
-	if (sn_store_query(hub->store, &rows->query, write_item, &page, &next, &err) != 0) {
-		reply_failed_query(request, &err);
-	} else {
-		end_page(&page, next);
-		sn_http_reply(request, 200, "application/json", page.text.p, page.text.n);
-	}
-	sn_buf_finish(&page.text);
-}
-
-/* All rows as a stream ---------------------------------------------------------------- */
-
-struct row_stream {
-	struct sn_hub *hub;
-	struct sn_rows_query *rows;
-	void (*write)(struct sn_buf *out, const struct sn_dataset *dataset,
-		      const struct sn_value *row);
-	struct sn_buf *out; /* of the piece being made */
-	char *cursor;
-	uint64_t left; /* rows that are still wanted */
-	bool begun;
-};
-
-static int write_line(const struct sn_value *row, void *ctx)
-{
-	struct row_stream *stream = ctx;
-	struct sn_value picked[SN_DATASET_COLUMNS_MAX];
-
-	sn_rows_pick(stream->rows, row, picked);
-	stream->write(stream->out, &stream->rows->shape, picked);
-	stream->left--;
+	job->rows->query.cursor = job->cursor;
+	sn_buf_adds(&job->text, "{\"items\":[");
+	if (sn_store_query(job->reader.store, &job->rows->query, write_item, job, &next,
+			   &job->err) != 0)
+		return job->err.code;
+	end_page(&job->text, next);
 	return 0;
 }
 
-static int produce_rows(struct sn_buf *out, void *ctx)
-{
-	struct row_stream *stream = ctx;
-	struct sn_query *query = &stream->rows->query;
-	struct sn_err err = {0};
-	char *next = NULL;
-
-	if (!stream->begun && stream->write == sn_csv_write_row)
-		sn_csv_write_header(out, &stream->rows->shape);
-	stream->begun = true;
-	stream->out = out;
-	query->cursor = stream->cursor;
-	query->limit = (uint32_t)SN_MIN(stream->left, (uint64_t)STREAM_PAGE);
-	if (sn_store_query(stream->hub->store, query, write_line, stream, &next, &err) != 0)
-		return err.code;
-	free(stream->cursor);
-	stream->cursor = next;
-	return next != NULL && stream->left > 0;
-}
-
-static void release_stream(void *ctx)
-{
-	struct row_stream *stream = ctx;
-
-	free(stream->cursor);
-	free(stream->rows);
-	free(stream);
-}
-
-static void reply_stream(struct sn_hub *hub, struct sn_http_request *request,
-			 struct sn_rows_query *rows, bool csv)
+static void reply_page(struct sn_hub *hub, struct sn_http_request *request,
+		       struct sn_rows_query *rows)
 {
 	const char *cursor = sn_http_query(request, "cursor");
-	uint64_t limit = UINT64_MAX;
-	struct row_stream *stream;
+	uint64_t limit = SN_API_LIMIT;
+	struct sn_rows_job *job;
 
-	if (!sn_api_query_u64(request, "limit", 1, UINT64_MAX, &limit)) {
+	if (!sn_api_query_u64(request, "limit", 1, SN_API_LIMIT_MAX, &limit)) {
 		free(rows);
 		return;
 	}
-	stream = sn_new(struct row_stream);
-	stream->hub = hub;
-	stream->rows = rows;
-	stream->write = csv ? sn_csv_write_row : sn_jsonl_write_row;
-	stream->cursor = cursor != NULL ? sn_xstrdup(cursor) : NULL;
-	stream->left = limit;
-	sn_http_reply_stream(request, 200, csv ? "text/csv; charset=utf-8" : "application/x-ndjson",
-			     produce_rows, release_stream, stream);
+	rows->query.limit = (uint32_t)limit;
+	job = sn_rows_job_create(hub, request, rows, read_page);
+	job->cursor = cursor != NULL ? sn_xstrdup(cursor) : NULL;
+	sn_rows_job_start(job);
 }
 
 static void get_rows(struct sn_http_request *request, void *ctx)
@@ -178,14 +97,12 @@ static void get_rows(struct sn_http_request *request, void *ctx)
 
 	if (rows == NULL)
 		return;
-	if (sn_api_accepts(request, "application/x-ndjson")) {
-		reply_stream(hub, request, rows, false);
-	} else if (sn_api_accepts(request, "text/csv")) {
-		reply_stream(hub, request, rows, true);
-	} else {
-		reply_json_page(hub, request, rows);
-		free(rows);
-	}
+	if (sn_api_accepts(request, "application/x-ndjson"))
+		sn_rows_stream(hub, request, rows, false);
+	else if (sn_api_accepts(request, "text/csv"))
+		sn_rows_stream(hub, request, rows, true);
+	else
+		reply_page(hub, request, rows);
 }
 
 /* Newest rows -------------------------------------------------------------------------- */
@@ -205,9 +122,19 @@ static bool passes(const struct sn_query *query, const struct sn_value *row)
 
 static int write_passing(const struct sn_value *row, void *ctx)
 {
-	struct page *page = ctx;
+	struct sn_rows_job *job = ctx;
 
-	return passes(&page->rows->query, row) ? write_item(row, ctx) : 0;
+	return passes(&job->rows->query, row) ? write_item(row, job) : atomic_load(&job->gone);
+}
+
+static int read_latest(struct sn_rows_job *job)
+{
+	sn_buf_adds(&job->text, "{\"items\":[");
+	if (sn_store_latest(job->reader.store, job->rows->query.dataset, job->since_ns,
+			    write_passing, job, &job->err) != 0)
+		return job->err.code;
+	end_page(&job->text, NULL);
+	return 0;
 }
 
 /* The newest row of a series is what it is; only whose series are shown can be chosen. */
@@ -229,28 +156,22 @@ static bool only_series_filters(const struct sn_query *query)
 static void get_latest(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
-	sn_autofree struct sn_rows_query *rows = sn_rows_read(hub, request);
-	struct page page = {.rows = rows};
-	struct sn_err err = {0};
-	int64_t since_ns = sn_hub_now(hub) - LATEST_AGE_NS;
+	struct sn_rows_query *rows = sn_rows_read(hub, request);
+	struct sn_rows_job *job;
 
-	if (rows == NULL || !sn_api_query_time(hub, request, "since", &since_ns))
+	if (rows == NULL)
 		return;
 	if (!only_series_filters(&rows->query)) {
 		sn_http_problem(
 			request, 400, "bad-query", "A query parameter is no good",
 			"only 'node' and the dataset's key can be chosen here, by equality");
+		free(rows);
 		return;
 	}
-	sn_buf_adds(&page.text, "{\"items\":[");
-	if (sn_store_latest(hub->store, rows->query.dataset, since_ns, write_passing, &page,
-			    &err) != 0) {
-		sn_api_trouble(request, &err);
-	} else {
-		end_page(&page, NULL);
-		sn_http_reply(request, 200, "application/json", page.text.p, page.text.n);
-	}
-	sn_buf_finish(&page.text);
+	job = sn_rows_job_create(hub, request, rows, read_latest);
+	job->since_ns =
+		rows->query.since_ns != 0 ? rows->query.since_ns : sn_hub_now(hub) - LATEST_AGE_NS;
+	sn_rows_job_start(job);
 }
 
 /* Declarations ------------------------------------------------------------------------ */
@@ -261,7 +182,7 @@ static const struct sn_api_param row_params[] = {
 	{"order", SN_API_TEXT, "newest (default) or oldest first", false},
 	{"limit", SN_API_INTEGER, "rows; JSON: 1 to 10,000, default 100; streams: default all",
 	 false},
-	{"cursor", SN_API_TEXT, "'next' of the page before", false},
+	{"cursor", SN_API_TEXT, "'next' of the page before; JSON only", false},
 	{"fields", SN_API_TEXT, "columns, comma-separated; default all", false},
 	{"node", SN_API_TEXT,
 	 "id or name; like this any column, with > >= < <= ! ~ before the "

@@ -8,86 +8,70 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "hub/api/api.h"
-#include "hub/api/rows.h"
+#include "hub/api/rows_job.h"
 
-#define ROWS_PER_TURN  2000 /* so that others get their turn */
+#define PAGE_ROWS      10000
 #define ROWS_MAX       2000000
 #define DEFAULT_AGE_NS (3600 * SN_NS_PER_S)
 #define DEFAULT_POINTS 600
 
 /* Series ---------------------------------------------------------------------------- */
 
-struct series_job {
-	struct sn_hub *hub;
-	struct sn_http_request *request;
-	struct sn_rows_query *rows;
+struct reading {
+	struct sn_rows_job *job;
 	struct sn_series *series;
-	struct sn_timer turn;
-	char *cursor;
 	uint64_t seen;
 };
 
-static void job_destroy(struct series_job *job)
-{
-	sn_timer_stop(&job->turn);
-	sn_series_destroy(job->series);
-	free(job->cursor);
-	free(job->rows);
-	free(job);
-}
-
-static void job_abandoned(struct sn_http_request *request, void *ctx)
-{
-	(void)request;
-	job_destroy(ctx);
-}
-
 static int take_row(const struct sn_value *row, void *ctx)
 {
-	struct series_job *job = ctx;
+	struct reading *reading = ctx;
 	struct sn_value picked[SN_DATASET_COLUMNS_MAX];
 
-	sn_rows_pick(job->rows, row, picked);
-	sn_series_add(job->series, row[SN_COL_TIME].i, picked);
-	job->seen++;
+	sn_rows_pick(reading->job->rows, row, picked);
+	sn_series_add(reading->series, row[SN_COL_TIME].i, picked);
+	reading->seen++;
+	return atomic_load(&reading->job->gone);
+}
+
+static int read_all(struct reading *reading)
+{
+	struct sn_rows_job *job = reading->job;
+	struct sn_query *query = &job->rows->query;
+	sn_autofree char *cursor = NULL;
+	char *next = NULL;
+
+	do {
+		query->cursor = cursor;
+		if (sn_store_query(job->reader.store, query, take_row, reading, &next, &job->err) !=
+		    0)
+			return job->err.code;
+		if (next != NULL && reading->seen >= ROWS_MAX) {
+			free(next);
+			return sn_err_set(&job->err, -EFBIG,
+					  "more than %d for one chart (ask for a shorter time, or "
+					  "for one node or target)",
+					  ROWS_MAX);
+		}
+		free(cursor);
+		cursor = next;
+	} while (cursor != NULL && !atomic_load(&job->gone));
 	return 0;
 }
 
-static void job_done(struct series_job *job)
+static int read_series(struct sn_rows_job *job)
 {
-	struct sn_buf text = {0};
+	const struct sn_query *query = &job->rows->query;
+	struct reading reading = {.job = job};
+	int failed;
 
-	sn_series_write(job->series, &text);
-	sn_http_reply(job->request, 200, "application/json", text.p, text.n);
-	sn_buf_finish(&text);
-	job_destroy(job);
-}
-
-static void job_turn(struct sn_timer *timer)
-{
-	struct series_job *job = sn_container_of(timer, struct series_job, turn);
-	struct sn_query *query = &job->rows->query;
-	struct sn_err err = {0};
-	char *next = NULL;
-
-	query->cursor = job->cursor;
-	if (sn_store_query(job->hub->store, query, take_row, job, &next, &err) != 0) {
-		sn_api_trouble(job->request, &err);
-		job_destroy(job);
-		return;
-	}
-	free(job->cursor);
-	job->cursor = next;
-	if (next == NULL) {
-		job_done(job);
-	} else if (job->seen >= ROWS_MAX) {
-		sn_http_problem(job->request, 422, "too-many-rows", "Too many rows for one chart",
-				"ask for a shorter time, or for one node or target");
-		job_destroy(job);
-	} else {
-		sn_timer_in(&job->turn, 0);
-	}
+	reading.series =
+		sn_series_create(&job->rows->shape, query->since_ns, query->until_ns, job->points);
+	failed = read_all(&reading);
+	if (failed == 0)
+		sn_series_write(reading.series, &job->text);
+	sn_series_destroy(reading.series);
+	return failed;
 }
 
 static void get_series(struct sn_http_request *request, void *ctx)
@@ -95,7 +79,7 @@ static void get_series(struct sn_http_request *request, void *ctx)
 	struct sn_hub *hub = ctx;
 	struct sn_rows_query *rows = sn_rows_read(hub, request);
 	uint64_t points = DEFAULT_POINTS;
-	struct series_job *job;
+	struct sn_rows_job *job;
 
 	if (rows == NULL)
 		return;
@@ -114,66 +98,30 @@ static void get_series(struct sn_http_request *request, void *ctx)
 		return;
 	}
 	rows->query.newest_first = false;
-	rows->query.limit = ROWS_PER_TURN;
-	job = sn_new(struct series_job);
-	job->hub = hub;
-	job->request = request;
-	job->rows = rows;
-	job->series = sn_series_create(&rows->shape, rows->query.since_ns, rows->query.until_ns,
-				       (unsigned)points);
-	sn_http_on_abandon(request, job_abandoned, job);
-	sn_timer_init(&job->turn, hub->loop, job_turn);
-	job_turn(&job->turn);
+	rows->query.limit = PAGE_ROWS;
+	job = sn_rows_job_create(hub, request, rows, read_series);
+	job->points = (unsigned)points;
+	sn_rows_job_start(job);
 }
 
 /* Gaps ------------------------------------------------------------------------------- */
 
-struct check_job {
-	struct sn_work work;
-	struct sn_http_request *request; /* NULL once the client has gone away */
-	char *store_dir;
-	char node[SN_ULID_SIZE];
+static int read_check(struct sn_rows_job *job)
+{
 	struct sn_store_check check;
-	struct sn_err err;
-};
+	struct sn_jw jw;
 
-/* On a thread, with a store of its own: it reads everything a node has ever sent. */
-static void check_run(struct sn_work *work)
-{
-	struct check_job *job = sn_container_of(work, struct check_job, work);
-	struct sn_store *store;
-
-	if (sn_store_open(job->store_dir, &store, &job->err) != 0)
-		return;
-	(void)sn_store_check_node(store, job->node, &job->check, &job->err);
-	sn_store_close(store);
-}
-
-static void check_done(struct sn_work *work)
-{
-	struct check_job *job = sn_container_of(work, struct check_job, work);
-	const struct sn_store_check *check = &job->check;
-
-	if (job->request != NULL && job->err.code != 0)
-		sn_api_trouble(job->request, &job->err);
-	else if (job->request != NULL)
-		sn_http_reply_json(job->request, 200,
-				   json_pack("{s:I, s:I, s:I, s:I, s:I}", "rows",
-					     (json_int_t)check->rows, "seq_min",
-					     (json_int_t)check->seq_min, "seq_max",
-					     (json_int_t)check->seq_max, "duplicates",
-					     (json_int_t)check->duplicates, "missing",
-					     (json_int_t)check->missing));
-	free(job->store_dir);
-	free(job);
-}
-
-static void check_abandoned(struct sn_http_request *request, void *ctx)
-{
-	struct check_job *job = ctx;
-
-	(void)request;
-	job->request = NULL;
+	if (sn_store_check_node(job->reader.store, job->node, &check, &job->err) != 0)
+		return job->err.code;
+	sn_jw_init(&jw, &job->text);
+	sn_jw_object(&jw);
+	sn_jw_ku64(&jw, "rows", check.rows);
+	sn_jw_ku64(&jw, "seq_min", check.seq_min);
+	sn_jw_ku64(&jw, "seq_max", check.seq_max);
+	sn_jw_ku64(&jw, "duplicates", check.duplicates);
+	sn_jw_ku64(&jw, "missing", check.missing);
+	sn_jw_object_end(&jw);
+	return 0;
 }
 
 static void get_check(struct sn_http_request *request, void *ctx)
@@ -181,22 +129,13 @@ static void get_check(struct sn_http_request *request, void *ctx)
 	struct sn_hub *hub = ctx;
 	const struct sn_node *node =
 		sn_api_node_named(hub, request, sn_http_param(request, "node"));
-	struct check_job *job;
+	struct sn_rows_job *job;
 
 	if (node == NULL)
 		return;
-	job = sn_new(struct check_job);
-	job->request = request;
-	job->store_dir = sn_xstrdup(hub->store_dir);
+	job = sn_rows_job_create(hub, request, NULL, read_check);
 	memcpy(job->node, node->id, sizeof(job->node));
-	if (sn_work_start(hub->work, &job->work, check_run, check_done) != 0) {
-		sn_http_problem(request, 503, "busy", "Too much is being worked on",
-				"try again in a moment");
-		free(job->store_dir);
-		free(job);
-		return;
-	}
-	sn_http_on_abandon(request, check_abandoned, job);
+	sn_rows_job_start(job);
 }
 
 /* Declarations ------------------------------------------------------------------- */

@@ -174,7 +174,7 @@ static void client_gone(struct sn_http_request *request, void *ctx)
 
 static void job_start(struct password_job *job, sn_work_fn *done)
 {
-	if (sn_work_start(job->hub->work, &job->work, job_run, done) == 0) {
+	if (sn_work_start(job->hub->passwords, &job->work, job_run, done) == 0) {
 		sn_http_on_abandon(job->request, client_gone, job);
 		return;
 	}

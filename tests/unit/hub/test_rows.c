@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "hub/api/rows.h"
+#include "hub/api/rows_stream.h"
 
 static struct world world;
 static struct test_node node;
@@ -170,6 +172,81 @@ static void rows_come_as_lines_and_csv_too(void **state)
 	reply_release(&reply);
 }
 
+static void streams_go_through_all_days_in_order(void **state)
+{
+	char body[256], previous[64] = "9999";
+	struct reply reply;
+	char *line, *rest;
+	unsigned rows = 0;
+
+	(void)state;
+	/* Far apart, so that there are many slices without a row between them. */
+	for (unsigned k = 0; k < 6; k++) {
+		snprintf(body, sizeof(body),
+			 "{\"time\":\"2025-%02u-07T0%u:00:00Z\",\"seq\":%u,\"target\":\"far\"}\n",
+			 2 * k + 1, k, 1000 + k);
+		node_put(&world, &node, 100 + k, "ping/1", 1, body, NULL);
+		assert_int_equal(node.status, 200);
+	}
+	reply = plain(
+		&world, AS_LOCAL, "GET",
+		"/api/v1/datasets/ping/rows?target=far&fields=time&until=2026-01-01T00:00:00Z",
+		"Accept: application/x-ndjson\r\n", NULL);
+	rest = reply.body;
+	while ((line = strsep(&rest, "\n")) != NULL && line[0] != '\0') {
+		assert_true(strcmp(line + 9, previous) < 0);
+		snprintf(previous, sizeof(previous), "%s", line + 9);
+		rows++;
+	}
+	assert_int_equal(rows, 6);
+	reply_release(&reply);
+	reply = plain(&world, AS_LOCAL, "GET",
+		      "/api/v1/datasets/ping/rows?target=far&fields=seq&order=oldest&limit=2&since="
+		      "2025-05-01T00:00:00Z",
+		      "Accept: text/csv\r\n", NULL);
+	assert_string_equal(reply.body, "seq\r\n1002\r\n1003\r\n");
+	reply_release(&reply);
+	reply = plain(&world, AS_LOCAL, "GET", "/api/v1/datasets/ping/rows?target=nowhere",
+		      "Accept: application/x-ndjson\r\n", NULL);
+	assert_string_equal(reply.body, "");
+	reply_release(&reply);
+	reply = plain(&world, AS_LOCAL, "GET", "/api/v1/datasets/ping/rows?cursor=00",
+		      "Accept: text/csv\r\n", NULL);
+	assert_int_equal(reply.status, 400);
+	reply_release(&reply);
+}
+
+static void slices_follow_the_time_they_take(void **state)
+{
+	int64_t hour = 3600 * SN_NS_PER_S;
+
+	(void)state;
+	assert_true(sn_rows_next_slice(hour, 0) > hour);
+	assert_true(sn_rows_next_slice(hour, 3 * SN_NS_PER_MS) == hour);
+	assert_true(sn_rows_next_slice(hour, SN_NS_PER_S) < hour);
+	for (int i = 0; i < 100; i++)
+		hour = sn_rows_next_slice(hour, SN_NS_PER_S);
+	assert_true(hour > 0);
+	for (int i = 0; i < 100; i++)
+		hour = sn_rows_next_slice(hour, 0);
+	assert_true(hour < 365 * 86400 * SN_NS_PER_S);
+}
+
+static void client_that_goes_away_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		int fd = open_stream(&world, AS_LOCAL, "/api/v1/datasets/ping/series", "");
+
+		close(fd);
+		fd = open_stream(&world, AS_LOCAL, "/api/v1/datasets/ping/rows",
+				 "Accept: text/csv\r\n");
+		close(fd);
+	}
+	world_wait(&world, 100 * SN_NS_PER_MS);
+	assert_int_equal(count("target=a.example"), 13);
+}
+
 static void bad_questions_are_answered_by_name(void **state)
 {
 	static const struct {
@@ -271,10 +348,14 @@ int main(void)
 		cmocka_unit_test(only_wanted_columns_are_told),
 		cmocka_unit_test(rows_come_as_lines_and_csv_too),
 		cmocka_unit_test(bad_questions_are_answered_by_name),
+		cmocka_unit_test(client_that_goes_away_leaves_nothing_behind),
 		cmocka_unit_test(unknown_dataset_gets_a_suggestion),
 		cmocka_unit_test(latest_has_one_row_per_series),
 		cmocka_unit_test(chart_gets_bins),
 		cmocka_unit_test(filters_limits_are_kept),
+		cmocka_unit_test(slices_follow_the_time_they_take),
+		/* The last one: it adds rows. */
+		cmocka_unit_test(streams_go_through_all_days_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

@@ -420,6 +420,29 @@ static void full_disk_is_told_as_such(void **state)
 	world_start(&world, NULL);
 }
 
+static void damaged_day_keeps_nobody_from_the_others(void **state)
+{
+	sn_autofree char *day = sn_fs_join(world.dir, "store/2026-03-01.db");
+	struct test_node node;
+	struct reply reply;
+
+	(void)state;
+	node_join(&world, &node, "alpha");
+	node_put(&world, &node, 0, "ping/1", 1, row, NULL);
+	node_put(&world, &node, 1, "ping/1", 1,
+		 "{\"time\":\"2026-03-02T12:00:00Z\",\"seq\":1,\"target\":\"t\"}\n", NULL);
+	assert_int_equal(node.status, 200);
+	sn_hub_destroy(world.hub);
+	scribble(day);
+	assert_int_equal(sn_hub_create(world.loop, &world.config, &world.hub, NULL), 0);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/datasets/ping/rows", NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
+	reply_release(&reply);
+	node_put(&world, &node, 0, "ping/1", 1, row, NULL);
+	assert_int_equal(node.status, 200);
+	node_leave(&node);
+}
+
 static void days_older_than_the_retention_are_dropped(void **state)
 {
 	struct test_node node;
@@ -474,6 +497,7 @@ int main(void)
 		TEST(inherited_socket_is_listened_at),
 		TEST(store_that_cannot_write_leaves_the_batch_with_the_node),
 		TEST(full_disk_is_told_as_such),
+		TEST(damaged_day_keeps_nobody_from_the_others),
 		TEST(days_older_than_the_retention_are_dropped),
 		TEST(hub_is_ready_quickly),
 	};
