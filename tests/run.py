@@ -34,14 +34,16 @@ class Sum:
 
 def count(test, total):
     """Add one meson test: each TAP line is a case; a test without TAP is one case itself."""
-    cases = [m for m in map(TAP.match, test.get("stdout", "").splitlines()) if m]
+    text = test.get("stdout", "")
+    cases = [m for m in map(TAP.match, text.splitlines()) if m]
     failed_before = total.failed
-    skip_reasons = re.findall(r"^# skip(?:ped)?:?\s*(.*)$", test.get("stdout", ""), re.MULTILINE | re.IGNORECASE)
+    # cmocka writes "# skipped: REASON" (or the test itself does), then "not ok N # SKIP NAME".
+    reasons = re.findall(r"^#?\s*skip(?:ped)?:\s*(.*)$", text, re.MULTILINE | re.IGNORECASE)
     for case in cases:
         if case[3] and case[3].upper() == "SKIP":
             total.skipped += 1
-            reason = case[4] or (skip_reasons.pop(0) if skip_reasons else "no reason given")
-            total.notes.append(f"  skip {test['name']}: {case[2]}: {reason}")
+            name, reason = (case[4], reasons.pop(0) if reasons else "no reason given") if case[1] else (case[2], case[4])
+            total.notes.append(f"  skip {test['name']}: {name}: {reason}")
         elif case[1]:
             total.failed += 1
         else:
@@ -49,14 +51,16 @@ def count(test, total):
     if not cases:
         outcome = {"OK": "passed", "EXPECTEDFAIL": "passed", "SKIP": "skipped"}.get(test["result"], "failed")
         setattr(total, outcome, getattr(total, outcome) + 1)
-    elif test["result"] not in ("OK", "SKIP") and total.failed == failed_before:
-        total.failed += 1  # crashed or timed out after its last line
+        if outcome == "skipped":
+            total.notes.append(f"  skip {test['name']}: {text.strip() or 'no reason given'}")
+    elif total.failed == failed_before and (test.get("returncode", 0) != 0 or test["result"] == "TIMEOUT"):
+        total.failed += 1  # crashed or hung after its last line
     if total.failed > failed_before:
         total.notes.append(f"--- {test['name']}: {test['result']} after {test['duration']:.1f} s")
         for stream in ("stdout", "stderr"):
-            text = test.get(stream, "").strip()
-            if text:
-                total.notes.append("\n".join(text.splitlines()[-60:]))
+            shown = test.get(stream, "").strip()
+            if shown:
+                total.notes.append("\n".join(shown.splitlines()[-60:]))
 
 
 def run_tier(build, tier):

@@ -69,7 +69,7 @@ static void a_killed_program_comes_back_with_another_pid(void **state SN_UNUSED)
 	struct fixture f;
 	pid_t first;
 
-	begin(&f, "sleep 60");
+	begin(&f, "exec sleep 60");
 	first = f.child.pid;
 	assert_true(first > 0 && sn_demo_child_alive(&f.child));
 	kill(first, SIGKILL);
@@ -95,7 +95,7 @@ static void one_that_was_stopped_stays_away(void **state SN_UNUSED)
 	struct fixture f;
 	uint64_t limit;
 
-	begin(&f, "sleep 60");
+	begin(&f, "exec sleep 60");
 	sn_demo_child_stop(&f.child);
 	limit = sn_mono_ns() + 5 * SN_NS_PER_S;
 	while (sn_demo_child_alive(&f.child) && sn_mono_ns() < limit)
