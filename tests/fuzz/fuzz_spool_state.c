@@ -22,7 +22,8 @@ static void try_state(const uint8_t *data, size_t size)
 	sn_spool_state_format(&state, &text);
 	if (sn_spool_state_parse(text.p, text.n, &again, &err) != 0 ||
 	    strcmp(again.stream, state.stream) != 0 || again.next_batch != state.next_batch ||
-	    again.next_row != state.next_row)
+	    again.next_row != state.next_row || strcmp(again.new_stream, state.new_stream) != 0 ||
+	    again.new_from != state.new_from)
 		abort();
 	sn_buf_finish(&text);
 }

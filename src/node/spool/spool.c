@@ -38,6 +38,8 @@ struct sn_spool {
 	uint64_t limit_bytes;
 	char stream[SN_SPOOL_STREAM_SIZE];
 	uint64_t next_batch, next_row;
+	char fork[SN_SPOOL_STREAM_SIZE]; /* the new stream while the old one has batches; "" */
+	uint64_t fork_from;              /* the first batch that was never one of the old */
 
 	/* What is on disk, by number: items[head .. tail). */
 	struct sn_spool_batch *items;
@@ -53,7 +55,17 @@ struct sn_spool {
 
 const char *sn_spool_stream(const struct sn_spool *spool)
 {
-	return spool->stream;
+	return spool->fork[0] != '\0' ? spool->fork : spool->stream;
+}
+
+static bool is_forked(const struct sn_spool *spool, const struct sn_spool_batch *batch)
+{
+	return spool->fork[0] != '\0' && (batch->forked || batch->seq >= spool->fork_from);
+}
+
+const char *sn_spool_batch_stream(const struct sn_spool *spool, const struct sn_spool_batch *batch)
+{
+	return is_forked(spool, batch) ? spool->fork : spool->stream;
 }
 
 const struct sn_spool_stats *sn_spool_stats(const struct sn_spool *spool)
@@ -214,18 +226,28 @@ static int scan(struct sn_spool *spool, struct sn_err *err)
 	return 0;
 }
 
+/* With the last batch of the old stream gone, the new one is the only one. */
 static int write_state(struct sn_spool *spool, uint64_t next_batch, uint64_t next_row,
 		       struct sn_err *err)
 {
+	bool alone = spool->fork[0] != '\0' && next_batch >= spool->fork_from;
 	struct sn_spool_state state = {.next_batch = next_batch, .next_row = next_row};
 	sn_autofree char *path = sn_fs_join(spool->dir, "state");
 	struct sn_buf text = {0};
 	int error;
 
-	memcpy(state.stream, spool->stream, sizeof(state.stream));
+	memcpy(state.stream, alone ? spool->fork : spool->stream, sizeof(state.stream));
+	if (!alone) {
+		memcpy(state.new_stream, spool->fork, sizeof(state.new_stream));
+		state.new_from = spool->fork_from;
+	}
 	sn_spool_state_format(&state, &text);
 	error = sn_fs_write_atomic(path, text.p, text.n, FILE_MODE, err);
 	sn_buf_finish(&text);
+	if (error == 0 && alone) {
+		memcpy(spool->stream, spool->fork, sizeof(spool->stream));
+		spool->fork[0] = '\0';
+	}
 	return error;
 }
 
@@ -247,6 +269,8 @@ static int read_state(struct sn_spool *spool, struct sn_err *err)
 	memcpy(spool->stream, state.stream, sizeof(spool->stream));
 	spool->next_batch = state.next_batch;
 	spool->next_row = state.next_row;
+	memcpy(spool->fork, state.new_stream, sizeof(spool->fork));
+	spool->fork_from = state.new_from;
 	return 0;
 }
 
@@ -283,12 +307,17 @@ static int set_aside(struct sn_spool *spool, const char *why, struct sn_err *err
 	return sn_fs_mkdirs(spool->dir, DIR_MODE, err);
 }
 
-static int begin_stream(struct sn_spool *spool, struct sn_err *err)
+static void make_stream(char out[SN_SPOOL_STREAM_SIZE])
 {
 	uint8_t id[(SN_SPOOL_STREAM_SIZE - 1) / 2];
 
 	sn_random(id, sizeof(id));
-	sn_hex(id, sizeof(id), spool->stream);
+	sn_hex(id, sizeof(id), out);
+}
+
+static int begin_stream(struct sn_spool *spool, struct sn_err *err)
+{
+	make_stream(spool->stream);
 	spool->next_batch = spool->next_row = 0;
 	return write_state(spool, 0, 0, err);
 }
@@ -494,6 +523,33 @@ void sn_spool_ack(struct sn_spool *spool, uint64_t seq)
 
 	if (i < spool->tail && spool->items[i].seq == seq)
 		spool->items[i].acknowledged = true;
+}
+
+/* Known on disk before the first batch goes out under it: a crash must not make another. */
+static int begin_fork(struct sn_spool *spool, struct sn_err *err)
+{
+	const struct sn_spool_batch *front = &spool->items[spool->head];
+	int error;
+
+	make_stream(spool->fork);
+	spool->fork_from = spool->next_batch;
+	error = write_state(spool, front->seq, front->first_row, err);
+	if (error != 0)
+		spool->fork[0] = '\0';
+	return error;
+}
+
+int sn_spool_fork(struct sn_spool *spool, uint64_t seq, struct sn_err *err)
+{
+	size_t i = find(spool, seq);
+
+	assert(i < spool->tail && spool->items[i].seq == seq);
+	if (is_forked(spool, &spool->items[i]))
+		return sn_err_set(err, -EEXIST, "batch %" PRIu64 " is of the new stream", seq);
+	if (spool->fork[0] == '\0' && begin_fork(spool, err) != 0)
+		return err != NULL ? err->code : -EIO;
+	spool->items[i].forked = true;
+	return 0;
 }
 
 /* Makes room in rejected/ for one more. */

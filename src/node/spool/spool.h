@@ -18,6 +18,12 @@
  * a disk too full even for that, it removes all of them but the file with the
  * highest number, which keeps the counters by itself, and so makes room.
  *
+ * A state directory that was copied or restored counts again what was counted
+ * before, and the hub has other rows under those numbers.  sn_spool_fork() then
+ * begins a new stream: batches written from now on are of it at once, those that
+ * are waiting only when the hub says that it has another of their number, because
+ * what was sent before and not answered may be stored under the old stream.
+ *
  * No clock and no loop of its own: the caller brings the time.
  */
 #ifndef SONDE_NODE_SPOOL_SPOOL_H
@@ -48,6 +54,7 @@ struct sn_spool_batch {
 	uint32_t rows, bytes;
 	uint16_t dataset; /* index for sn_spool_dataset() */
 	bool acknowledged;
+	bool forked; /* of the new stream although it was written before that began */
 };
 
 struct sn_spool_stats {
@@ -63,7 +70,8 @@ int sn_spool_open(const char *dir, uint64_t limit_bytes, struct sn_spool **spool
 		  struct sn_err *err);
 /* Writes what is open; NULL is fine. */
 void sn_spool_close(struct sn_spool *spool);
-const char *sn_spool_stream(const struct sn_spool *spool); /* 32 hex digits */
+/* Of what is written now; 32 hex digits. */
+const char *sn_spool_stream(const struct sn_spool *spool);
 const struct sn_spool_stats *sn_spool_stats(const struct sn_spool *spool);
 
 /* Takes copies of all rows; -EINVAL (and nothing is taken) if one has no time. */
@@ -79,6 +87,13 @@ const struct sn_spool_batch *sn_spool_next(const struct sn_spool *spool, uint64_
 const char *sn_spool_dataset(const struct sn_spool *spool, const struct sn_spool_batch *batch);
 int sn_spool_read(const struct sn_spool *spool, const struct sn_spool_batch *batch,
 		  struct sn_buf *out, struct sn_err *err);
+/* The stream that the batch is to be sent under. */
+const char *sn_spool_batch_stream(const struct sn_spool *spool, const struct sn_spool_batch *batch);
+/*
+ * The hub has another batch of this number: from now on it is one of a new stream, which
+ * is begun if need be.  -EEXIST if it was of the new one already.
+ */
+int sn_spool_fork(struct sn_spool *spool, uint64_t seq, struct sn_err *err);
 /* The hub has committed it.  The file goes with the next sn_spool_settle(). */
 void sn_spool_ack(struct sn_spool *spool, uint64_t seq);
 /* The hub will never take it: a copy goes to rejected/, then as acknowledged. */
@@ -89,6 +104,8 @@ void sn_spool_settle(struct sn_spool *spool);
 struct sn_spool_state {
 	char stream[SN_SPOOL_STREAM_SIZE];
 	uint64_t next_batch, next_row;
+	char new_stream[SN_SPOOL_STREAM_SIZE]; /* "": none was begun */
+	uint64_t new_from;                     /* its first batch */
 };
 int sn_spool_state_parse(const void *data, size_t size, struct sn_spool_state *state,
 			 struct sn_err *err);

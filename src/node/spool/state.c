@@ -23,18 +23,31 @@ static int get_number(const json_t *json, const char *key, uint64_t *value, stru
 	return 0;
 }
 
-static int take_stream(const json_t *json, char out[SN_SPOOL_STREAM_SIZE], struct sn_err *err)
+static int take_stream(const json_t *json, const char *key, char out[SN_SPOOL_STREAM_SIZE],
+		       struct sn_err *err)
 {
 	uint8_t bytes[(SN_SPOOL_STREAM_SIZE - 1) / 2];
 	const char *stream;
-	int error = sn_json_get_str(json, "stream", &stream, err);
+	int error = sn_json_get_str(json, key, &stream, err);
 
 	if (error != 0)
 		return error;
 	if (sn_unhex(sn_str(stream), bytes, sizeof(bytes)) != 0)
-		return sn_err_set(err, -EINVAL, "'stream' is not 32 hex digits");
+		return sn_err_set(err, -EINVAL, "'%s' is not 32 hex digits", key);
 	memcpy(out, stream, SN_SPOOL_STREAM_SIZE);
 	return 0;
+}
+
+static int take_new_stream(const json_t *json, struct sn_spool_state *state, struct sn_err *err)
+{
+	int error;
+
+	state->new_stream[0] = '\0';
+	state->new_from = 0;
+	if (json_object_get(json, "new_stream") == NULL)
+		return 0;
+	error = take_stream(json, "new_stream", state->new_stream, err);
+	return error != 0 ? error : get_number(json, "new_from", &state->new_from, err);
 }
 
 int sn_spool_state_parse(const void *data, size_t size, struct sn_spool_state *state,
@@ -48,11 +61,13 @@ int sn_spool_state_parse(const void *data, size_t size, struct sn_spool_state *s
 	json = sn_json_parse(data, size, err);
 	if (json == NULL)
 		return -EINVAL;
-	error = take_stream(json, state->stream, err);
+	error = take_stream(json, "stream", state->stream, err);
 	if (error == 0)
 		error = get_number(json, "next_batch", &state->next_batch, err);
 	if (error == 0)
 		error = get_number(json, "next_row", &state->next_row, err);
+	if (error == 0)
+		error = take_new_stream(json, state, err);
 	return error;
 }
 
@@ -65,6 +80,10 @@ void sn_spool_state_format(const struct sn_spool_state *state, struct sn_buf *ou
 	sn_jw_kcstr(&jw, "stream", state->stream);
 	sn_jw_ku64(&jw, "next_batch", state->next_batch);
 	sn_jw_ku64(&jw, "next_row", state->next_row);
+	if (state->new_stream[0] != '\0') {
+		sn_jw_kcstr(&jw, "new_stream", state->new_stream);
+		sn_jw_ku64(&jw, "new_from", state->new_from);
+	}
 	sn_jw_object_end(&jw);
 	sn_buf_addc(out, '\n');
 }

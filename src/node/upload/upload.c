@@ -106,6 +106,42 @@ static bool refused_for_good(const struct sn_http_answer *answer)
 	       (answer->status == 409 || answer->status == 413 || answer->status == 422);
 }
 
+static void tell_new_stream(struct sn_upload *upload, uint64_t seq)
+{
+	snprintf(upload->refused, sizeof(upload->refused),
+		 "the state of this node was copied or restored, its results go on under a new "
+		 "stream (if a copy runs elsewhere, stop it and let it join as a node of its own)");
+	SN_LOG_LIMITED(SN_LOG_WARNING,
+		       "the hub has another batch of this number, sent again under a new stream "
+		       "batch=%" PRIu64,
+		       seq);
+}
+
+/*
+ * Where the hub has other rows under this number, ours were never stored: they go
+ * out once more, under a stream that nobody else counts in.
+ */
+static void took_refusal(struct sn_upload *upload, uint64_t seq,
+			 const struct sn_http_answer *answer, const char *code, const char *reason)
+{
+	bool conflict = strcmp(code, "digest-conflict") == 0;
+	struct sn_err err = {0};
+	int error = conflict ? sn_spool_fork(upload->spool, seq, &err) : -EEXIST;
+
+	if (error == -EEXIST) {
+		reject(upload, seq, reason);
+		went_through(upload);
+		return;
+	}
+	upload->next_seq = SN_MIN(upload->next_seq, seq);
+	if (error == 0) {
+		tell_new_stream(upload, seq);
+		went_through(upload);
+	} else {
+		try_later(upload, answer, error, err.text);
+	}
+}
+
 static void answered(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http_answer *answer,
 		     void *ctx)
 {
@@ -121,8 +157,7 @@ static void answered(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http
 		upload->acknowledged = true;
 		went_through(upload);
 	} else if (refused_for_good(answer)) {
-		reject(upload, slot->seq, err.text);
-		went_through(upload);
+		took_refusal(upload, slot->seq, answer, code, err.text);
 	} else {
 		upload->next_seq = SN_MIN(upload->next_seq, slot->seq);
 		try_later(upload, answer, error, err.text);
@@ -149,7 +184,7 @@ static bool send_batch(struct sn_upload *upload, struct slot *slot,
 
 	digest_of(&upload->body, hex);
 	snprintf(path, sizeof(path), "/api/v1/node/batches/%s/%" PRIu64,
-		 sn_spool_stream(upload->spool), batch->seq);
+		 sn_spool_batch_stream(upload->spool, batch), batch->seq);
 	snprintf(dataset, sizeof(dataset), "Sonde-Dataset: %s",
 		 sn_spool_dataset(upload->spool, batch));
 	snprintf(rows, sizeof(rows), "Sonde-Rows: %" PRIu32, batch->rows);
@@ -197,10 +232,17 @@ static void send_next(struct sn_upload *upload, struct slot *slot,
 		      const struct sn_spool_batch *batch)
 {
 	struct sn_err err = {0};
+	int error;
 
 	upload->next_seq = batch->seq + 1;
 	sn_buf_clear(&upload->body);
-	if (sn_spool_read(upload->spool, batch, &upload->body, &err) != 0) {
+	error = sn_spool_read(upload->spool, batch, &upload->body, &err);
+	if (error == -EMFILE || error == -ENFILE || error == -ENOMEM) {
+		upload->next_seq = batch->seq;
+		pause_for(upload, SN_UPLOAD_RETRY_MIN_NS, err.text);
+		return;
+	}
+	if (error != 0) {
 		/* Not ours to repair; the batches behind it must not wait for ever. */
 		reject(upload, batch->seq, err.text);
 		return;

@@ -6,6 +6,8 @@
  * when the hub says that it is stored.  What each answer means:
  *
  *   200                 stored, now or before: acknowledged
+ *   409 digest-conflict the hub has other rows under this number, as after a copy
+ *                       of the state directory: sent again under a new stream
  *   409, 413, 422       the hub will never take it: to rejected/, and on
  *   401, 403            not with this identity: try again after a minute or more
  *   no answer, others   try again after a wait that grows, or after Retry-After;

@@ -234,6 +234,12 @@ static int64_t first_row_of(struct sn_str body, const char *dataset, uint32_t ro
 	return first;
 }
 
+static void refuse_conflict(struct fake_hub *hub, struct sn_http_request *request)
+{
+	hub->conflicts++;
+	sn_http_problem(request, 409, "digest-conflict", "Conflict", "another content");
+}
+
 static void store(struct fake_hub *hub, struct sn_http_request *request, bool answer)
 {
 	uint64_t seq = strtoull(sn_http_param(request, "seq"), NULL, 10);
@@ -241,12 +247,15 @@ static void store(struct fake_hub *hub, struct sn_http_request *request, bool an
 	const char *digest = sn_http_header(request, "Digest");
 
 	assert_true(seq < HUB_BATCHES_MAX);
+	if (seq < hub->taken && strcmp(sn_http_param(request, "stream"), hub->taken_stream) == 0) {
+		refuse_conflict(hub, request);
+		return;
+	}
 	if (hub->stream[0] == '\0')
 		snprintf(hub->stream, sizeof(hub->stream), "%s", sn_http_param(request, "stream"));
 	assert_string_equal(hub->stream, sn_http_param(request, "stream"));
 	if (batch->stored && strcmp(batch->digest, digest) != 0) {
-		hub->conflicts++;
-		sn_http_problem(request, 409, "digest-conflict", "Conflict", "another content");
+		refuse_conflict(hub, request);
 		return;
 	}
 	if (batch->stored) {

@@ -38,7 +38,10 @@ struct fake_hub {
 	unsigned put_failures; /* so often `put_status`, then no more; 0: for ever */
 	const char *code, *retry_after;
 	bool forget_answers; /* store, but never answer: a hub that dies after its commit */
-	const char *tasks;   /* document, or NULL */
+	/* Batches of this stream below this number are there already, with other content. */
+	char taken_stream[40];
+	unsigned taken;
+	const char *tasks; /* document, or NULL */
 	const char *tasks_etag;
 	double interval_s;
 	int64_t certificate_life_s; /* of what it issues; 0: an hour */

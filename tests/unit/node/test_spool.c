@@ -618,9 +618,56 @@ static void an_unreadable_state_sets_the_spool_aside_and_begins_a_new_stream(voi
 	assert_int_equal(check_rows(0), 1);
 }
 
+static const char *stream_of(uint64_t seq)
+{
+	return sn_spool_batch_stream(spool, sn_spool_next(spool, seq));
+}
+
+static void a_new_stream_takes_what_conflicts_and_what_comes_later(void **state)
+{
+	char old[SN_SPOOL_STREAM_SIZE], new[SN_SPOOL_STREAM_SIZE];
+	struct sn_err err = {0};
+
+	(void)state;
+	strcpy(old, sn_spool_stream(spool));
+	add_batches(4);
+	ack(0);
+	assert_int_equal(sn_spool_fork(spool, 2, &err), 0);
+	strcpy(new, sn_spool_stream(spool));
+	assert_string_not_equal(new, old);
+	add_batches(1);
+	/* What may have been stored already is first asked for under the old stream. */
+	assert_string_equal(stream_of(1), old);
+	assert_string_equal(stream_of(2), new);
+	assert_string_equal(stream_of(3), old);
+	assert_string_equal(stream_of(4), new);
+	assert_int_equal(sn_spool_fork(spool, 2, &err), -EEXIST);
+	assert_int_equal(sn_spool_fork(spool, 4, &err), -EEXIST);
+
+	/* After a restart it is the same new stream; who belongs to it is found out again. */
+	reopen();
+	assert_string_equal(sn_spool_stream(spool), new);
+	assert_int_equal(sn_spool_next(spool, 0)->seq, 1);
+	assert_string_equal(stream_of(2), old);
+	assert_int_equal(sn_spool_fork(spool, 2, &err), 0);
+	assert_string_equal(stream_of(2), new);
+
+	/* With the last one of the old stream it is forgotten, and may happen again. */
+	for (uint64_t seq = 1; seq < 4; seq++)
+		ack(seq);
+	assert_string_equal(stream_of(4), new);
+	reopen();
+	assert_string_equal(sn_spool_stream(spool), new);
+	assert_string_equal(stream_of(4), new);
+	assert_int_equal(check_rows(4), 1);
+	assert_int_equal(sn_spool_fork(spool, 4, &err), 0);
+	assert_string_not_equal(sn_spool_stream(spool), new);
+}
+
 static void states_are_refused_with_a_reason(void **state)
 {
-#define STREAM "\"stream\":\"00112233445566778899aabbccddeeff\""
+#define STREAM2 "stream\":\"00112233445566778899aabbccddeeff\""
+#define STREAM  "\"stream\":\"00112233445566778899aabbccddeeff\""
 	static const struct {
 		const char *text, *says;
 	} cases[] = {
@@ -633,6 +680,8 @@ static void states_are_refused_with_a_reason(void **state)
 		{"{" STREAM ",\"next_batch\":1.5,\"next_row\":0}", "next_batch"},
 		{"{" STREAM ",\"next_batch\":0,\"next_row\":9223372036854775807}", "next_row"},
 		{"{" STREAM ",\"next_batch\":0,\"next_row\":0} x", ""},
+		{"{" STREAM ",\"next_batch\":0,\"next_row\":0,\"new_stream\":\"x\"}", "new_stream"},
+		{"{" STREAM ",\"next_batch\":0,\"next_row\":0,\"new_" STREAM2 "}", "new_from"},
 	};
 	struct sn_spool_state parsed;
 	struct sn_err err;
@@ -721,6 +770,7 @@ int main(void)
 		T(writes_that_fail_are_survived_and_made_up_for),
 		T(killed_at_any_moment_it_loses_and_doubles_nothing),
 		T(an_unreadable_state_sets_the_spool_aside_and_begins_a_new_stream),
+		T(a_new_stream_takes_what_conflicts_and_what_comes_later),
 		T(a_long_backlog_makes_larger_files),
 		cmocka_unit_test(states_are_refused_with_a_reason),
 		cmocka_unit_test(names_of_files_are_strict),

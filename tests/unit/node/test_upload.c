@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
@@ -278,6 +279,43 @@ static void a_file_that_cannot_be_read_does_not_hold_up_the_rest(void **state)
 	assert_non_null(strstr(sn_upload_problem(upload), "batch 1 given up"));
 }
 
+static void a_restored_node_loses_nothing_though_its_numbers_were_used(void **state)
+{
+	(void)state;
+	strcpy(hub.taken_stream, sn_spool_stream(spool));
+	hub.taken = 100;
+	add_batches(3);
+	sn_upload_kick(upload);
+	assert_true(turn_until(loop, is_empty));
+	add_batches(2);
+	sn_upload_kick(upload);
+	assert_true(turn_until(loop, is_empty));
+	assert_int_equal(rejected_files(), 0);
+	assert_int_equal(hub_check_rows(&hub), 5);
+	assert_string_not_equal(hub.stream, hub.taken_stream);
+	assert_string_equal(hub.stream, sn_spool_stream(spool));
+	/* What is written under the new stream is not tried under the old one. */
+	assert_int_equal(hub.conflicts, 3);
+	assert_non_null(strstr(sn_upload_problem(upload), "copied or restored"));
+}
+
+static void a_moment_without_descriptors_costs_no_batch(void **state)
+{
+	struct rlimit limit, none;
+
+	(void)state;
+	add_batches(3);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	sn_upload_kick(upload);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(sn_spool_stats(spool)->rejected_batches, 0);
+	assert_true(turn_until(loop, is_empty));
+	assert_int_equal(hub_check_rows(&hub), 3);
+}
+
 static void a_stranger_is_not_trusted_with_results(void **state)
 {
 	struct sn_buf key = {0}, cert = {0};
@@ -313,6 +351,8 @@ int main(void)
 		T(a_full_store_is_waited_for_as_long_as_it_asks),
 		T(a_revoked_node_keeps_its_results_and_says_so),
 		T(a_file_that_cannot_be_read_does_not_hold_up_the_rest),
+		T(a_restored_node_loses_nothing_though_its_numbers_were_used),
+		T(a_moment_without_descriptors_costs_no_batch),
 		T(a_stranger_is_not_trusted_with_results),
 	};
 
