@@ -8,6 +8,7 @@ export interface StreamHandlers {
 	node?: (node: SondeNode) => void;
 	rows?: (dataset: string, node: string, rows: Row[]) => void;
 	state?: (connected: boolean) => void;
+	reset?: () => void; // the stream cannot be resumed (the hub restarted): fetch the present state
 }
 
 export function listen(topics: string[], filter: Record<string, string>, handlers: StreamHandlers): () => void {
@@ -15,6 +16,7 @@ export function listen(topics: string[], filter: Record<string, string>, handler
 	const source = new EventSource(`/api/v1/events?${query}`);
 	source.onopen = () => handlers.state?.(true);
 	source.onerror = () => handlers.state?.(false);
+	source.addEventListener('reset', () => handlers.reset?.());
 	for (const topic of topics) {
 		source.addEventListener(topic, (event) => {
 			const data = JSON.parse((event as MessageEvent<string>).data);

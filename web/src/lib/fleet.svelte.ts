@@ -63,10 +63,8 @@ export function follow(): () => void {
 	const stop = listen(['nodes', 'ping'], {}, {
 		node: setNode,
 		rows: (_, node, rows) => rows.forEach((row) => setPath(node, row)),
-		state: (connected) => {
-			if (connected && !fleet.connected) void load();
-			fleet.connected = connected;
-		},
+		state: (connected) => (fleet.connected = connected),
+		reset: () => void load(),
 	});
 	return () => {
 		clearInterval(tick);
