@@ -7,7 +7,9 @@ usage: single_node.py PROGRAM_DIR
 import contextlib
 import csv
 import io
+import json
 import os
+import pathlib
 import re
 import socket
 import ssl
@@ -249,6 +251,22 @@ def hub_that_is_not_there_is_named(world):
     world.fails(4, rf"127\.0\.0\.1:{port}", "sonde", "node", "list", "--hub", f"http://127.0.0.1:{port}")
 
 
+def damaged_captures_are_named_and_what_was_whole_is_kept(world):
+    whole = (pathlib.Path(__file__).parent.parent / "data" / "pcap" / "http-methods.pcap").read_bytes()
+    file = world.place.path / "damaged.pcap"
+    file.write_bytes(whole[:5001])
+    done = world.place.run("sonde-meter", "--json", "--read", file)
+    assert done.returncode == 5 and "truncated" in done.stderr and str(file) in done.stderr, done.stderr
+    assert [json.loads(line)["protocol"] for line in done.stdout.splitlines()], "no flow of the whole part"
+    record = 4420  # where the packet that is cut above begins
+    file.write_bytes(whole[:record] + b"\xff" * 16 + whole[record + 16:])
+    done = world.place.run("sonde-meter", "--json", "--read", file)
+    assert done.returncode in (1, 5) and str(file) in done.stderr, (done.returncode, done.stderr)
+    file.write_bytes(b"no capture at all")
+    world.fails(1, r"damaged\.pcap.*not a capture file", "sonde-meter", "--json", "--read", file)
+    world.fails(1, r"absent\.pcap", "sonde-meter", "--json", "--read", world.place.path / "absent.pcap")
+
+
 def revoked_node_is_shut_out_within_five_seconds(world):
     identity, authority = world.node.state / "identity.pem", world.node.state / "ca.pem"
     with node_connection(world.hub.url, authority, identity) as stream:
@@ -314,6 +332,7 @@ CASES = [
     wrong_configuration_is_named,
     wrong_options_are_named,
     hub_that_is_not_there_is_named,
+    damaged_captures_are_named_and_what_was_whole_is_kept,
     revoked_node_is_shut_out_within_five_seconds,
     rows_of_a_revoked_node_stay,
     programs_end_in_order,
