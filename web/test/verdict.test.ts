@@ -15,4 +15,10 @@ test('an offline node comes before a lossy path', () => {
 	expect(found.map((v) => v.text)).toEqual(['B is offline', 'A loses 1.0 % to t']);
 });
 
+test('the worst loss comes first, an offline node before any', () => {
+	const far = { node: 'a', target: 'far', last: { time: '2026-01-01T00:00:59Z', loss_ratio: 0.1 } };
+	const found = verdicts([node('b', 'offline'), node('a', 'online')], [far, path(0.6)], NOW);
+	expect(found.map((v) => v.text)).toEqual(['B is offline', 'A loses 60 % to t', 'A loses 10 % to far']);
+});
+
 test('an old result says nothing about now', () => expect(verdicts([node('a', 'online')], [path(1, '2026-01-01T00:00:00Z')], NOW + 1)).toEqual([]));

@@ -10,6 +10,7 @@ export interface Verdict {
 	text: string;
 	href?: string;
 	since?: string;
+	loss?: number; // what orders findings of one mood
 }
 
 interface PathLike {
@@ -36,9 +37,9 @@ export function verdicts(nodes: SondeNode[], paths: PathLike[], now: number, tar
 		if (path.last.status === 'failed' && loss === null) {
 			found.push({ mood: 'bad', text: `${name(path.node)} cannot ping ${targetName(path.target)}: ${path.last.error ?? 'no reason given'}`, href });
 		} else if (lossMood(loss) === 'bad' || lossMood(loss) === 'warn') {
-			found.push({ mood: lossMood(loss), text: `${name(path.node)} loses ${ratio(loss)} to ${targetName(path.target)}`, href, since: String(path.last.time) });
+			found.push({ mood: lossMood(loss), text: `${name(path.node)} loses ${ratio(loss)} to ${targetName(path.target)}`, href, since: String(path.last.time), loss: loss ?? 0 });
 		}
 	}
 	const weight: Record<Mood, number> = { bad: 0, warn: 1, unknown: 2, good: 3 };
-	return found.sort((a, b) => weight[a.mood] - weight[b.mood] || a.text.localeCompare(b.text));
+	return found.sort((a, b) => weight[a.mood] - weight[b.mood] || (b.loss ?? 2) - (a.loss ?? 2) || a.text.localeCompare(b.text));
 }
