@@ -173,7 +173,7 @@ def on_small_disk(world, program, directory):
     world.need_ping()
     assert program.stop() == 0
     kept = {entry.relative_to(directory): entry.read_bytes() for entry in directory.rglob("*") if entry.is_file()}
-    if not isolate.mount_tmpfs(directory, SMALL_DISK + sum(map(len, kept.values()))):
+    if not isolate.mount_tmpfs(world.place, directory, SMALL_DISK + sum(map(len, kept.values()))):
         program.start()
         world.settle()
         raise Skip("no right to mount a small file system")

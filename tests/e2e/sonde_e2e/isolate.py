@@ -63,10 +63,12 @@ def why_no_ping(place):
     return None if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
 
 
-def mount_tmpfs(path, size):
-    """A small file system at `path`, gone with the test; False where that is not allowed."""
+def mount_tmpfs(place, path, size):
+    """A small file system at `path`, gone with the place; False where that is not allowed."""
     if os.environ.get(MARK) != "yes":
         return False
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "sonde-e2e", str(path)],
                           capture_output=True, check=False)
+    if done.returncode == 0:
+        place.mounts.append(path)
     return done.returncode == 0

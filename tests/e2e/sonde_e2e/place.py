@@ -28,7 +28,7 @@ class Place:
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="sonde-e2e-"))
         # Programs give up root and still have to reach their own directories.
         self.path.chmod(0o711)
-        self.started = []
+        self.started, self.mounts = [], []
         # Nothing of the user's own is found or written.
         self.env = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -43,6 +43,8 @@ class Place:
     def __exit__(self, *_):
         for program in reversed(self.started):
             program.end()
+        for path in self.mounts:
+            subprocess.run(["umount", "--lazy", str(path)], check=False)
         shutil.rmtree(self.path, ignore_errors=True)
 
     def run(self, program, *arguments, seconds=30, text_in=None):
