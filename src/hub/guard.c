@@ -190,16 +190,27 @@ static int refuse(struct sn_http_request *request, const struct sn_who *who)
 	return -EACCES;
 }
 
+/*
+ * Could a foreign page have had this sent?  Cookies and certificates are added by the
+ * browser, who marks what a page sends; programs with a certificate send no such mark.
+ */
+static bool may_be_forged(const struct sn_http_request *request, const struct sn_who *who)
+{
+	return who->means == SN_BY_SESSION || (who->means == SN_BY_CERTIFICATE &&
+					       (sn_http_header(request, "Origin") != NULL ||
+						sn_http_header(request, "Sec-Fetch-Site") != NULL));
+}
+
 static int check_forgery(struct sn_http_request *request, const struct sn_who *who)
 {
 	const char *mark = sn_http_header(request, "Sonde-Request");
 
-	if (who->means != SN_BY_SESSION || is_safe(request) ||
+	if (!may_be_forged(request, who) || is_safe(request) ||
 	    (mark != NULL && strcmp(mark, "1") == 0))
 		return 0;
 	sn_http_problem(request, 403, "request-header-missing", "Not sent by the hub's own page",
-			"a change made with the session's cookie needs the header 'Sonde-Request: "
-			"1'");
+			"a change that a browser proves by cookie or certificate needs the header "
+			"'Sonde-Request: 1'");
 	return -EACCES;
 }
 

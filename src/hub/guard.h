@@ -9,8 +9,9 @@
  *
  * Refusals: 421 for a foreign Host on the plain listener (DNS rebinding), 401 for
  * nobody, 403 `forbidden` for the wrong kind, 403 `identity-revoked`, 403
- * `request-header-missing` for a change by cookie without `Sonde-Request: 1` (a
- * header that no foreign page can set), 503 `busy` when too much is being received.
+ * `request-header-missing` for a change by cookie, or from a browser by certificate,
+ * without `Sonde-Request: 1` (a header that no foreign page can set), 503 `busy` when
+ * too much is being received.
  */
 #ifndef SONDE_HUB_GUARD_H
 #define SONDE_HUB_GUARD_H

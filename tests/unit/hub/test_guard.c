@@ -365,6 +365,33 @@ static void persons_certificate_works_until_it_is_revoked(void **state)
 	node_leave(&user);
 }
 
+/* Browsers send a certificate wherever a page tells them to, as they do with a cookie. */
+static void foreign_page_changes_nothing_with_a_persons_certificate(void **state)
+{
+	static const char *const foreign[] = {"Origin: https://elsewhere.example", NULL};
+	static const char *const fetched[] = {"Sec-Fetch-Site: cross-site", NULL};
+	static const char *const own[] = {"Origin: https://localhost", "Sonde-Request: 1", NULL};
+	char serial[SN_PKI_SERIAL_SIZE];
+	struct test_node user;
+
+	(void)state;
+	make_user_client(&user, serial);
+	node_ask(&world, &user, "POST", "/api/v1/invites", foreign, "{}");
+	assert_int_equal(user.status, 403);
+	assert_string_equal(json_string_value(json_object_get(user.json, "code")),
+			    "request-header-missing");
+	node_ask(&world, &user, "POST", "/api/v1/invites", fetched, "{}");
+	assert_int_equal(user.status, 403);
+	node_ask(&world, &user, "POST", "/api/v1/invites", own, "{}");
+	assert_int_equal(user.status, 201);
+	/* Programs send neither of the two. */
+	node_ask(&world, &user, "POST", "/api/v1/invites", NULL, "{}");
+	assert_int_equal(user.status, 201);
+	node_ask(&world, &user, "GET", "/api/v1/session", foreign, NULL);
+	assert_int_equal(user.status, 200);
+	node_leave(&user);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +402,7 @@ int main(void)
 		cmocka_unit_test(foreign_host_is_refused_even_with_the_right_token),
 		cmocka_unit_test(certificate_of_another_ca_is_nobody),
 		cmocka_unit_test(persons_certificate_works_until_it_is_revoked),
+		cmocka_unit_test(foreign_page_changes_nothing_with_a_persons_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
