@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@
 #include "priv/netns.h"
 #include "priv/request.h"
 
-#define REPORT_FD 3 /* in the child: where it says why it failed */
+#define START_MS  2000 /* from fork to exec */
+#define REPORT_FD 3    /* in the child: where it says why it failed */
 
 struct process {
 	struct sn_list link;
@@ -58,11 +60,23 @@ static int become_user(const struct launch *launch)
 	return getppid() == launch->parent ? 0 : -ESRCH;
 }
 
+/* A FIFO without a reader is refused: waiting for one would hold up every client. */
+static int open_log(const char *path)
+{
+	int fd =
+		open(path,
+		     O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC | O_NONBLOCK,
+		     0644);
+
+	if (fd >= 0 && fcntl(fd, F_SETFL, O_APPEND) != 0)
+		return -1;
+	return fd;
+}
+
 static int connect_files(const struct launch *launch)
 {
 	int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int log = open(launch->request->log,
-		       O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0644);
+	int log = open_log(launch->request->log);
 
 	if (input < 0 || log < 0 || dup2(input, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
 		return -errno;
@@ -102,12 +116,20 @@ static _Noreturn void run_child(const struct launch *launch)
 	_exit(127);
 }
 
-/* The pipe closes without a word when exec succeeds. */
-static int wait_for_exec(int fd)
+/*
+ * The pipe closes without a word when exec succeeds.  The user's files may lie where
+ * the user decides how long opening takes (FUSE, a dead server): not longer than this.
+ */
+static int wait_for_exec(int fd, pid_t pid)
 {
+	struct pollfd report = {.fd = fd, .events = POLLIN};
 	int code = 0;
 	ssize_t size;
 
+	if (poll(&report, 1, START_MS) == 0) {
+		kill(pid, SIGKILL);
+		return -ETIMEDOUT;
+	}
 	do {
 		size = read(fd, &code, sizeof(code));
 	} while (size < 0 && errno == EINTR);
@@ -130,7 +152,7 @@ static int launch_child(struct launch *launch, pid_t *pid)
 
 	close(report[1]);
 	if (code == 0)
-		code = wait_for_exec(report[0]);
+		code = wait_for_exec(report[0], *pid);
 	close(report[0]);
 	if (*pid > 0 && code != 0)
 		waitpid(*pid, NULL, 0);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/ipc.h"
 #include "base/log.h"
@@ -576,6 +577,29 @@ static void what_keeps_a_program_from_starting_is_told(void **state SN_UNUSED)
 	stop_helper(&helper);
 }
 
+/* Opening it would wait for a reader, and the helper for the child that opens it. */
+static void a_log_that_cannot_be_opened_at_once_holds_nobody_up(void **state SN_UNUSED)
+{
+	NEED_NAMESPACES();
+	struct helper helper = start_helper(NULL);
+	struct sn_err err = {0};
+	char a[SN_PRIV_NAME_MAX];
+	sn_autofree char *log = sn_fs_join(program_dir, "log/fifo");
+	pid_t pid = -1;
+	uint64_t begin_ns;
+
+	make_netns(helper.priv, "a");
+	assert_int_equal(mkfifo(log, 0666), 0);
+	assert_int_equal(chmod(log, 0666), 0);
+	begin_ns = sn_mono_ns();
+	assert_int_equal(sn_priv_process_start(helper.priv, netns("a", a),
+					       SN_PRIV_PROGRAM_DEMO_HOST, USER, GROUP, "/c", log,
+					       &pid, &err),
+			 -ENXIO);
+	assert_true(sn_mono_ns() - begin_ns < 2 * SN_NS_PER_S);
+	stop_helper(&helper);
+}
+
 static int own_capture(void)
 {
 	char path[64];
@@ -653,6 +677,7 @@ int main(void)
 			a_program_runs_as_the_user_in_its_namespace_and_dies_with_the_client),
 		cmocka_unit_test(an_ended_program_is_no_longer_known),
 		cmocka_unit_test(what_keeps_a_program_from_starting_is_told),
+		cmocka_unit_test(a_log_that_cannot_be_opened_at_once_holds_nobody_up),
 		cmocka_unit_test(an_empty_name_is_the_namespace_the_client_connected_from),
 	};
 
