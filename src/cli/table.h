@@ -17,7 +17,7 @@
 
 #define SN_TABLE_COLUMNS_MAX 64
 #define SN_TABLE_SHRINK_MIN  12 /* a shortened column keeps this much */
-#define SN_TABLE_GAP         2 /* blanks between two columns */
+#define SN_TABLE_GAP         2  /* blanks between two columns */
 
 enum sn_tone { SN_TONE_PLAIN, SN_TONE_GOOD, SN_TONE_WARN, SN_TONE_BAD, SN_TONE_QUIET };
 
