@@ -37,6 +37,10 @@ static int io_errno(int system_errno)
 {
 	if (system_errno == ENOSPC || system_errno == EDQUOT || system_errno == EFBIG)
 		return -ENOSPC;
+	/* Numbers that mean something else here: a bad batch, one of other content, a damaged file.
+	 */
+	if (system_errno == EINVAL || system_errno == EEXIST || system_errno == EUCLEAN)
+		return -EIO;
 	return system_errno > 0 ? -system_errno : -EIO;
 }
 

@@ -254,6 +254,42 @@ static void same_text_can_be_queried_inside_itself(void **state)
 	sn_db_done(outer);
 }
 
+static int refuse_to_open(sqlite3_vfs *vfs SN_UNUSED, const char *name SN_UNUSED,
+			  sqlite3_file *file, int flags SN_UNUSED, int *out SN_UNUSED)
+{
+	file->pMethods = NULL;
+	return SQLITE_CANTOPEN;
+}
+
+static int system_error;
+
+static int last_error(sqlite3_vfs *vfs SN_UNUSED, int size SN_UNUSED, char *text SN_UNUSED)
+{
+	return system_error;
+}
+
+/* -EINVAL and -EEXIST would be taken for the sender's fault and cost the batch. */
+static void trouble_of_the_disk_is_never_told_as_the_callers_fault(void **state)
+{
+	static const int errors[] = {EINVAL, EEXIST, EUCLEAN};
+	struct world *world = *state;
+	sqlite3_vfs *real = sqlite3_vfs_find(NULL), vfs = *real;
+	struct sn_db *db = NULL;
+
+	vfs.zName = "sonde-test";
+	vfs.xOpen = refuse_to_open;
+	vfs.xGetLastError = last_error;
+	sqlite3_vfs_register(&vfs, 1);
+	for (size_t i = 0; i < SN_COUNT(errors); i++) {
+		system_error = errors[i];
+		assert_int_equal(sn_db_open(world->path, migrations, 2, &db, &world->err), -EIO);
+	}
+	system_error = EMFILE;
+	assert_int_equal(sn_db_open(world->path, migrations, 2, &db, &world->err), -EMFILE);
+	sqlite3_vfs_unregister(&vfs);
+	sqlite3_vfs_register(real, 1);
+}
+
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, create, destroy)
 
 int main(void)
@@ -270,6 +306,7 @@ int main(void)
 		WITH_WORLD(reader_reads_and_does_not_write),
 		WITH_WORLD(more_statements_than_are_kept_still_work),
 		WITH_WORLD(same_text_can_be_queried_inside_itself),
+		WITH_WORLD(trouble_of_the_disk_is_never_told_as_the_callers_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
