@@ -51,6 +51,7 @@ struct sn_node {
 	json_t *report;                 /* newest heartbeat, object; NULL before the first */
 	struct sn_sse *stream;          /* open event stream, or NULL */
 	struct sn_map *targets;         /* newest ping row per target */
+	uint64_t receiving;             /* bytes of bodies under way from it */
 	bool changed, unsaved;
 };
 

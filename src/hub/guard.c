@@ -214,7 +214,19 @@ static int check_forgery(struct sn_http_request *request, const struct sn_who *w
 	return -EACCES;
 }
 
-static int reserve_body(struct sn_hub *hub, struct sn_http_request *request, struct sn_who *who)
+static bool reserve(struct sn_who *who, uint64_t size)
+{
+	if (who->kind == SN_WHO_NODE && who->node->receiving + size > SN_INGEST_NODE_MAX)
+		return false;
+	if (!sn_ingest_reserve(who->hub->ingest, size))
+		return false;
+	if (who->kind == SN_WHO_NODE)
+		who->node->receiving += size;
+	who->reserved = size;
+	return true;
+}
+
+static int reserve_body(struct sn_http_request *request, struct sn_who *who)
 {
 	size_t max = sn_http_request_route(request)->max_body;
 	const char *length = sn_http_header(request, "Content-Length");
@@ -224,13 +236,12 @@ static int reserve_body(struct sn_hub *hub, struct sn_http_request *request, str
 		return 0;
 	if (length != NULL && sn_parse_u64(sn_str(length), 0, max, &size) != 0)
 		return 0; /* too long: the server refuses it */
-	if (!sn_ingest_reserve(hub->ingest, size)) {
+	if (!reserve(who, size)) {
 		sn_http_set_header(request, "Retry-After", "1");
 		sn_http_problem(request, 503, "busy", "Too much is being sent at once",
 				"try again in a moment");
 		return -EBUSY;
 	}
-	who->reserved = size;
 	return 0;
 }
 
@@ -240,6 +251,8 @@ static void release_who(void *user)
 
 	if (who->reserved > 0)
 		sn_ingest_release(who->hub->ingest, who->reserved);
+	if (who->kind == SN_WHO_NODE)
+		who->node->receiving -= who->reserved;
 	free(who);
 }
 
@@ -273,5 +286,5 @@ int sn_guard(struct sn_http_request *request, void *ctx)
 		return -EACCES;
 	if (who->kind == SN_WHO_NODE)
 		sn_fleet_seen(hub->fleet, who->node, sn_hub_now(hub));
-	return reserve_body(hub, request, who);
+	return reserve_body(request, who);
 }

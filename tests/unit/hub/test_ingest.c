@@ -207,6 +207,25 @@ static void too_much_at_once_is_put_off(void **state)
 	assert_true(sn_ingest_reserve(world.hub->ingest, SN_INGEST_FLIGHT_MAX));
 }
 
+static void one_node_cannot_take_the_room_of_all(void **state)
+{
+	struct sn_node *greedy = sn_fleet_by_id(world.hub->fleet, node.id);
+
+	(void)state;
+	assert_true(SN_INGEST_NODE_MAX < SN_INGEST_FLIGHT_MAX / 2);
+	greedy->receiving = SN_INGEST_NODE_MAX;
+	node_put(&world, &node, 0, "ping/1", 1, row(0), NULL);
+	assert_int_equal(node.status, 503);
+	assert_string_equal(error_code(), "busy");
+	/* Nothing was kept of what it was refused. */
+	assert_true(sn_ingest_reserve(world.hub->ingest, SN_INGEST_FLIGHT_MAX));
+	sn_ingest_release(world.hub->ingest, SN_INGEST_FLIGHT_MAX);
+	greedy->receiving = 0;
+	node_put(&world, &node, 0, "ping/1", 1, row(0), NULL);
+	assert_int_equal(node.status, 200);
+	assert_int_equal(greedy->receiving, 0);
+}
+
 static void newest_rows_show_what_the_node_measures_now(void **state)
 {
 	char body[256], time[SN_TIME_TEXT_MAX];
@@ -261,6 +280,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ten_thousand_rows_are_the_limit, start, stop),
 		cmocka_unit_test_setup_teardown(body_over_four_mebibytes_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(too_much_at_once_is_put_off, start, stop),
+		cmocka_unit_test_setup_teardown(one_node_cannot_take_the_room_of_all, start, stop),
 		cmocka_unit_test_setup_teardown(newest_rows_show_what_the_node_measures_now, start,
 						stop),
 		cmocka_unit_test_setup_teardown(streams_are_checked_for_gaps, start, stop),
