@@ -85,7 +85,10 @@ enum sn_priv_program { /* the only programs that PROCESS_START runs */
 		       SN_PRIV_PROGRAM_COUNT
 };
 
-/* Run as `<program> --config <path>` with the user and group; user 0 is refused. */
+/*
+ * Run as `<program> --config <path>` with the user and group; user 0 is refused, and so is
+ * another user than the client's own, unless that is root or the one that started the helper.
+ */
 struct sn_priv_process {
 	char netns[SN_PRIV_NAME_MAX];
 	int32_t program;

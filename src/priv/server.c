@@ -28,6 +28,7 @@ struct client {
 	struct sn_list link;
 	int socket;
 	int netns; /* the one it connected from; -1 if unknown */
+	uid_t uid; /* 0: may start programs as any user of the policy */
 	bool inherited;
 };
 
@@ -113,6 +114,11 @@ static int do_listen_socket(struct server *server SN_UNUSED, struct client *clie
 static int do_process_start(struct server *server, struct client *client,
 			    const union sn_priv_request *request, struct sn_err *err)
 {
+	/* Its log alone would let one user write into any file of the other. */
+	if (client->uid != 0 && client->uid != request->process.uid)
+		return sn_err_set(err, -EPERM,
+				  "request refused: user %u may not start programs as user %u",
+				  client->uid, request->process.uid);
 	return sn_process_start(&server->processes, client, &request->process, err);
 }
 
@@ -156,12 +162,13 @@ static void client_destroy(struct server *server, struct client *client)
 	free(client);
 }
 
-static struct client *client_create(struct server *server, int socket, bool inherited)
+static struct client *client_create(struct server *server, int socket, uid_t uid, bool inherited)
 {
 	struct client *client = sn_new(struct client);
 
 	*client = (struct client){
 		.socket = socket,
+		.uid = uid,
 		.inherited = inherited,
 		.netns = sn_socket_peer_netns(socket),
 	};
@@ -197,7 +204,7 @@ static void accept_client(struct server *server)
 		SN_LOG_LIMITED(SN_LOG_WARNING, "client refused uid=%u pid=%d", uid, (int)pid);
 		return;
 	}
-	client_create(server, sn_steal_fd(&socket), false);
+	client_create(server, sn_steal_fd(&socket), uid, false);
 }
 
 /* Against the policy or the protocol: worth a look, while ordinary failures are the client's. */
@@ -372,7 +379,7 @@ int sn_priv_server_run(const struct sn_priv_server_config *config, struct sn_err
 	if (code == 0)
 		code = sn_confine(err);
 	if (code == 0 && config->fd >= 0)
-		client_create(&server, config->fd, true);
+		client_create(&server, config->fd, 0, true);
 	if (code == 0)
 		sn_notify("READY=1");
 	while (code == 0 && !server.stop)

@@ -35,8 +35,11 @@
 #define USER  65534
 #define GROUP 65533
 
+#define OTHER_USER 65532
+
 static char prefix[SN_PRIV_NAME_MAX / 2];
 static char *program_dir;
+static bool two_users; /* of helpers started from now on */
 
 struct helper {
 	pid_t pid;
@@ -66,7 +69,9 @@ static int can_make_namespaces(void)
 static _Noreturn void run_helper(int fd, const char *socket_path)
 {
 	struct sn_priv_server_config config = {
-		.policy = {.prefix = prefix, .users = {{USER, GROUP}}, .user_count = 1},
+		.policy = {.prefix = prefix,
+			   .users = {{USER, GROUP}, {OTHER_USER, GROUP}},
+			   .user_count = two_users ? 2 : 1},
 		.program_dir = program_dir,
 		.fd = fd,
 		.listen_fd = -1,
@@ -635,6 +640,50 @@ static void an_empty_name_is_the_namespace_the_client_connected_from(void **stat
 	stop_helper(&maker);
 }
 
+static int start_as_both(void)
+{
+	char path[64], log[64], full[SN_PRIV_NAME_MAX];
+	struct sn_priv *priv;
+	struct sn_err err = {0};
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/socket", program_dir);
+	snprintf(log, sizeof(log), "%s/log/both", program_dir);
+	netns("a", full);
+	if (setregid(GROUP, GROUP) != 0 || setreuid(USER, USER) != 0 ||
+	    sn_priv_connect(path, &priv, &err) != 0)
+		return 1;
+	if (sn_priv_process_start(priv, full, SN_PRIV_PROGRAM_DEMO_HOST, OTHER_USER, GROUP, "/c",
+				  log, &pid, &err) != -EPERM)
+		return 2;
+	return sn_priv_process_start(priv, full, SN_PRIV_PROGRAM_DEMO_HOST, USER, GROUP, "/c", log,
+				     &pid, &err) == 0
+		       ? 0
+		       : 3;
+}
+
+/* The log alone would let one user write into any file of the other. */
+static void one_user_starts_nothing_as_another(void **state SN_UNUSED)
+{
+	NEED_NAMESPACES();
+	struct helper maker = start_helper(NULL);
+	sn_autofree char *path = sn_fs_join(program_dir, "socket");
+	pid_t server;
+
+	two_users = true;
+	server = fork();
+	if (server == 0)
+		run_helper(-1, path);
+	two_users = false;
+	make_netns(maker.priv, "a");
+	for (int i = 0; i < 200 && !sn_fs_exists(path); i++)
+		usleep(10000);
+	assert_int_equal(inside("a", start_as_both), 0);
+	kill(server, SIGTERM);
+	waitpid(server, NULL, 0);
+	stop_helper(&maker);
+}
+
 static int prepare(void **state SN_UNUSED)
 {
 	sn_autofree char *log_dir = NULL, *program = NULL;
@@ -679,6 +728,7 @@ int main(void)
 		cmocka_unit_test(what_keeps_a_program_from_starting_is_told),
 		cmocka_unit_test(a_log_that_cannot_be_opened_at_once_holds_nobody_up),
 		cmocka_unit_test(an_empty_name_is_the_namespace_the_client_connected_from),
+		cmocka_unit_test(one_user_starts_nothing_as_another),
 	};
 
 	return cmocka_run_group_tests(tests, prepare, clean_up);
