@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #define DOUBLE_TEXT_MAX 32
 /* Whole numbers below 2^53 are exact in a double and written as integers. */
@@ -119,34 +120,6 @@ void sn_jw_double(struct sn_jw *jw, double value)
 	sn_buf_adds(jw->out, value == 0 ? "-0.0" : text);
 }
 
-/*
- * Length of the well-formed UTF-8 sequence at `p` (RFC 3629, section 4): no
- * overlong forms, no surrogates, nothing above U+10FFFF.  0 if there is none.
- */
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	uint8_t low = 0x80, high = 0xbf;
-
-	if (length == 0 || p[0] > 0xf4 || length > left)
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	for (size_t i = 1; i < length; i++) {
-		if (p[i] < low || p[i] > high)
-			return 0;
-		low = 0x80;
-		high = 0xbf;
-	}
-	return length;
-}
-
 static void add_escaped_byte(struct sn_buf *out, uint8_t byte)
 {
 	static const char shorts[] = "b\bf\fn\nr\rt\t\"\"\\\\";
@@ -181,7 +154,7 @@ void sn_json_escape(struct sn_buf *out, struct sn_str text)
 			i++;
 			continue;
 		}
-		length = p[i] >= 0x80 ? utf8_length(p + i, text.n - i) : 0;
+		length = p[i] >= 0x80 ? sn_utf8_length(text.p + i, text.n - i) : 0;
 		if (length > 0) {
 			i += length;
 			continue;

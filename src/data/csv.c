@@ -3,11 +3,13 @@
  * CSV (RFC 4180): records end with CR LF, readers take LF too.  An empty field is
  * no value, a quoted empty field is the empty text, so that both come back.
  */
+#include "data/codec.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 
-#include "data/codec.h"
+#include "base/utf8.h"
 #include "data/scalar.h"
 
 #define FIELDS_MAX 1024 /* in a header line, known and unknown ones */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "data/scalar.h"
 
 /* Writing ---------------------------------------------------------------- */

@@ -12,15 +12,6 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-/*
- * Length of the well-formed UTF-8 sequence at `p`, 0 if there is none: no overlong
- * forms, no surrogates, nothing above U+10FFFF.  `left` is at least 1.
- */
-size_t sn_utf8_length(const char *p, size_t left);
-bool sn_utf8_valid(struct sn_str text);
-/* The largest length up to `max` that does not cut a sequence in two. */
-size_t sn_utf8_cut(struct sn_str text, size_t max);
-
 /* A number as it stands in the text. */
 struct sn_number {
 	uint64_t mantissa; /* the first 19 significant digits */

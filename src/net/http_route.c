@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "net/http_server_internal.h"
 
 static int hex_digit(char c)
@@ -20,38 +21,6 @@ static int hex_digit(char c)
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Length of the sequence that `lead` starts, 0 if it cannot start one. */
-static size_t utf8_length(unsigned char lead)
-{
-	if (lead < 0x80)
-		return 1;
-	if (lead >= 0xc2 && lead <= 0xdf)
-		return 2;
-	if ((lead & 0xf0) == 0xe0)
-		return 3;
-	return lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
-}
-
-/* RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF. */
-static bool is_utf8(const char *text)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	while (*p != '\0') {
-		size_t length = utf8_length(p[0]);
-
-		for (size_t i = 1; i < length; i++) {
-			if ((p[i] & 0xc0) != 0x80)
-				return false;
-		}
-		if (length == 0 || (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-		    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-			return false;
-		p += length;
-	}
-	return true;
 }
 
 /* Decodes `text` to `out` (never longer) and terminates it; the end, or NULL. */
@@ -76,7 +45,7 @@ static char *decode(struct sn_str text, bool plus_is_space, char *out)
 		*out++ = c;
 	}
 	*out = '\0';
-	return is_utf8(start) ? out + 1 : NULL;
+	return sn_utf8_valid(sn_str(start)) ? out + 1 : NULL;
 }
 
 static char *parse_path(struct sn_http_target *target, struct sn_str path, char *out)

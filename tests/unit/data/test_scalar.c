@@ -142,23 +142,6 @@ static void numbers_outside_the_range_are_refused(void **state)
 	assert_int_equal(sn_number_i64(&number, &integer), -EINVAL);
 }
 
-static void cut_leaves_whole_characters(void **state)
-{
-	struct sn_str text = SN_STR("ab\xe2\x82\xac\xf0\x9f\x98\x80");
-
-	(void)state;
-	assert_int_equal(sn_utf8_cut(text, 20), 9);
-	assert_int_equal(sn_utf8_cut(text, 9), 9);
-	assert_int_equal(sn_utf8_cut(text, 8), 5);
-	assert_int_equal(sn_utf8_cut(text, 6), 5);
-	assert_int_equal(sn_utf8_cut(text, 5), 5);
-	assert_int_equal(sn_utf8_cut(text, 4), 2);
-	assert_int_equal(sn_utf8_cut(text, 2), 2);
-	assert_int_equal(sn_utf8_cut(text, 0), 0);
-	/* What is not UTF-8 is cut at the limit. */
-	assert_int_equal(sn_utf8_cut(SN_STR("\x80\x80\x80\x80\x80\x80"), 5), 5);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,7 +149,6 @@ int main(void)
 		cmocka_unit_test(numbers_are_written_short_and_plain),
 		cmocka_unit_test(written_numbers_are_read_to_the_same_bits),
 		cmocka_unit_test(numbers_outside_the_range_are_refused),
-		cmocka_unit_test(cut_leaves_whole_characters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
