@@ -504,19 +504,23 @@ void sn_ping_interrupt(struct sn_ping *ping)
 	ping->pumping = false;
 }
 
+static void release_list(struct sn_ping *ping, struct sn_list *list)
+{
+	while (!sn_list_empty(list))
+		run_release(ping, sn_list_entry(list->next, struct sn_ping_run, link));
+}
+
 void sn_ping_destroy(struct sn_ping *ping)
 {
 	struct sn_ping_chunk *next;
-	struct sn_list *lists[] = {&ping->sending, &ping->waiting, &ping->lingering};
 
 	if (ping == NULL)
 		return;
 	sn_pace_stop(&ping->pace);
 	sn_timer_stop(&ping->timer);
-	for (size_t i = 0; i < SN_COUNT(lists); i++) {
-		while (!sn_list_empty(lists[i]))
-			run_release(ping, sn_list_entry(lists[i]->next, struct sn_ping_run, link));
-	}
+	release_list(ping, &ping->sending);
+	release_list(ping, &ping->waiting);
+	release_list(ping, &ping->lingering);
 	for (struct sn_ping_chunk *chunk = ping->chunks; chunk != NULL; chunk = next) {
 		next = chunk->next;
 		free(chunk);
