@@ -251,6 +251,15 @@ sqlite3 *sn_db_handle(struct sn_db *db)
 	return db->handle;
 }
 
+bool sn_db_has_moved(struct sn_db *db)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+		       SQLITE_OK &&
+	       moved != 0;
+}
+
 /* Transactions ----------------------------------------------------------- */
 
 int sn_db_exec(struct sn_db *db, const char *sql, struct sn_err *err)

@@ -10,6 +10,7 @@
 #define SONDE_STORE_DB_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -26,6 +27,8 @@ int sn_db_open(const char *path, const char *const *migrations, unsigned migrati
 int sn_db_open_reader(const char *path, struct sn_db **db, struct sn_err *err);
 void sn_db_close(struct sn_db *db); /* rolls an open transaction back; NULL is fine */
 sqlite3 *sn_db_handle(struct sn_db *db);
+/* The file was renamed or removed: what is written goes where nobody looks for it. */
+bool sn_db_has_moved(struct sn_db *db);
 int sn_db_exec(struct sn_db *db, const char *sql, struct sn_err *err);
 int sn_db_begin(struct sn_db *db, struct sn_err *err);  /* BEGIN IMMEDIATE */
 int sn_db_commit(struct sn_db *db, struct sn_err *err); /* rolled back on error */

@@ -89,7 +89,8 @@ void sn_day_close(struct sn_day *day); /* both connections; what was not committ
 void sn_day_forget(struct sn_day *day);
 /*
  * Passes `rc` on.  If it says that the file is damaged (-EUCLEAN), the file is renamed
- * so that the next use of the day begins a new one, and `err` says where it is.
+ * so that the next use of the day begins a new one, and `err` says where it is.  Other
+ * stores of the same directory (those that only read) find out by sn_db_has_moved().
  */
 int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err);
 /* Closes the connections that were used least recently, if there are many. */

@@ -325,6 +325,10 @@ static int commit_day(struct sn_store *store, struct sn_day *day, struct sn_err 
 		rc = add_totals(day, &day->tables[i], err);
 	if (rc == 0)
 		rc = sn_db_commit(day->writer, err);
+	if (rc == 0 && sn_db_has_moved(day->writer))
+		rc = sn_err_set(err, -EIO,
+				"the file of day %s was set aside meanwhile (send again)",
+				day->totals.day);
 	day->stamp = 0;
 	return sn_day_fault(store, day, rc, err);
 }

@@ -52,32 +52,6 @@ static int check_room_for_new_file(struct sn_store *store, const char *path, str
 	return rc;
 }
 
-int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err *err)
-{
-	sn_autofree char *path = NULL;
-	int rc;
-
-	day->used = ++store->tick;
-	if (day->writer != NULL)
-		return 0;
-	path = sn_day_path(store, day->number, "");
-	rc = check_room_for_new_file(store, path, err);
-	if (rc != 0)
-		return rc;
-	return sn_db_open(path, migrations, SN_COUNT(migrations), &day->writer, err);
-}
-
-int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err *err)
-{
-	sn_autofree char *path = NULL;
-
-	day->used = ++store->tick;
-	if (day->reader != NULL)
-		return 0;
-	path = sn_day_path(store, day->number, "");
-	return sn_db_open_reader(path, &day->reader, err);
-}
-
 void sn_day_forget(struct sn_day *day)
 {
 	for (unsigned i = 0; i < day->table_count; i++)
@@ -101,6 +75,37 @@ static void close_reader(struct sn_day *day)
 {
 	sn_db_close(day->reader);
 	day->reader = NULL;
+}
+
+int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	sn_autofree char *path = NULL;
+	int rc;
+
+	day->used = ++store->tick;
+	/* Another store has set the file aside. */
+	if (day->writer != NULL && sn_db_has_moved(day->writer))
+		close_writer(day);
+	if (day->writer != NULL)
+		return 0;
+	path = sn_day_path(store, day->number, "");
+	rc = check_room_for_new_file(store, path, err);
+	if (rc != 0)
+		return rc;
+	return sn_db_open(path, migrations, SN_COUNT(migrations), &day->writer, err);
+}
+
+int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	sn_autofree char *path = NULL;
+
+	day->used = ++store->tick;
+	if (day->reader != NULL && sn_db_has_moved(day->reader))
+		close_reader(day);
+	if (day->reader != NULL)
+		return 0;
+	path = sn_day_path(store, day->number, "");
+	return sn_db_open_reader(path, &day->reader, err);
 }
 
 void sn_day_close(struct sn_day *day)
@@ -180,18 +185,27 @@ static void keep_journal(struct sn_db *db)
 		sqlite3_db_config(sn_db_handle(db), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 }
 
+/* Another store was faster: what has the name now is a sound file. */
+static bool is_aside_already(const struct sn_day *day)
+{
+	return (day->writer != NULL && sn_db_has_moved(day->writer)) ||
+	       (day->reader != NULL && sn_db_has_moved(day->reader));
+}
+
 int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err)
 {
-	bool in_group = day->in_group;
+	bool in_group = day->in_group, aside;
 	char reason[SN_ERR_TEXT_MAX];
 
 	if (rc != -EUCLEAN)
 		return rc;
 	memcpy(reason, err->text, sizeof(reason));
+	aside = is_aside_already(day);
 	keep_journal(day->writer);
 	keep_journal(day->reader);
 	sn_day_close(day);
-	rc = set_aside(store, day, reason, err);
+	rc = aside ? sn_err_set(err, -EUCLEAN, "%s; it was set aside meanwhile", reason)
+		   : set_aside(store, day, reason, err);
 	if (in_group)
 		store->group_error = *err;
 	return rc;

@@ -31,6 +31,12 @@ static struct seen_days look(struct world *world)
 	return seen;
 }
 
+static int see_one(const struct sn_store_day *day, void *ctx)
+{
+	*(struct sn_store_day *)ctx = *day;
+	return 0;
+}
+
 static void store_rows(struct world *world, int64_t time_ns, int64_t first, int count)
 {
 	for (int i = 0; i < count; i++)
@@ -250,6 +256,53 @@ static void damage_seen_by_a_query_ends_the_open_group(void **state)
 	assert_int_equal(rows, committed == 0 ? 1 : 0);
 }
 
+static int query_other(struct sn_store *store, int *rows)
+{
+	struct sn_query all = {.dataset = &sample, .limit = 10000, .newest_first = true};
+
+	*rows = 0;
+	return sn_store_query(store, &all, count_row, rows, NULL, NULL);
+}
+
+/* As the hub has it: one store to write, others to read with. */
+static void what_one_store_sets_aside_the_others_do_not_go_on_with(void **state)
+{
+	struct world *world = *state;
+	sn_autofree char *path = file_path(world, "2026-03-01.db");
+	sn_autofree char *second = file_path(world, "2026-03-01.db.corrupt.2");
+	sn_autofree char *garbage = sn_new_n(char, 20 * 16384);
+	struct sn_store *finder, *late;
+	struct sn_store_day day;
+	int fd, rows;
+
+	store_rows(world, DAY_1, 0, 5000);
+	world_reopen(world);
+	store_rows(world, DAY_1 + SN_NS_PER_S, 5000, 1);
+	assert_int_equal(sn_store_open(world->dir, &finder, NULL), 0);
+	assert_int_equal(sn_store_open(world->dir, &late, NULL), 0);
+	assert_int_equal(sn_store_days(late, see_one, &day, NULL), 0);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, garbage, 20 * 16384, 16384), 20 * 16384);
+	close(fd);
+	assert_int_equal(query_other(finder, &rows), -EUCLEAN);
+
+	/* What is acknowledged from here on can be read from here on. */
+	store_rows(world, DAY_1 + 2 * SN_NS_PER_S, 5001, 1);
+	assert_int_equal(query_other(finder, &rows), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(query_other(late, &rows), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(query(world, &rows), 0);
+	assert_int_equal(rows, 1);
+	assert_false(sn_fs_exists(second));
+	sn_store_close(finder);
+	sn_store_close(late);
+	store_rows(world, DAY_1 + 3 * SN_NS_PER_S, 5002, 1);
+	world_reopen(world);
+	assert_int_equal(query(world, &rows), 0);
+	assert_int_equal(rows, 2);
+}
+
 static void check_counts_gaps_and_repetitions_per_stream(void **state)
 {
 	struct world *world = *state;
@@ -305,6 +358,7 @@ int main(void)
 		WITH_WORLD(damage_inside_a_file_is_found_when_it_is_read),
 		WITH_WORLD(append_to_a_damaged_day_begins_a_new_file),
 		WITH_WORLD(damage_seen_by_a_query_ends_the_open_group),
+		WITH_WORLD(what_one_store_sets_aside_the_others_do_not_go_on_with),
 		WITH_WORLD(check_counts_gaps_and_repetitions_per_stream),
 		WITH_WORLD(check_takes_numbers_that_are_far_apart),
 	};
