@@ -134,7 +134,7 @@ static int configure(struct sn_db *db, struct sn_err *err)
 				"PRAGMA foreign_keys = ON;"
 				"PRAGMA trusted_schema = OFF;"
 				"PRAGMA temp_store = MEMORY;"
-				"PRAGMA cache_size = -8000;"
+				"PRAGMA cache_size = -2000;"
 				"PRAGMA journal_size_limit = 67108864",
 				err);
 	return rc;
