@@ -7,16 +7,30 @@
 #include <stdio.h>
 #include <string.h>
 
-int sn_err_set(struct sn_err *err, int code, const char *format, ...)
+SN_PRINTF(3, 0)
+static int fill(struct sn_err *err, int code, const char *format, va_list args)
 {
-	va_list args;
-
 	assert(code < 0);
 	if (err == NULL)
 		return code;
 	err->code = code;
-	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
+	return code;
+}
+
+static void append(struct sn_err *err, const char *text)
+{
+	size_t used = strlen(err->text);
+
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", text);
+}
+
+int sn_err_set(struct sn_err *err, int code, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fill(err, code, format, args);
 	va_end(args);
 	return code;
 }
@@ -24,17 +38,12 @@ int sn_err_set(struct sn_err *err, int code, const char *format, ...)
 int sn_err_sys(struct sn_err *err, int code, const char *format, ...)
 {
 	va_list args;
-	size_t used;
 
-	assert(code < 0);
-	if (err == NULL)
-		return code;
-	err->code = code;
 	va_start(args, format);
-	vsnprintf(err->text, sizeof(err->text), format, args);
+	fill(err, code, format, args);
 	va_end(args);
-	used = strlen(err->text);
-	snprintf(err->text + used, sizeof(err->text) - used, ": %s", strerror(-code));
+	if (err != NULL)
+		append(err, strerror(-code));
 	return code;
 }
 
@@ -42,7 +51,6 @@ int sn_err_wrap(struct sn_err *err, const char *format, ...)
 {
 	char inner[SN_ERR_TEXT_MAX];
 	va_list args;
-	size_t used;
 
 	if (err == NULL)
 		return -EIO;
@@ -50,7 +58,6 @@ int sn_err_wrap(struct sn_err *err, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(err->text, sizeof(err->text), format, args);
 	va_end(args);
-	used = strlen(err->text);
-	snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner);
+	append(err, inner);
 	return err->code;
 }
