@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+from checks import report
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
@@ -83,19 +85,23 @@ def origin_errors(files):
                     yield f"{path.relative_to(ROOT)}:{number}: names a place outside the project: {line.strip()[:80]}"
 
 
+def guide_errors():
+    """Paths that the documents name, as far as they lie in the tree."""
+    for guide in [*ROOT.glob("*.md"), *ROOT.glob("doc/**/*.md")]:
+        for named in re.findall(r"`((?:src|tests|web|doc|man|scripts)/[\w./-]+)`", guide.read_text(encoding="utf-8")):
+            if not (ROOT / named).exists():
+                yield f"{guide.relative_to(ROOT)} names {named}, which does not exist"
+
+
 def main():
     files = tracked()
     checks = [
         ("every include follows an arrow of the design", list(layer_errors())),
         ("every source file carries the SPDX line", list(spdx_errors(files))),
         ("no file tells where it was developed", list(origin_errors(files))),
+        ("the guides name only files that exist", list(guide_errors())),
     ]
-    print(f"1..{len(checks)}")
-    for number, (name, errors) in enumerate(checks, 1):
-        print(f"{'not ok' if errors else 'ok'} {number} - {name}")
-        for error in errors:
-            print(f"# {error}")
-    return 1 if any(errors for _, errors in checks) else 0
+    return report(checks)
 
 
 if __name__ == "__main__":

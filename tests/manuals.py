@@ -11,6 +11,8 @@ import re
 import subprocess
 import sys
 
+from checks import report
+
 MAN = pathlib.Path(__file__).resolve().parent.parent / "man"
 
 
@@ -47,12 +49,7 @@ def main():
         ("every configuration key is in sonde-hub(8)", list(missing_keys(programs, "sonde-hub", "sonde-hub.8"))),
         ("every configuration key is in sonde-node(8)", list(missing_keys(programs, "sonde-node", "sonde-node.8"))),
     ]
-    print(f"1..{len(checks)}")
-    for number, (name, errors) in enumerate(checks, 1):
-        print(f"{'not ok' if errors else 'ok'} {number} - {name}")
-        for error in errors:
-            print(f"# {error}")
-    return 1 if any(errors for _, errors in checks) else 0
+    return report(checks)
 
 
 if __name__ == "__main__":
