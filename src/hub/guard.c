@@ -107,7 +107,7 @@ static int ask(struct sn_hub *hub, struct sn_http_request *request, struct sn_wh
 		return ask_certificate(hub, peer, now_ns, who);
 	/* A bearer token that is no good does not fall back to a cookie. */
 	if (!ask_token(hub, sn_http_header(request, "Authorization"), now_ns, who))
-		ask_session(hub, sn_http_cookie(request, SN_SESSION_COOKIE), now_ns, who);
+		ask_session(hub, sn_http_cookie(request, hub->session_cookie), now_ns, who);
 	return 0;
 }
 

@@ -18,14 +18,15 @@
 #include "hub/enrol.h"
 #include "hub/publish.h"
 
-#define TICK_NS       SN_NS_PER_S
-#define TICKS_CHECK   2  /* are the owners of open streams still who they were */
-#define TICKS_HOSTS   10 /* has this machine got other addresses */
-#define TICKS_SAVE    60 /* write behind, tidy */
-#define TICKS_RETAIN  3600
-#define LATEST_AGE_NS (300 * SN_NS_PER_S)
-#define QUESTIONS_MAX 256 /* about rows, waiting and being answered */
-#define PASSWORDS_MAX 8
+#define TICK_NS          SN_NS_PER_S
+#define TICKS_CHECK      2  /* are the owners of open streams still who they were */
+#define TICKS_HOSTS      10 /* has this machine got other addresses */
+#define TICKS_SAVE       60 /* write behind, tidy */
+#define TICKS_RETAIN     3600
+#define COOKIE_ID_LENGTH 8 /* characters of the hub's id: 40 random bits */
+#define LATEST_AGE_NS    (300 * SN_NS_PER_S)
+#define QUESTIONS_MAX    256 /* about rows, waiting and being answered */
+#define PASSWORDS_MAX    8
 
 int64_t sn_hub_now(const struct sn_hub *hub)
 {
@@ -232,6 +233,17 @@ static void tick(struct sn_timer *timer)
 
 /* Starting ------------------------------------------------------------------------ */
 
+static int name_hub(struct sn_hub *hub, struct sn_err *err)
+{
+	int rc = sn_control_hub_id(hub->control, hub->started_ns, hub->id, sizeof(hub->id), err);
+
+	if (rc != 0)
+		return rc;
+	snprintf(hub->session_cookie, sizeof(hub->session_cookie), "sonde_session_%s",
+		 hub->id + strlen(hub->id) - COOKIE_ID_LENGTH);
+	return 0;
+}
+
 static int open_state(struct sn_hub *hub, struct sn_err *err)
 {
 	sn_autofree char *lock = sn_fs_join(hub->config->state, "lock");
@@ -246,7 +258,7 @@ static int open_state(struct sn_hub *hub, struct sn_err *err)
 				   hub->config->state);
 	if (sn_control_open(control, &hub->control, err) != 0)
 		return err->code;
-	return sn_control_hub_id(hub->control, hub->started_ns, hub->id, sizeof(hub->id), err);
+	return name_hub(hub, err);
 }
 
 static int note_latest(const struct sn_value *row, void *ctx)

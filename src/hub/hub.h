@@ -28,8 +28,8 @@
 #include "store/db.h"
 #include "store/store.h"
 
-#define SN_SESSION_COOKIE "sonde_session"
-#define SN_LISTENERS_MAX  64
+#define SN_LISTENERS_MAX 64
+#define SN_COOKIE_SIZE   24
 
 struct sn_listener {
 	struct sn_addr addr;
@@ -40,6 +40,11 @@ struct sn_hub {
 	struct sn_loop *loop;
 	const struct sn_hub_config *config;
 	char id[SN_ULID_SIZE];
+	/*
+	 * "sonde_session_" and the end of the id: browsers keep cookies per host, not per
+	 * port, and two hubs of one machine must not log each other's people out.
+	 */
+	char session_cookie[SN_COOKIE_SIZE];
 	int64_t started_ns;
 
 	int lock; /* descriptor of the state directory's lock */

@@ -268,16 +268,16 @@ static void add_route(json_t *paths, json_t *components, const struct sn_http_ro
 	json_object_set_new(item, method, operation(components, route));
 }
 
-static json_t *security_schemes(void)
+static json_t *security_schemes(const char *session_cookie)
 {
 	return json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}}", "session",
-			 "type", "apiKey", "in", "cookie", "name", SN_SESSION_COOKIE, "token",
-			 "type", "http", "scheme", "bearer", "userCertificate", "type", "mutualTLS",
+			 "type", "apiKey", "in", "cookie", "name", session_cookie, "token", "type",
+			 "http", "scheme", "bearer", "userCertificate", "type", "mutualTLS",
 			 "description", "urn:sonde:user:<name>", "nodeCertificate", "type",
 			 "mutualTLS", "description", "urn:sonde:node:<id>");
 }
 
-json_t *sn_openapi(const struct sn_http_route *routes, size_t count)
+json_t *sn_openapi(const struct sn_http_route *routes, size_t count, const char *session_cookie)
 {
 	json_t *paths = json_object(), *components = json_object();
 
@@ -288,14 +288,15 @@ json_t *sn_openapi(const struct sn_http_route *routes, size_t count)
 			 "title", "Sonde hub", "version", SONDE_VERSION, "description",
 			 "Inventory, tasks and rows of a network measurement platform.", "paths",
 			 paths, "components", "schemas", components, "securitySchemes",
-			 security_schemes());
+			 security_schemes(session_cookie));
 }
 
 static void get_openapi(struct sn_http_request *request, void *ctx)
 {
 	const struct sn_hub *hub = ctx;
 
-	sn_http_reply_json(request, 200, sn_openapi(hub->routes, hub->route_count));
+	sn_http_reply_json(request, 200,
+			   sn_openapi(hub->routes, hub->route_count, hub->session_cookie));
 }
 
 static const struct sn_api_doc doc = {

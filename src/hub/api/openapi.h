@@ -7,6 +7,6 @@
 #include "net/http_server.h"
 
 /* OpenAPI 3.1 of routes whose `doc` are struct sn_api_doc; a new reference. */
-json_t *sn_openapi(const struct sn_http_route *routes, size_t count);
+json_t *sn_openapi(const struct sn_http_route *routes, size_t count, const char *session_cookie);
 
 #endif

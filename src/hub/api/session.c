@@ -24,9 +24,8 @@ static int start_session(struct sn_hub *hub, struct sn_http_request *request, co
 	if (sn_people_start_session(hub->people, user, sn_hub_now(hub), hub->config->session_life,
 				    secret, err) != 0)
 		return err->code;
-	snprintf(cookie, sizeof(cookie),
-		 SN_SESSION_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s", secret,
-		 (long long)(hub->config->session_life / SN_NS_PER_S),
+	snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%lld%s",
+		 hub->session_cookie, secret, (long long)(hub->config->session_life / SN_NS_PER_S),
 		 sn_http_is_tls(request) ? "; Secure" : "");
 	sn_http_set_header(request, "Set-Cookie", cookie);
 	sn_http_set_header(request, "Cache-Control", "no-store");
@@ -34,10 +33,13 @@ static int start_session(struct sn_hub *hub, struct sn_http_request *request, co
 	return 0;
 }
 
-static void drop_cookie(struct sn_http_request *request)
+static void drop_cookie(const struct sn_hub *hub, struct sn_http_request *request)
 {
-	sn_http_set_header(request, "Set-Cookie",
-			   SN_SESSION_COOKIE "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+	char cookie[SN_COOKIE_SIZE + 64];
+
+	snprintf(cookie, sizeof(cookie), "%s=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0",
+		 hub->session_cookie);
+	sn_http_set_header(request, "Set-Cookie", cookie);
 }
 
 /* One-time links ------------------------------------------------------------------ */
@@ -365,7 +367,7 @@ static void delete_session(struct sn_http_request *request, void *ctx)
 		sn_api_trouble(request, &err);
 		return;
 	}
-	drop_cookie(request);
+	drop_cookie(hub, request);
 	sn_api_empty(request);
 }
 

@@ -283,7 +283,7 @@ static void stream_ends_when_its_session_does(void **state)
 	assert_int_equal(sn_people_start_session(world.hub->people, "admin", sn_hub_now(world.hub),
 						 3600 * SN_NS_PER_S, secret, &err),
 			 0);
-	snprintf(header, sizeof(header), "Cookie: sonde_session=%s\r\n", secret);
+	snprintf(header, sizeof(header), "Cookie: %s=%s\r\n", world.hub->session_cookie, secret);
 	fd = open_stream(&world, AS_NOBODY, "/api/v1/events?topic=ping", header);
 	assert_non_null(strstr(read_stream(&world, fd, ":\n\n"), "200 OK"));
 	assert_int_equal(sn_events_subscribers(world.hub->events), 1);

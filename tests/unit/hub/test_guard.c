@@ -199,12 +199,14 @@ static void loopback_opens_nothing_for_somebody_elsewhere(void **state)
 
 static void wrong_tokens_and_cookies_are_nobody(void **state)
 {
-	static const char *const headers[] = {
-		"Authorization: Bearer 0000\r\n", "Authorization: Bearer \r\n",
-		"Authorization: Basic YWRtaW46YWRtaW4=\r\n", "Cookie: sonde_session=0000\r\n",
-		"Cookie: sonde_session=\r\n"};
+	char wrong[64], empty[64];
+	const char *const headers[] = {"Authorization: Bearer 0000\r\n",
+				       "Authorization: Bearer \r\n",
+				       "Authorization: Basic YWRtaW46YWRtaW4=\r\n", wrong, empty};
 
 	(void)state;
+	snprintf(wrong, sizeof(wrong), "Cookie: %s=0000\r\n", world.hub->session_cookie);
+	snprintf(empty, sizeof(empty), "Cookie: %s=\r\n", world.hub->session_cookie);
 	for (size_t i = 0; i < SN_COUNT(headers); i++) {
 		struct reply reply =
 			plain(&world, AS_NOBODY, "GET", "/api/v1/nodes", headers[i], NULL);

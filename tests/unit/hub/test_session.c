@@ -38,7 +38,7 @@ static const char *make_link(void)
 	return target;
 }
 
-/* "Cookie: sonde_session=...\r\n" of an answer; malloc'ed. */
+/* "Cookie: sonde_session_...=...\r\n" of an answer; malloc'ed. */
 static char *cookie_of(const struct reply *reply)
 {
 	const char *cookie = reply_header(reply, "Set-Cookie");
@@ -153,7 +153,22 @@ static void session_expires(void **state)
 						 sn_hub_now(world.hub) - 2 * SN_NS_PER_S,
 						 SN_NS_PER_S, secret, &err),
 			 0);
-	snprintf(header, sizeof(header), "Cookie: sonde_session=%s\r\n", secret);
+	snprintf(header, sizeof(header), "Cookie: %s=%s\r\n", world.hub->session_cookie, secret);
+	assert_int_equal(status_of("GET", "/api/v1/nodes", header, NULL), 401);
+}
+
+static void cookie_of_another_hub_of_this_machine_is_not_ours(void **state)
+{
+	char secret[SN_SECRET_SIZE], header[128];
+	struct sn_err err = {0};
+
+	(void)state;
+	assert_non_null(strstr(world.hub->id, strrchr(world.hub->session_cookie, '_') + 1));
+	assert_int_equal(strlen(world.hub->session_cookie), SN_COOKIE_SIZE - 2);
+	assert_int_equal(sn_people_start_session(world.hub->people, "admin", sn_hub_now(world.hub),
+						 3600 * SN_NS_PER_S, secret, &err),
+			 0);
+	snprintf(header, sizeof(header), "Cookie: sonde_session_00000000=%s\r\n", secret);
 	assert_int_equal(status_of("GET", "/api/v1/nodes", header, NULL), 401);
 }
 
@@ -168,9 +183,9 @@ static void oldest_of_too_many_sessions_ends(void **state)
 					 world.hub->people, "admin", sn_hub_now(world.hub) + i,
 					 3600 * SN_NS_PER_S, i == 0 ? first : other, &err),
 				 0);
-	snprintf(header, sizeof(header), "Cookie: sonde_session=%s\r\n", first);
+	snprintf(header, sizeof(header), "Cookie: %s=%s\r\n", world.hub->session_cookie, first);
 	assert_int_equal(status_of("GET", "/api/v1/nodes", header, NULL), 401);
-	snprintf(header, sizeof(header), "Cookie: sonde_session=%s\r\n", other);
+	snprintf(header, sizeof(header), "Cookie: %s=%s\r\n", world.hub->session_cookie, other);
 	assert_int_equal(status_of("GET", "/api/v1/nodes", header, NULL), 200);
 }
 
@@ -351,6 +366,7 @@ int main(void)
 		cmocka_unit_test(session_reads_with_its_cookie_and_writes_with_the_header),
 		cmocka_unit_test(session_ends_when_it_is_deleted),
 		cmocka_unit_test(session_expires),
+		cmocka_unit_test(cookie_of_another_hub_of_this_machine_is_not_ours),
 		cmocka_unit_test(oldest_of_too_many_sessions_ends),
 		cmocka_unit_test(form_of_a_foreign_page_cannot_log_in),
 		cmocka_unit_test(passwords_are_yescrypt),
