@@ -9,6 +9,7 @@ of the links on the way, losses with the binomial distribution, bytes of flows w
 programs say that made them.  Then links are broken and mended while it runs, and at the end, also
 after a crash, nothing may be left.
 """
+import collections
 import contextlib
 import datetime
 import json
@@ -219,11 +220,19 @@ def losses_are_within_binomial_bounds(world):
     assert sum(row["lost_packets"] for key in clean for row in world.rows[key]) == 0, "lost on clean lines"
 
 
-def exchanges(world, name):
-    """What the traffic program of a node says it did in the time observed."""
+def all_exchanges(world, name):
+    """What the traffic program of a node says it did so far; its last line may still be growing."""
     text = (world.demo.state / "traffic" / f"{name}.jsonl").read_text(encoding="utf-8")
-    lines = [json.loads(line) for line in text.splitlines()]
-    return [line for line in lines if world.since <= line["time"] < world.until]
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def exchanges(world, name):
+    """The same in the time observed."""
+    return [line for line in all_exchanges(world, name) if world.since <= line["time"] < world.until]
+
+
+def endpoints(line):
+    return line["c_ip"], line["c_port"], line["s_ip"], line["s_port"]
 
 
 def flows_have_exactly_the_bytes_that_were_sent(world):
@@ -232,7 +241,7 @@ def flows_have_exactly_the_bytes_that_were_sent(world):
         wanted = {}
         for line in exchanges(world, name):
             if line["error"] is None and line.get("retransmissions", 0) == 0:
-                wanted[(line["c_ip"], line["c_port"], line["s_ip"], line["s_port"])] = line
+                wanted[endpoints(line)] = line
         assert len(wanted) >= OBSERVED_SECONDS, (name, len(wanted))
 
         def sums():
@@ -247,7 +256,12 @@ def flows_have_exactly_the_bytes_that_were_sent(world):
                     total["rows"].append(row)
             return found if len(found) == len(wanted) else None
         found = until(f"all flows of {name}", 30, sums, pause=0.5)
+        # A client port that the kernel gave out twice makes two flows under one name: set aside.
+        uses = collections.Counter(endpoints(line) for line in all_exchanges(world, name))
         for key, line in wanted.items():
+            if uses[key] > 1:
+                continue
+            compared += 1
             total = found[key]
             assert (total["c"], total["s"]) == (line["sent_bytes"], line["received_bytes"]), (line, total["rows"])
             for row in total["rows"]:
@@ -258,7 +272,7 @@ def flows_have_exactly_the_bytes_that_were_sent(world):
                 assert total["rows"][0]["state"] == "complete", total["rows"]
             else:
                 assert total["rows"][0]["protocol"] == "udp", total["rows"]
-        compared += len(wanted)
+    assert compared >= OBSERVED_SECONDS, compared
     tap.note(f"{compared} exchanges compared")
 
 
