@@ -121,6 +121,19 @@ int sn_client_fail(const struct sn_err *err)
 	return sn_cli_fail(sn_cli_exit_code(err->code), "%s", err->text);
 }
 
+int sn_client_run(const struct sn_client_options *options, sn_client_work_fn *work, void *ctx)
+{
+	struct sn_client *client;
+	struct sn_err err = {0};
+	int rc = sn_client_open(options, &client, &err);
+
+	if (rc == 0) {
+		rc = work(client, ctx, &err);
+		sn_client_close(client);
+	}
+	return rc == 0 ? SN_EXIT_OK : sn_client_fail(&err);
+}
+
 /* Refusals -------------------------------------------------------------- */
 
 static int status_error(unsigned status)

@@ -73,4 +73,8 @@ int sn_client_follow(struct sn_client *client, const char *path, sn_client_open_
 /* Prints `err` the way every verb does; the exit code that fits. */
 int sn_client_fail(const struct sn_err *err);
 
+/* A verb's whole way: opens a client, has `work` done, closes it; the exit code, errors printed. */
+typedef int sn_client_work_fn(struct sn_client *client, void *ctx, struct sn_err *err);
+int sn_client_run(const struct sn_client_options *options, sn_client_work_fn *work, void *ctx);
+
 #endif

@@ -103,13 +103,14 @@ static int print_item(const json_t *item, void *ctx)
 	return 0;
 }
 
-static int list_nodes(struct sn_client *client, bool json, struct sn_err *err)
+static int list_nodes(struct sn_client *client, void *ctx, struct sn_err *err)
 {
+	const struct options *given = ctx;
 	static const char path[] = "/api/v1/nodes?limit=1000";
 	struct sn_table *table;
 	int rc;
 
-	if (json)
+	if (given->json)
 		return sn_client_each(client, path, print_item, stdout, err);
 	table = sn_table_create(list_columns, SN_COUNT(list_columns));
 	rc = sn_client_each(client, path, add_node_row, table, err);
@@ -124,16 +125,9 @@ static int list_nodes(struct sn_client *client, bool json, struct sn_err *err)
 static int run_list(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
 		    char **argv SN_UNUSED)
 {
-	const struct options *given = opts;
-	struct sn_client *client;
-	struct sn_err err = {0};
-	int rc = sn_client_open(&given->client, &client, &err);
+	struct options *given = opts;
 
-	if (rc == 0) {
-		rc = list_nodes(client, given->json, &err);
-		sn_client_close(client);
-	}
-	return rc == 0 ? SN_EXIT_OK : sn_client_fail(&err);
+	return sn_client_run(&given->client, list_nodes, given);
 }
 
 /* One ------------------------------------------------------------------- */
@@ -373,12 +367,16 @@ struct change {
 	const char *method, *suffix; /* of the request; the suffix goes behind the node's path */
 	json_t *body;
 	const char *done, *would; /* what is said to people */
+	const struct options *given;
+	const char *name; /* or id, of the node */
 };
 
 /* With --dry-run the node is only looked up. */
-static int change_node(struct sn_client *client, const struct options *given, const char *name,
-		       const struct change *change, struct sn_err *err)
+static int change_node(struct sn_client *client, void *ctx, struct sn_err *err)
 {
+	const struct change *change = ctx;
+	const struct options *given = change->given;
+	const char *name = change->name;
 	sn_autofree char *path = node_path(name, given->dry_run ? "" : change->suffix);
 	sn_autojson json_t *node = NULL;
 	const char *shown, *id;
@@ -402,25 +400,12 @@ static int change_node(struct sn_client *client, const struct options *given, co
 	return 0;
 }
 
-static int run_change(const struct options *given, const char *name, const struct change *change)
-{
-	struct sn_client *client;
-	struct sn_err err = {0};
-	int rc = sn_client_open(&given->client, &client, &err);
-
-	if (rc == 0) {
-		rc = change_node(client, given, name, change, &err);
-		sn_client_close(client);
-	}
-	return rc == 0 ? SN_EXIT_OK : sn_client_fail(&err);
-}
-
 static int run_set(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
 		   char **argv)
 {
 	const struct options *given = opts;
 	sn_autojson json_t *body = json_object();
-	struct change change = {"PATCH", "", body, "changed", "would change"};
+	struct change change = {"PATCH", "", body, "changed", "would change", given, argv[0]};
 	int code = add_description(given, body);
 
 	if (code != SN_EXIT_OK)
@@ -430,15 +415,17 @@ static int run_set(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN
 	if (json_object_size(body) == 0)
 		return sn_cli_fail(SN_EXIT_USAGE, "nothing to change (give --name, --place, "
 						  "--latitude or --longitude)");
-	return run_change(given, argv[0], &change);
+	return sn_client_run(&given->client, change_node, &change);
 }
 
 static int run_revoke(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
 		      char **argv)
 {
-	static const struct change change = {"POST", "/revoke", NULL, "shut out", "would shut out"};
+	const struct options *given = opts;
+	struct change change = {"POST",           "/revoke", NULL,   "shut out",
+				"would shut out", given,     argv[0]};
 
-	return run_change(opts, argv[0], &change);
+	return sn_client_run(&given->client, change_node, &change);
 }
 
 /* Tables ---------------------------------------------------------------- */

@@ -301,13 +301,14 @@ static int print_item(const json_t *item, void *ctx)
 	return 0;
 }
 
-static int list_tasks(struct sn_client *client, bool json, struct sn_err *err)
+static int list_tasks(struct sn_client *client, void *ctx, struct sn_err *err)
 {
+	const struct options *given = ctx;
 	static const char path[] = "/api/v1/tasks?limit=1000";
 	struct list list = {0};
 	int rc;
 
-	if (json)
+	if (given->json)
 		return sn_client_each(client, path, print_item, stdout, err);
 	rc = sn_names_fetch(client, &list.names, err);
 	if (rc != 0)
@@ -326,16 +327,9 @@ static int list_tasks(struct sn_client *client, bool json, struct sn_err *err)
 static int run_list(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
 		    char **argv SN_UNUSED)
 {
-	const struct options *given = opts;
-	struct sn_client *client;
-	struct sn_err err = {0};
-	int rc = sn_client_open(&given->client, &client, &err);
+	struct options *given = opts;
 
-	if (rc == 0) {
-		rc = list_tasks(client, given->json, &err);
-		sn_client_close(client);
-	}
-	return rc == 0 ? SN_EXIT_OK : sn_client_fail(&err);
+	return sn_client_run(&given->client, list_tasks, given);
 }
 
 /* Remove ---------------------------------------------------------------- */
