@@ -143,6 +143,16 @@ def check(up):
     result([n["name"] for n in up.lines("node", "list", "--json")] == ["here"],
            "started again it is the same node")
     result(len(up.lines("task", "list", "--json")) == 1, "and has the same task, once")
+    up.sonde("node", "set", "here", "--place", "Attic", "--dry-run")
+    before = up.lines("node", "show", "here", "--json")[0].get("place")
+    up.sonde("node", "set", "here", "--place", "Attic", "--name", "there")
+    after = up.lines("node", "show", "there", "--json")
+    result(not before and [n["place"] for n in after] == ["Attic"], "its place and name can be changed, by a dry run not")
+    up.sonde("node", "revoke", "there", "--dry-run")
+    kept = up.lines("node", "show", "there", "--json")[0]["state"]
+    up.sonde("node", "revoke", "there")
+    gone = up.lines("node", "show", "there", "--json")[0]["state"]
+    result(kept != "revoked" and gone == "revoked", "it can be shut out, by a dry run not", f"{kept}, {gone}")
     up.stop()
 
 
