@@ -26,11 +26,12 @@ ALLOWED = {
     "store": {"base", "data"},
     "probe": {"base", "net", "data"},
     "meter": {"base", "net", "data"},
-    "node": {"base", "net", "data", "mplane", "store", "analysis", "probe", "meter", "priv"},
-    "hub": {"base", "net", "data", "mplane", "store", "analysis", "probe", "meter"},
+    "peer": {"base", "net", "data", "mplane"},
+    "node": {"base", "net", "data", "mplane", "peer", "store", "analysis", "probe", "meter", "priv"},
+    "hub": {"base", "net", "data", "mplane", "peer", "store", "analysis", "probe", "meter"},
     "demo": {"base", "net", "data", "priv"},
-    "cli": {"base", "net", "data", "demo"},
-    "main": {"base", "net", "data", "store", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
+    "cli": {"base", "net", "data", "mplane", "peer", "demo"},
+    "main": {"base", "net", "data", "mplane", "peer", "store", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
 }
 # The client half of priv is two headers; nobody outside may see the rest of it.
 PRIV_PUBLIC = {"priv/client.h", "priv/ops.h"}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client: the client's role towards a component or supervisor that listens: reads
+ * capabilities (JSON, or HTML pages whose links it follows, boundedly and on one host),
+ * sends specifications, redemptions and interrupts.
+ */
+#ifndef SONDE_PEER_CLIENT_H
+#define SONDE_PEER_CLIENT_H
+
+#include "base/loop.h"
+#include "mplane/codec.h"
+
+#define SN_PEER_PAGES_MAX 10000 /* followed links of one discovery */
+
+struct sn_peer_client;
+struct sn_peer_client_config {
+	struct sn_loop *loop;
+	const struct sn_mp_registries *registries;
+	const char *url; /* where capabilities are, and messages go that have no link */
+	const char *ca_file, *cert_file, *key_file;
+	const char *forged_identity; /* plain HTTP only; may be NULL */
+	bool no_name_check;          /* old PKIs without names: the chain is still verified */
+	int write_flags;
+};
+struct sn_peer_client *sn_peer_client_create(const struct sn_peer_client_config *config);
+void sn_peer_client_destroy(struct sn_peer_client *client); /* no more calls */
+
+/* `envelope` of capabilities and withdrawals, borrowed; NULL and the reason. */
+typedef void sn_peer_message_fn(const struct sn_mp_message *message, const struct sn_err *err,
+				void *ctx);
+void sn_peer_client_discover(struct sn_peer_client *client, sn_peer_message_fn *fn, void *ctx);
+/* To `link` if it is not empty (mplane-http(s) is http(s)), else to the client's URL. */
+void sn_peer_client_send(struct sn_peer_client *client, const struct sn_mp_message *message,
+			 const char *link, sn_peer_message_fn *fn, void *ctx);
+
+#endif
