@@ -44,6 +44,9 @@ static const char *const migrations[] = {
 	"CREATE INDEX certificates_expires ON certificates (expires);"
 	"CREATE TABLE audit (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, actor TEXT NOT NULL,"
 	" action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT);",
+
+	/* 1 -> 2: the measurement plane */
+	"ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'admin';",
 };
 
 int sn_control_open(const char *path, struct sn_db **db, struct sn_err *err)
