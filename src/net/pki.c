@@ -11,9 +11,15 @@
 
 #include "base/rand.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "net/addr.h"
 
 #define SERIAL_BYTES 16 /* random; RFC 5280 allows 20 octets */
+
+/* Universal tags of the texts in names that we read (X.680, section 8.4). */
+#define TAG_UTF8_STRING      12
+#define TAG_PRINTABLE_STRING 19
+#define TAG_IA5_STRING       22
 
 static void cleanup_privkey(gnutls_x509_privkey_t *key)
 {
@@ -486,27 +492,66 @@ static int info_common_name(gnutls_x509_crt_t crt, struct sn_pki_info *info, str
 	return 0;
 }
 
-static int info_uri(gnutls_x509_crt_t crt, struct sn_pki_info *info, struct sn_err *err)
+/* The first URI and the first DNS name; `uri` and `dns` are "" before. */
+static int info_names(gnutls_x509_crt_t crt, struct sn_pki_info *info, struct sn_err *err)
 {
 	for (unsigned i = 0;; i++) {
-		size_t size = sizeof(info->uri); /* GnuTLS adds a NUL of its own */
-		int result = gnutls_x509_crt_get_subject_alt_name(crt, i, info->uri, &size, NULL);
+		char name[SN_PKI_NAME_MAX], *out;
+		size_t size = sizeof(name); /* GnuTLS adds a NUL of its own */
+		int type = gnutls_x509_crt_get_subject_alt_name(crt, i, name, &size, NULL);
 
-		if (result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
-			info->uri[0] = '\0';
+		if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
 			return 0;
-		}
-		if (result == GNUTLS_E_SHORT_MEMORY_BUFFER)
+		if (type == GNUTLS_E_SHORT_MEMORY_BUFFER)
 			return sn_err_set(err, -EINVAL,
 					  "cannot use the certificate: name too long");
-		if (result < 0 && result != GNUTLS_E_X509_UNKNOWN_SAN)
-			return tls_error(err, result, "read the names of the certificate");
-		if (result != GNUTLS_SAN_URI)
+		if (type < 0 && type != GNUTLS_E_X509_UNKNOWN_SAN)
+			return tls_error(err, type, "read the names of the certificate");
+		if (type != GNUTLS_SAN_URI && type != GNUTLS_SAN_DNSNAME)
 			continue;
-		if (strnlen(info->uri, sizeof(info->uri)) != size)
-			return sn_err_set(err, -EINVAL, "cannot use the certificate: bad URI");
-		return 0;
+		if (strnlen(name, sizeof(name)) != size)
+			return sn_err_set(err, -EINVAL, "cannot use the certificate: bad %s",
+					  type == GNUTLS_SAN_URI ? "URI" : "DNS name");
+		out = type == GNUTLS_SAN_URI ? info->uri : info->dns;
+		if (out[0] == '\0')
+			memcpy(out, name, size + 1);
 	}
+}
+
+/* One value of a subject as text; false when it cannot be part of an identity. */
+static bool dotted_value(const gnutls_x509_ava_st *ava, struct sn_buf *out)
+{
+	bool text = ava->value_tag == TAG_UTF8_STRING || ava->value_tag == TAG_PRINTABLE_STRING ||
+		    ava->value_tag == TAG_IA5_STRING;
+	struct sn_str value = {(const char *)ava->value.data, ava->value.size};
+
+	if (!text || value.n == 0 || !sn_utf8_valid(value))
+		return false;
+	for (size_t i = 0; i < value.n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+
+		if (c <= ' ' || c == 127 || c == '.')
+			return false;
+	}
+	if (out->n > 0)
+		sn_buf_addc(out, '.');
+	sn_buf_add(out, value.p, value.n);
+	return true;
+}
+
+/* The subject as mPlane peers are called; `dotted` is "" before and stays so if it is unfit. */
+static void info_dotted(gnutls_x509_crt_t crt, struct sn_pki_info *info)
+{
+	struct sn_buf text = {0};
+	gnutls_x509_dn_t subject;
+	gnutls_x509_ava_st ava;
+	bool fit = gnutls_x509_crt_get_subject(crt, &subject) == 0;
+
+	for (int i = 0; fit && gnutls_x509_dn_get_rdn_ava(subject, i, 0, &ava) == 0; i++)
+		fit = dotted_value(&ava, &text) && text.n < sizeof(info->dotted);
+	if (fit && text.n > 0)
+		memcpy(info->dotted, text.p, text.n);
+	sn_buf_finish(&text);
 }
 
 static int fill_info(gnutls_x509_crt_t crt, struct sn_pki_info *info, struct sn_err *err)
@@ -516,9 +561,10 @@ static int fill_info(gnutls_x509_crt_t crt, struct sn_pki_info *info, struct sn_
 	int result = info_common_name(crt, info, err);
 
 	if (result == 0)
-		result = info_uri(crt, info, err);
+		result = info_names(crt, info, err);
 	if (result != 0)
 		return result;
+	info_dotted(crt, info);
 	result = gnutls_x509_crt_get_fingerprint(crt, GNUTLS_DIG_SHA256, digest, &digest_size);
 	if (result == 0)
 		result = gnutls_x509_crt_get_serial(crt, serial, &serial_size);

@@ -3,8 +3,12 @@
  * pki: X.509 identities with GnuTLS (RFC 5280), ECDSA P-256.
  *
  * Names are subject alternative URIs: urn:sonde:hub:<id>, urn:sonde:node:<id>,
- * urn:sonde:user:<name>.  Distinguished names are for people to read and are
- * never compared.
+ * urn:sonde:user:<name>.  Distinguished names of those are for people to read and
+ * are never compared.
+ *
+ * mPlane peers have no such URI: their identity is the dotted subject.  A value that
+ * holds a dot, a blank or a control character could be read as another subject (dots
+ * are not escaped, the SDK deletes blanks), so such a subject is no identity at all.
  */
 #ifndef SONDE_NET_PKI_H
 #define SONDE_NET_PKI_H
@@ -52,6 +56,16 @@ int sn_pki_issue(const struct sn_pki_issue *issue, struct sn_buf *cert_pem, stru
 struct sn_pki_info {
 	char common_name[SN_PKI_NAME_MAX];
 	char uri[SN_PKI_NAME_MAX]; /* first URI name, or "" */
+	char dns[SN_PKI_NAME_MAX]; /* first DNS name, or "" */
+	/*
+	 * Values of the subject in certificate order, joined with dots (of an RDN with several
+	 * the first): "org.mplane.SSB.Components.probe1".  "" for an empty subject, for a value
+	 * that is empty or holds a dot, a blank or a control character or is not UTF-8, and for
+	 * what does not fit.
+	 */
+	char dotted[SN_PKI_NAME_MAX];
+	/* Fingerprint of the CA certificate that verified it: by the HTTP server; else "". */
+	char issuer[SN_PKI_FINGERPRINT_SIZE];
 	char fingerprint[SN_PKI_FINGERPRINT_SIZE];
 	char serial[SN_PKI_SERIAL_SIZE]; /* hex */
 	int64_t not_before_unix_s, not_after_unix_s;
