@@ -188,6 +188,7 @@ struct sn_http_client *sn_http_client_create(struct sn_loop *loop,
 	client->user_agent = sn_xstrdup(config->user_agent != NULL ? config->user_agent
 								   : "sonde/" SONDE_VERSION);
 	client->insecure = config->insecure;
+	client->no_name_check = config->no_name_check;
 	sn_list_init(&client->pools);
 	sn_list_init(&client->fetches);
 	sn_list_init(&client->starting);

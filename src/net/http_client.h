@@ -27,8 +27,10 @@ struct sn_http_client_config {
 	const char *cert_file; /* own certificate and key (files: see library notes); may be NULL */
 	const char *key_file;
 	const char *unix_socket; /* may be NULL */
-	bool insecure; /* no verification at all: only for fetching a CA that is checked by
-			  fingerprint */
+	bool insecure;      /* no verification at all: only for fetching a CA that is checked by
+			       fingerprint */
+	bool no_name_check; /* whom the certificate names is not looked at, its chain and dates are:
+			       for old PKIs whose certificates hold no names */
 	const char *user_agent;
 };
 

@@ -21,7 +21,7 @@ struct sn_http_pool; /* http_client.c */
 struct sn_http_client {
 	struct sn_loop *loop;
 	char *ca_file, *cert_file, *key_file, *unix_socket, *user_agent;
-	bool insecure;
+	bool insecure, no_name_check;
 
 	struct sn_list pools; /* the first one takes new requests */
 	struct sn_list fetches;

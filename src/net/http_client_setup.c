@@ -100,10 +100,10 @@ static void set_tls(const struct sn_http_client *client, CURL *easy)
 {
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	if (client->insecure) {
+	if (client->insecure)
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+	if (client->insecure || client->no_name_check)
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-	}
 	if (client->ca_file != NULL) {
 		curl_easy_setopt(easy, CURLOPT_CAINFO, client->ca_file);
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL); /* only that one, not the system's */

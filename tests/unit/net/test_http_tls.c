@@ -462,6 +462,34 @@ static void a_certificate_for_another_name_is_refused(void **state SN_UNUSED)
 	assert_fails(url, -EKEYREJECTED, "for another name");
 }
 
+static void the_name_can_be_left_unchecked_and_nothing_else(void **state SN_UNUSED)
+{
+	struct sn_http_client_config own = client_of(NULL);
+	struct sn_http_tls tls = tls_of(&server_id);
+	struct sn_addr addr, bound;
+	struct outcome outcome;
+	char url[64];
+
+	start(&server_id, NULL);
+	sn_addr_parse(SN_STR("127.0.0.2"), 0, &addr);
+	assert_int_equal(sn_http_server_listen(world.server, &addr, -1, &tls, &bound, NULL), 0);
+	snprintf(url, sizeof(url), "https://127.0.0.2:%u/who", sn_addr_port(&bound));
+	own.no_name_check = true;
+	use_client(&own);
+	world_get(&world, url, &outcome);
+	assert_int_equal(outcome.status, 200);
+	outcome_finish(&outcome);
+	seen.handled = 0;
+	own.ca_file = rogue.ca_file;
+	use_client(&own);
+	assert_fails(url, -EKEYREJECTED, "not signed by the CA in");
+	world_finish(&world);
+	start(&expired_server_id, NULL);
+	own.ca_file = ours.ca_file;
+	use_client(&own);
+	assert_fails("/who", -EKEYREJECTED, "out of date");
+}
+
 static void an_expired_server_is_refused(void **state SN_UNUSED)
 {
 	start(&expired_server_id, NULL);
@@ -640,6 +668,7 @@ int main(void)
 		TEST(a_server_of_a_foreign_ca_is_refused),
 		TEST(a_server_that_the_system_does_not_know_is_refused),
 		TEST(a_certificate_for_another_name_is_refused),
+		TEST(the_name_can_be_left_unchecked_and_nothing_else),
 		TEST(an_expired_server_is_refused),
 		TEST(an_insecure_client_trusts_anything),
 		TEST(files_that_cannot_be_used_are_our_own_fault),
