@@ -77,6 +77,8 @@ struct sn_measure {
 
 struct sn_measure_request {
 	const char *owner;
+	/* Every name of who asks, the owner first; NULL: only that one. */
+	const char *const *identities;
 	const char *capability; /* label, or token of one offer */
 	json_t *parameters;     /* object: element -> text, number, boolean, array (joined by ',');
 				   borrowed */
@@ -92,9 +94,14 @@ struct sn_measures;
 /* Told of each state change of a part (`part` may be NULL: of the whole). */
 typedef void sn_measures_change_fn(const struct sn_measure *measure,
 				   const struct sn_measure_part *part, void *ctx);
-/* Asked before a measurement is stored, with everything resolved; -EACCES, -EDQUOT with the reason.
+/*
+ * Asked before a measurement is stored, with everything resolved and its parts chosen: may who has
+ * these names (NULL: the owner alone)?  -EACCES, -EDQUOT with the reason.  A preview has no id.
  */
-typedef int sn_measures_permit_fn(const struct sn_measure *measure, struct sn_err *err, void *ctx);
+typedef int sn_measures_permit_fn(const struct sn_measure *measure, const char *const *identities,
+				  struct sn_err *err, void *ctx);
+/* Asked before a provider that came later joins an open selection. */
+typedef bool sn_measures_join_fn(const struct sn_measure *measure, const char *provider, void *ctx);
 
 struct sn_measures_config {
 	struct sn_db *db;
@@ -102,6 +109,7 @@ struct sn_measures_config {
 	struct sn_offers *offers;
 	const struct sn_mp_registries *registries;
 	sn_measures_permit_fn *permit; /* may be NULL in tests */
+	sn_measures_join_fn *may_join; /* may be NULL: whoever offers it */
 	sn_measures_change_fn *on_change;
 	void *ctx;
 };
