@@ -48,26 +48,26 @@ struct sn_measure;
 
 struct sn_measure_part {
 	struct sn_measure *measure;
-	char provider[SN_PROVIDER_MAX];
+	const char *provider;        /* "node:<id>" or "peer:<identity>" */
 	char token[SN_MP_HASH_SIZE]; /* of the specification given to a peer; "" for nodes */
 	enum sn_measure_state state;
 	int64_t started_ns, ended_ns; /* 0: not yet */
 	uint64_t results;             /* rows stored */
-	char error[SN_MEASURE_ERROR_MAX];
+	const char *error;            /* why it failed or was stopped; "" */
 };
 
 struct sn_measure {
 	char id[SN_ULID_SIZE];
 	char name[SN_MEASURE_NAME_MAX];
-	char owner[SN_PROVIDER_MAX];         /* first name of who asked: "user:alice", a peer */
+	const char *owner;                   /* first name of who asked: "user:alice", a peer */
 	struct sn_mp_message *specification; /* resolved scope; label of the capability */
 	const struct sn_mp_offer *native;    /* NULL: of peers */
 	struct sn_mp_order order;            /* of a native one: what nodes run */
-	char client_token[SN_MP_TEXT_MAX];   /* of an mPlane client's specification; "" */
-	char client_label[SN_MP_TEXT_MAX];
-	json_t *selection; /* as asked: {"nodes":["*"...],"tags","countries","networks"} */
-	bool follows;      /* the selection is open: providers that come later join */
-	char repository[SN_MP_TEXT_MAX]; /* named one that results also go to; "" */
+	const char *client_token;            /* of an mPlane client's specification; "" */
+	const char *client_label;
+	json_t *selection;      /* as asked: {"nodes":["*"...],"tags","countries","networks"} */
+	bool follows;           /* the selection is open: providers that come later join */
+	const char *repository; /* named one that results also go to; "" */
 	char schema[SN_MP_HASH_SIZE];
 	enum sn_measure_state state;
 	int64_t created_ns, starts_ns, ends_ns; /* ends: SN_MP_FUTURE for none */

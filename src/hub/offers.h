@@ -26,9 +26,11 @@
 #define SN_PROVIDER_MAX    300 /* bytes of a provider's text, NUL included */
 
 struct sn_hub_offer {
-	char token[SN_MP_HASH_SIZE];      /* as clients know it */
-	char provider[SN_PROVIDER_MAX];   /* "node:<id>" or "peer:<identity>" */
-	struct sn_mp_message *capability; /* as the provider gave it; owned */
+	char token[SN_MP_HASH_SIZE]; /* as clients know it */
+	const char *provider;        /* "node:<id>" or "peer:<identity>" */
+	/* As the provider gave it; for a node without System_ID (sn_offer_listed() adds it), so
+	 * that nodes can share it. */
+	const struct sn_mp_message *capability;
 	const struct sn_mp_offer *native; /* NULL: of a peer */
 	struct sn_node *node;             /* NULL: of a peer */
 	char schema[SN_MP_HASH_SIZE];
@@ -52,12 +54,30 @@ int sn_offers_withdraw(struct sn_offers *offers, const char *provider,
 		       const struct sn_mp_message *withdrawal);
 unsigned sn_offers_withdraw_all(struct sn_offers *offers, const char *provider);
 
+/*
+ * Who wants to know of each offer that is new, or whose node has changed in a way that selections
+ * look at (tags, country, network, addresses).
+ */
+typedef void sn_offers_arrival_fn(const struct sn_hub_offer *offer, void *ctx);
+void sn_offers_on_arrival(struct sn_offers *offers, sn_offers_arrival_fn *fn, void *ctx);
+
 size_t sn_offers_count(const struct sn_offers *offers);
 const struct sn_hub_offer *sn_offers_at(const struct sn_offers *offers, size_t i);
 const struct sn_hub_offer *sn_offers_by_token(const struct sn_offers *offers, const char *token);
 const struct sn_hub_offer *sn_offers_of(const struct sn_offers *offers, const char *provider,
 					const char *label);
 bool sn_offers_has_label(const struct sn_offers *offers, const char *label);
+/* The offers of a label, in no particular order; borrowed until something changes. */
+size_t sn_offers_labelled(const struct sn_offers *offers, const char *label,
+			  const struct sn_hub_offer *const **list);
+
+/* A copy for clients: with the token that they know, and System_ID of a node. */
+struct sn_mp_message *sn_offer_listed(const struct sn_hub_offer *offer);
+/* Dataset that the results of a capability are rows of: the method's, or derived from label and
+ * schema. */
+#define SN_OFFER_DATASET_MAX 128
+const char *sn_offer_dataset(const struct sn_mp_offer *native, const char *label,
+			     const char *schema, char out[SN_OFFER_DATASET_MAX]);
 
 /* For GET /api/v1/capabilities: one object per group; see doc/internals/measurement-plane.md. */
 typedef bool sn_offers_filter_fn(const struct sn_hub_offer *offer, void *ctx);
