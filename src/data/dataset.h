@@ -66,6 +66,17 @@ int sn_dataset_column(const struct sn_dataset *dataset, const char *name); /* in
 /* The catalogue: all datasets that this build knows. */
 extern const struct sn_dataset *const sn_catalog[];
 extern const size_t sn_catalog_count;
+
+/*
+ * Behind them stand datasets that a program declares while it runs (the hub: from the capabilities
+ * of others).  They stay until the process ends; those added from one thread can be looked up from
+ * any.
+ */
+#define SN_CATALOG_ADDED_MAX 4096
+/* Borrowed for ever.  -EEXIST for a name that is there, -E2BIG. */
+int sn_catalog_add(const struct sn_dataset *dataset);
+size_t sn_catalog_size(void);                               /* of both */
+const struct sn_dataset *sn_catalog_at(size_t i);           /* i < sn_catalog_size() */
 const struct sn_dataset *sn_catalog_find(const char *name); /* NULL if unknown */
 
 extern const struct sn_dataset sn_dataset_ping;   /* catalog/ping.c */

@@ -15,12 +15,11 @@
 #include "base/rand.h"
 
 #define WANTED_AFTER_NS (120 * SN_NS_PER_S) /* how long after the last listener */
-#define NODE_ID_MAX     64
 
 struct event {
 	uint64_t number;
 	int topic;
-	char node[NODE_ID_MAX];
+	char node[SN_EVENTS_NODE_MAX];
 	char *data;
 	size_t size;
 };
@@ -50,7 +49,7 @@ struct subscriber {
 	struct sn_events *events;
 	struct sn_sse *sse;
 	uint32_t topics;
-	char node[NODE_ID_MAX]; /* "": all */
+	char node[SN_EVENTS_NODE_MAX]; /* "": all */
 	void *owner;
 	void (*release)(void *owner);
 };

@@ -28,6 +28,7 @@
 #define SN_EVENTS_SUBSCRIBERS 256
 #define SN_EVENTS_TOPICS_MAX  32
 #define SN_EVENTS_ID_SIZE     48
+#define SN_EVENTS_NODE_MAX    130 /* bytes of who it is about, NUL included */
 
 struct sn_events;
 

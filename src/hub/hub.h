@@ -71,6 +71,7 @@ struct sn_hub {
 	struct sn_timer tick;
 	unsigned ticks;
 	int topic_nodes, topic_first_dataset; /* topics of datasets in the catalogue's order */
+	int topic_results;                    /* ... and of those made at run time, together */
 	uint64_t requests, rows_before;       /* rows stored before this start */
 };
 

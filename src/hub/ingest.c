@@ -20,7 +20,9 @@
 struct pending {
 	struct sn_list link;
 	struct sn_http_request *request; /* NULL once the sender has gone away */
-	struct sn_node *node;
+	struct sn_node *node;            /* NULL: of sn_ingest_put() */
+	sn_ingest_done_fn *done;         /* of sn_ingest_put() */
+	void *ctx;
 	struct sn_batch *batch; /* NULL for a duplicate */
 	size_t rows;
 };
@@ -63,10 +65,13 @@ static void refuse_own_trouble(struct sn_ingest *ingest, struct sn_http_request 
 
 static void answer_stored(struct sn_ingest *ingest, const struct pending *pending)
 {
+	static const struct sn_err none = {0};
 	char body[64];
 	int n;
 
 	ingest->stats.batches[pending->batch != NULL ? SN_INGEST_STORED : SN_INGEST_DUPLICATE]++;
+	if (pending->done != NULL)
+		pending->done(&none, pending->batch != NULL ? pending->rows : 0, pending->ctx);
 	if (pending->request == NULL)
 		return;
 	if (pending->batch != NULL)
@@ -93,20 +98,17 @@ static void sender_gone(struct sn_http_request *request, void *ctx)
 	pending->request = NULL;
 }
 
-static void join_group(struct sn_ingest *ingest, struct sn_http_request *request,
-		       struct sn_node *node, struct sn_batch *batch, bool duplicate)
+static struct pending *join_group(struct sn_ingest *ingest, struct sn_batch *batch, bool duplicate)
 {
 	struct pending *pending = sn_new(struct pending);
 
-	pending->request = request;
-	pending->node = node;
 	pending->rows = sn_batch_rows(batch);
 	if (duplicate)
 		sn_batch_destroy(batch);
 	else
 		pending->batch = batch;
 	sn_list_append(&ingest->group, &pending->link);
-	sn_http_on_abandon(request, sender_gone, pending);
+	return pending;
 }
 
 static void group_failed(struct sn_ingest *ingest, const struct sn_err *err)
@@ -117,6 +119,8 @@ static void group_failed(struct sn_ingest *ingest, const struct sn_err *err)
 	sn_list_for_each (link, &ingest->group) {
 		struct pending *pending = sn_list_entry(link, struct pending, link);
 
+		if (pending->done != NULL)
+			pending->done(err, 0, pending->ctx);
 		if (pending->request != NULL)
 			refuse_own_trouble(ingest, pending->request, err);
 		pending_destroy(pending);
@@ -133,7 +137,8 @@ static void group_stored(struct sn_ingest *ingest)
 
 		if (pending->batch != NULL) {
 			ingest->stats.rows += pending->rows;
-			sn_fleet_rows(ingest->fleet, pending->node, pending->batch);
+			if (pending->node != NULL)
+				sn_fleet_rows(ingest->fleet, pending->node, pending->batch);
 			ingest->on_stored(pending->node, pending->batch, ingest->ctx);
 		}
 		pending_destroy(pending);
@@ -262,7 +267,11 @@ static void append(struct sn_ingest *ingest, struct sn_node *node, struct sn_htt
 
 	if (result >= 0) {
 		/* Also a duplicate waits: its first may be in the very group that is open. */
-		join_group(ingest, request, node, batch, result == 1);
+		struct pending *pending = join_group(ingest, batch, result == 1);
+
+		pending->request = request;
+		pending->node = node;
+		sn_http_on_abandon(request, sender_gone, pending);
 		return;
 	}
 	sn_batch_destroy(batch);
@@ -300,6 +309,23 @@ void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node, struct sn_ht
 	}
 	sign_rows(batch, node->id);
 	append(ingest, node, request, &id, batch);
+}
+
+int sn_ingest_put(struct sn_ingest *ingest, const struct sn_batch_id *id, struct sn_batch *batch,
+		  sn_ingest_done_fn *done, void *ctx, struct sn_err *err)
+{
+	int result = sn_store_append(ingest->store, id, batch, err);
+	struct pending *pending;
+
+	if (result < 0) {
+		ingest->stats.batches[result == -EEXIST ? SN_INGEST_CONFLICT : SN_INGEST_REFUSED]++;
+		sn_batch_destroy(batch);
+		return result;
+	}
+	pending = join_group(ingest, batch, result == 1);
+	pending->done = done;
+	pending->ctx = ctx;
+	return 0;
 }
 
 /* The rest ---------------------------------------------------------------------- */

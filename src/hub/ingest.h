@@ -28,7 +28,7 @@
 
 struct sn_ingest;
 
-/* Rows that are now stored, once each. */
+/* Rows that are now stored, once each; `node` is NULL for rows that come from none of ours. */
 typedef void sn_ingest_stored_fn(struct sn_node *node, const struct sn_batch *batch, void *ctx);
 
 struct sn_ingest *sn_ingest_create(struct sn_loop *loop, struct sn_store *store,
@@ -40,6 +40,15 @@ void sn_ingest_destroy(struct sn_ingest *ingest);
 /* PUT .../batches/{stream}/{seq} by `node`; answers now or after the commit. */
 void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node,
 		    struct sn_http_request *request);
+
+/*
+ * Rows that come from none of our nodes, with their column `node` filled in; takes `batch` over.
+ * `done` is called after the commit, never before this returns: err->code 0 when they are stored,
+ * `rows` 0 when they were already.  Negative when they were refused at once: then it is not called.
+ */
+typedef void sn_ingest_done_fn(const struct sn_err *err, size_t rows, void *ctx);
+int sn_ingest_put(struct sn_ingest *ingest, const struct sn_batch_id *id, struct sn_batch *batch,
+		  sn_ingest_done_fn *done, void *ctx, struct sn_err *err);
 
 /*
  * Room for a body that is about to be received: false when too many bytes are under

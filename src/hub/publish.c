@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub/publish.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,7 @@ void sn_publish_init(struct sn_hub *hub)
 	hub->topic_first_dataset = sn_events_topic_count(hub->events);
 	for (size_t i = 0; i < sn_catalog_count; i++)
 		sn_events_add_topic(hub->events, sn_catalog[i]->name);
+	hub->topic_results = sn_events_add_topic(hub->events, "results");
 	sn_fleet_on_change(hub->fleet, node_changed, hub);
 }
 
@@ -36,13 +38,35 @@ static int topic_of(const struct sn_hub *hub, const struct sn_dataset *dataset)
 		if (sn_catalog[i] == dataset)
 			return hub->topic_first_dataset + (int)i;
 	}
-	return -1;
+	return hub->topic_results;
 }
 
-static void open_event(struct sn_buf *data, const char *node)
+/* Datasets of run time share a topic, so that their events say which it is. */
+static void open_event(struct sn_buf *data, const char *dataset, const char *node)
 {
+	struct sn_jw jw;
+
 	sn_buf_clear(data);
-	sn_buf_addf(data, "{\"node\":\"%s\",\"rows\":[", node);
+	sn_jw_init(&jw, data);
+	sn_jw_object(&jw);
+	if (dataset != NULL)
+		sn_jw_kcstr(&jw, "dataset", dataset);
+	sn_jw_kcstr(&jw, "node", node);
+	sn_jw_key(&jw, "rows");
+	sn_jw_array(&jw);
+}
+
+/* Who observed: a node of ours, or whoever the rows name. */
+static const char *observer(const struct sn_node *node, const struct sn_batch *batch, char *out,
+			    size_t size)
+{
+	const struct sn_value *value;
+
+	if (node != NULL)
+		return node->id;
+	value = sn_batch_get(batch, 0, SN_COL_NODE);
+	snprintf(out, size, "%.*s", value->type == SN_TYPE_TEXT ? (int)value->s.n : 0, value->s.p);
+	return out;
 }
 
 void sn_publish_rows(struct sn_node *node, const struct sn_batch *batch, void *ctx)
@@ -50,11 +74,14 @@ void sn_publish_rows(struct sn_node *node, const struct sn_batch *batch, void *c
 	struct sn_hub *hub = ctx;
 	const struct sn_dataset *dataset = sn_batch_dataset(batch);
 	int topic = topic_of(hub, dataset);
+	const char *name = topic == hub->topic_results ? dataset->name : NULL, *who;
+	char text[SN_EVENTS_NODE_MAX];
 	struct sn_buf data = {0};
 
 	if (topic < 0 || !sn_events_wanted(hub->events, topic))
 		return;
-	open_event(&data, node->id);
+	who = observer(node, batch, text, sizeof(text));
+	open_event(&data, name, who);
 	for (size_t i = 0; i < sn_batch_rows(batch); i++) {
 		sn_jsonl_write_row(&data, dataset, sn_batch_row(batch, i));
 		data.p[data.n - 1] = ','; /* in place of the line feed */
@@ -62,8 +89,8 @@ void sn_publish_rows(struct sn_node *node, const struct sn_batch *batch, void *c
 			continue;
 		data.n--;
 		sn_buf_adds(&data, "]}");
-		sn_events_publish(hub->events, topic, node->id, sn_buf_str(&data));
-		open_event(&data, node->id);
+		sn_events_publish(hub->events, topic, who, sn_buf_str(&data));
+		open_event(&data, name, who);
 	}
 	sn_buf_finish(&data);
 }

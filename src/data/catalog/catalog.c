@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lists of all datasets and methods; a new one is a file beside this one and a line here. */
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -19,11 +22,39 @@ const struct sn_method *const sn_methods[] = {
 };
 const size_t sn_method_count = SN_COUNT(sn_methods);
 
+/* Written before the count is, so that other threads see whole entries only. */
+static const struct sn_dataset *added[SN_CATALOG_ADDED_MAX];
+static atomic_size_t added_count;
+
+size_t sn_catalog_size(void)
+{
+	return sn_catalog_count + atomic_load(&added_count);
+}
+
+const struct sn_dataset *sn_catalog_at(size_t i)
+{
+	assert(i < sn_catalog_size());
+	return i < sn_catalog_count ? sn_catalog[i] : added[i - sn_catalog_count];
+}
+
+int sn_catalog_add(const struct sn_dataset *dataset)
+{
+	size_t count = atomic_load(&added_count);
+
+	if (sn_catalog_find(dataset->name) != NULL)
+		return -EEXIST;
+	if (count >= SN_CATALOG_ADDED_MAX)
+		return -E2BIG;
+	added[count] = dataset;
+	atomic_store(&added_count, count + 1);
+	return 0;
+}
+
 const struct sn_dataset *sn_catalog_find(const char *name)
 {
-	for (size_t i = 0; i < sn_catalog_count; i++)
-		if (strcmp(sn_catalog[i]->name, name) == 0)
-			return sn_catalog[i];
+	for (size_t i = 0; i < sn_catalog_size(); i++)
+		if (strcmp(sn_catalog_at(i)->name, name) == 0)
+			return sn_catalog_at(i);
 	return NULL;
 }
 

@@ -18,8 +18,8 @@ static void get_datasets(struct sn_http_request *request, void *ctx)
 	json_t *items = json_array();
 
 	(void)ctx;
-	for (size_t i = 0; i < sn_catalog_count; i++)
-		json_array_append_new(items, sn_declared_dataset(sn_catalog[i]));
+	for (size_t i = 0; i < sn_catalog_size(); i++)
+		json_array_append_new(items, sn_declared_dataset(sn_catalog_at(i)));
 	sn_api_reply_list(request, items, "name");
 }
 

@@ -13,13 +13,13 @@ const struct sn_dataset *sn_rows_dataset(struct sn_http_request *request)
 {
 	const char *name = sn_http_param(request, "name"), *near;
 	const struct sn_dataset *dataset = sn_catalog_find(name);
-	const char *names[64];
+	const char *names[1024];
 	size_t count = 0;
 
 	if (dataset != NULL)
 		return dataset;
-	for (; count < sn_catalog_count && count < SN_COUNT(names); count++)
-		names[count] = sn_catalog[count]->name;
+	for (; count < sn_catalog_size() && count < SN_COUNT(names); count++)
+		names[count] = sn_catalog_at(count)->name;
 	near = sn_suggest(name, names, count);
 	sn_http_problem(request, 404, "not-found", "There is no such thing",
 			"no dataset is called '%.64s'%s%s%s", name,

@@ -3,6 +3,7 @@
 #include "lib/test.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "data/dataset.h"
@@ -135,6 +136,31 @@ static void methods_write_a_dataset_of_the_catalogue(void **state)
 	assert_null(sn_method_find("nothing"));
 }
 
+static void datasets_of_run_time_are_found_behind_those_of_the_build(void **state)
+{
+	static const struct sn_column columns[] = {SN_COMMON_COLUMNS};
+	static const struct sn_dataset made = {
+		.name = "made_while_running",
+		.version = 1,
+		.title = "Made",
+		.help = "Declared by a test.",
+		.columns = columns,
+		.column_count = SN_COUNT(columns),
+	};
+	size_t size = sn_catalog_size();
+
+	(void)state;
+	assert_int_equal(size, sn_catalog_count);
+	assert_int_equal(sn_catalog_add(&made), 0);
+	assert_int_equal(sn_catalog_size(), size + 1);
+	assert_ptr_equal(sn_catalog_at(size), &made);
+	assert_ptr_equal(sn_catalog_at(0), sn_catalog[0]);
+	assert_ptr_equal(sn_catalog_find("made_while_running"), &made);
+	assert_int_equal(sn_catalog_add(&made), -EEXIST);
+	assert_int_equal(sn_catalog_add(&sn_dataset_ping), -EEXIST);
+	assert_int_equal(sn_catalog_size(), size + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +171,7 @@ int main(void)
 		cmocka_unit_test(key_and_chart_are_columns),
 		cmocka_unit_test(types_have_names),
 		cmocka_unit_test(methods_write_a_dataset_of_the_catalogue),
+		cmocka_unit_test(datasets_of_run_time_are_found_behind_those_of_the_build),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
