@@ -66,11 +66,12 @@ static int run_complete(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUS
 {
 	if (strcmp(argv[0], "node") == 0)
 		return complete_from_hub("/api/v1/nodes?limit=1000", "name");
+	if (strcmp(argv[0], "capability") == 0)
+		return complete_from_hub("/api/v1/capabilities?limit=1000", "label");
+	if (strcmp(argv[0], "measurement") == 0)
+		return complete_from_hub("/api/v1/measurements?limit=1000", "id");
 	if (strcmp(argv[0], "task") == 0)
 		return complete_from_hub("/api/v1/tasks?limit=1000", "id");
-	if (strcmp(argv[0], "demo-link") == 0)
-		for (size_t i = 0; i < sn_world_link_count; i++)
-			print_word(sn_world_links[i].name);
 	if (strcmp(argv[0], "dataset") == 0)
 		return complete_datasets();
 	if (strcmp(argv[0], "demo-link") == 0)

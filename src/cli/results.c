@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "cli/declared.h"
 #include "cli/names.h"
 #include "cli/rows.h"
 #include "cli/verbs.h"
@@ -63,7 +64,6 @@ static int read_query(const struct options *given, const char *dataset, struct s
 	int code;
 
 	*query = (struct sn_rows_query){
-		.dataset = sn_catalog_find(dataset),
 		.name = dataset,
 		.node = given->node,
 		.target = given->target,
@@ -81,27 +81,8 @@ static int read_query(const struct options *given, const char *dataset, struct s
 	return code;
 }
 
-static int unknown_dataset(const char *name)
+static int check(const struct options *given)
 {
-	const char *names[64], *near;
-	size_t count = SN_MIN(sn_catalog_count, SN_COUNT(names));
-
-	for (size_t i = 0; i < count; i++)
-		names[i] = sn_catalog[i]->name;
-	near = sn_suggest(name, names, count);
-	if (near != NULL)
-		return sn_cli_fail(SN_EXIT_USAGE, "no dataset is called '%s' (did you mean '%s'?)",
-				   name, near);
-	return sn_cli_fail(SN_EXIT_USAGE,
-			   "this program knows no dataset '%s' (a newer hub may: use --json or "
-			   "--csv without --limit and --follow)",
-			   name);
-}
-
-static int check(const struct options *given, const struct sn_rows_query *query)
-{
-	bool plain = (given->json || given->csv) && !given->follow && given->limit == 0;
-
 	if (given->json && given->csv)
 		return sn_cli_fail(SN_EXIT_USAGE, "'--json' and '--csv' exclude each other");
 	if (given->follow && given->until != NULL)
@@ -109,8 +90,6 @@ static int check(const struct options *given, const struct sn_rows_query *query)
 	if (given->follow && given->where.count > 0)
 		return sn_cli_fail(SN_EXIT_USAGE, "'--follow' knows '--node' and '--target' only: "
 						  "leave '--where' out");
-	if (query->dataset == NULL && !plain)
-		return unknown_dataset(query->name);
 	return SN_EXIT_OK;
 }
 
@@ -126,7 +105,25 @@ static void set_limit(const struct options *given, struct sn_rows_query *query)
 		query->limit = given->since != NULL ? SN_ROWS_LIMIT_MAX : SN_ROWS_SHOWN;
 }
 
-static int run_query(const struct options *given, const struct sn_rows_query *query)
+/* The catalogue of this program, or what the hub knows beyond it. */
+static int find_dataset(struct sn_client *client, struct sn_rows_query *query, struct sn_err *err)
+{
+	const char *names[64], *near;
+	size_t count = SN_MIN(sn_catalog_count, SN_COUNT(names));
+	int rc = sn_declared_fetch(client, query->name, &query->dataset, err);
+
+	if (rc != -ENOENT)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		names[i] = sn_catalog[i]->name;
+	near = sn_suggest(query->name, names, count);
+	if (near != NULL)
+		return sn_err_set(err, rc, "no dataset is called '%.60s' (did you mean '%s'?)",
+				  query->name, near);
+	return sn_err_set(err, rc, "no dataset is called '%.60s'", query->name);
+}
+
+static int run_query(const struct options *given, struct sn_rows_query *query)
 {
 	enum sn_rows_form form = given->json  ? SN_ROWS_JSON
 				 : given->csv ? SN_ROWS_CSV
@@ -141,8 +138,11 @@ static int run_query(const struct options *given, const struct sn_rows_query *qu
 				   strerror(errno));
 	rc = sn_client_open(&given->client, &client, &err);
 	if (rc == 0) {
-		rc = sn_rows_run(client, query, form, given->follow, file != NULL ? file : stdout,
-				 &err);
+		rc = find_dataset(client, query, &err);
+		if (rc == 0)
+			rc = sn_rows_run(client, query, form, given->follow,
+					 file != NULL ? file : stdout, &err);
+		sn_declared_free(query->dataset);
 		sn_client_close(client);
 	}
 	if (rc != 0)
@@ -159,7 +159,7 @@ static int show_rows(const struct options *given, const char *dataset)
 	int code = read_query(given, dataset, &query);
 
 	if (code == SN_EXIT_OK)
-		code = check(given, &query);
+		code = check(given);
 	if (code != SN_EXIT_OK)
 		return code;
 	set_limit(given, &query);

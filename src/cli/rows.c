@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/rows.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +79,8 @@ char *sn_rows_path(const struct sn_rows_query *query, const char *order)
 		add_parameter(&path, "node", sn_str(query->node));
 	if (query->target != NULL)
 		add_parameter(&path, "target", sn_str(query->target));
+	if (query->task != NULL)
+		add_parameter(&path, "task", sn_str(query->task));
 	if (query->fields != NULL)
 		add_parameter(&path, "fields", sn_str(query->fields));
 	for (unsigned i = 0; i < query->where_count; i++) {
@@ -232,8 +233,8 @@ static int stream_all(struct run *run)
 
 static bool is_narrow(const struct sn_rows_query *query)
 {
-	return query->node != NULL || query->target != NULL || query->where_count > 0 ||
-	       query->has_since || query->has_until;
+	return query->node != NULL || query->target != NULL || query->task != NULL ||
+	       query->where_count > 0 || query->has_since || query->has_until;
 }
 
 static int list_newest(struct run *run)
@@ -310,6 +311,9 @@ bool sn_rows_wanted(const struct sn_rows_query *query, const struct sn_value *ro
 {
 	int target = sn_dataset_column(query->dataset, "target");
 
+	if (query->task != NULL &&
+	    (row[SN_COL_TASK].type != SN_TYPE_TEXT || !sn_str_eqc(row[SN_COL_TASK].s, query->task)))
+		return false;
 	if (query->target == NULL || target < 0)
 		return true;
 	return row[target].type == SN_TYPE_TEXT && sn_str_eqc(row[target].s, query->target);
@@ -349,6 +353,14 @@ static void remember(struct run *run, const struct sn_batch *listed)
 	}
 }
 
+/* An event of a shared topic names its dataset. */
+static bool is_ours(const struct run *run, const json_t *event)
+{
+	const char *dataset = json_string_value(json_object_get(event, "dataset"));
+
+	return dataset == NULL || strcmp(dataset, run->query->name) == 0;
+}
+
 static int take_event(const char *event, struct sn_str data, void *ctx)
 {
 	struct run *run = ctx;
@@ -359,7 +371,7 @@ static int take_event(const char *event, struct sn_str data, void *ctx)
 	/* The hub does not have all that we missed any more: look again at what it stored. */
 	if (run->listed && event != NULL && strcmp(event, "reset") == 0)
 		return -ERESTART;
-	if (!json_is_array(rows))
+	if (!json_is_array(rows) || !is_ours(run, json))
 		return 0; /* what a later hub may say */
 	for (size_t i = 0; i < json_array_size(rows) && rc == 0; i++) {
 		if (sn_batch_rows(run->batch) >= QUEUE_ROWS_MAX)
@@ -450,6 +462,12 @@ static void look_back(struct run *run, struct sn_rows_query *again)
 	sn_batch_clear(run->batch);
 }
 
+/* Datasets that were derived from capabilities of peers share a topic. */
+static const char *topic_of(const struct sn_rows_query *query)
+{
+	return sn_catalog_find(query->name) != NULL ? query->name : "results";
+}
+
 static int follow_rows(struct run *run)
 {
 	const struct sn_rows_query *query = run->query;
@@ -458,7 +476,7 @@ static int follow_rows(struct run *run)
 	int rc;
 
 	sn_buf_adds(&path, "/api/v1/events");
-	add_parameter(&path, "topic", sn_str(query->name));
+	add_parameter(&path, "topic", sn_str(topic_of(query)));
 	if (query->node != NULL)
 		add_parameter(&path, "node", sn_str(query->node));
 	run->newest = sn_map_create(free);
@@ -527,7 +545,7 @@ static int check_where(const struct sn_rows_query *query, struct sn_err *err)
 					  "'%.60s' is no condition (write it like 'c_bytes=>1000')",
 					  query->where[i]);
 		copy = sn_xstrndup(name.p, name.n);
-		if (query->dataset != NULL && sn_dataset_column(query->dataset, copy) < 0)
+		if (sn_dataset_column(query->dataset, copy) < 0)
 			return unknown_column(query->dataset, copy, err);
 	}
 	return 0;
@@ -538,9 +556,9 @@ static int prepare(struct run *run)
 	const struct sn_rows_query *query = run->query;
 	int rc = check_where(query, run->err);
 
-	if (rc == 0 && query->dataset != NULL)
+	if (rc == 0)
 		rc = pick_columns(run);
-	if (rc != 0 || query->dataset == NULL)
+	if (rc != 0)
 		return rc;
 	if (query->target != NULL && sn_dataset_column(query->dataset, "target") < 0)
 		return sn_err_set(run->err, -EINVAL,
@@ -577,7 +595,6 @@ int sn_rows_run(struct sn_client *client, const struct sn_rows_query *query, enu
 			  .err = err};
 	int rc = prepare(&run);
 
-	assert(query->dataset != NULL || (form != SN_ROWS_TABLE && !follow && query->limit == 0));
 	if (rc == 0)
 		rc = follow                  ? follow_rows(&run)
 		     : form == SN_ROWS_TABLE ? list_newest(&run)

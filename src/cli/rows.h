@@ -19,9 +19,9 @@
 enum sn_rows_form { SN_ROWS_TABLE, SN_ROWS_JSON, SN_ROWS_CSV };
 
 struct sn_rows_query {
-	const struct sn_dataset *dataset; /* NULL: the hub knows it, we do not; not as a table */
-	const char *name;                 /* of the dataset */
-	const char *node, *target, *fields;
+	const struct sn_dataset *dataset;
+	const char *name; /* of the dataset */
+	const char *node, *target, *task, *fields;
 	const char *const *where; /* "column=value" */
 	unsigned where_count;
 	bool has_since, has_until;
