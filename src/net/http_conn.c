@@ -225,46 +225,17 @@ bool sn_http_conn_has_unread(const struct sn_http_conn *conn)
 
 /* Identity ---------------------------------------------------------------------------- */
 
-/*
- * libmicrohttpd asks for a certificate but takes any, and none.  The chain, its
- * dates and its purpose are judged here; a certificate made for servers only is
- * no client's identity.
- */
-static struct sn_pki_info *verify_peer(gnutls_session_t session)
-{
-	gnutls_typed_vdata_st purpose = {
-		.type = GNUTLS_DT_KEY_PURPOSE_OID,
-		.data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT,
-		.size = sizeof(GNUTLS_KP_TLS_WWW_CLIENT) - 1,
-	};
-	const gnutls_datum_t *chain;
-	unsigned count = 0, status = ~0U;
-	struct sn_pki_info *info;
-
-	if (gnutls_certificate_type_get2(session, GNUTLS_CTYPE_PEERS) != GNUTLS_CRT_X509)
-		return NULL;
-	chain = gnutls_certificate_get_peers(session, &count);
-	if (chain == NULL || count == 0)
-		return NULL;
-	if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) != 0 || status != 0)
-		return NULL;
-	info = sn_new(struct sn_pki_info);
-	if (sn_pki_info_der(chain[0].data, chain[0].size, info, NULL) != 0) {
-		free(info);
-		return NULL;
-	}
-	return info;
-}
-
+/* libmicrohttpd asks for a certificate but takes any, and none: it is judged here. */
 const struct sn_pki_info *sn_http_conn_peer(struct sn_http_conn *conn)
 {
 	if (!conn->peer_known) {
+		const struct sn_http_trust *trust = conn->daemon->trust;
 		const union MHD_ConnectionInfo *tls =
-			conn->daemon->tls ? MHD_get_connection_info(
-						    conn->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)
-					  : NULL;
+			trust != NULL ? MHD_get_connection_info(conn->mhd,
+								MHD_CONNECTION_INFO_GNUTLS_SESSION)
+				      : NULL;
 
-		conn->peer = tls != NULL ? verify_peer(tls->tls_session) : NULL;
+		conn->peer = tls != NULL ? sn_http_trust_peer(trust, tls->tls_session) : NULL;
 		conn->peer_known = true;
 	}
 	/* A connection may live longer than the certificate that opened it. */

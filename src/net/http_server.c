@@ -49,6 +49,7 @@ static void daemon_destroy(struct sn_http_daemon *daemon)
 	/* The listening socket is ours: quiesced daemons leave it open. */
 	MHD_quiesce_daemon(daemon->mhd);
 	MHD_stop_daemon(daemon->mhd);
+	sn_http_trust_destroy(daemon->trust);
 	sn_list_remove(&daemon->link);
 	free(daemon);
 }
@@ -178,7 +179,7 @@ static void SN_PRINTF(2, 0) log_line(void *ctx SN_UNUSED, const char *format, va
 }
 
 static struct MHD_Daemon *start_mhd(struct sn_http_daemon *daemon, int fd,
-				    const struct sn_http_tls *tls)
+				    const struct sn_http_tls *tls, const char *anchors)
 {
 	struct sn_http_server *server = daemon->server;
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
@@ -186,8 +187,8 @@ static struct MHD_Daemon *start_mhd(struct sn_http_daemon *daemon, int fd,
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? (void *)(uintptr_t)tls->cert_pem : NULL},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? (void *)(uintptr_t)tls->key_pem : NULL},
 		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)SN_PKI_PRIORITY},
-		{tls && tls->ca_pem ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
-		 tls ? (void *)(uintptr_t)tls->ca_pem : NULL},
+		{anchors != NULL ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
+		 (void *)(uintptr_t)anchors},
 		{MHD_OPTION_END, 0, NULL},
 	};
 
@@ -208,17 +209,33 @@ static struct MHD_Daemon *start_mhd(struct sn_http_daemon *daemon, int fd,
 				MHD_OPTION_ARRAY, security, MHD_OPTION_END);
 }
 
+/* All CAs: their names are sent to clients, who choose a certificate by them.  NULL for none. */
+static const char *all_anchors(const struct sn_http_tls *tls, struct sn_buf *out)
+{
+	if (tls == NULL || (tls->ca_pem == NULL && tls->foreign_pem == NULL))
+		return NULL;
+	if (tls->ca_pem != NULL)
+		sn_buf_addf(out, "%s\n", tls->ca_pem);
+	if (tls->foreign_pem != NULL)
+		sn_buf_adds(out, tls->foreign_pem);
+	return sn_buf_cstr(out);
+}
+
 static struct sn_http_daemon *daemon_create(struct sn_http_server *server, int fd,
 					    const struct sn_http_tls *tls)
 {
 	struct sn_http_daemon *daemon = sn_new(struct sn_http_daemon);
+	struct sn_buf anchors = {0};
 	int epoll_fd;
 
 	daemon->server = server;
 	daemon->tls = tls != NULL;
 	sn_list_init(&daemon->reading);
-	daemon->mhd = start_mhd(daemon, fd, tls);
+	if (tls == NULL || sn_http_trust_create(tls, &daemon->trust, NULL) == 0)
+		daemon->mhd = start_mhd(daemon, fd, tls, all_anchors(tls, &anchors));
+	sn_buf_finish(&anchors);
 	if (daemon->mhd == NULL) {
+		sn_http_trust_destroy(daemon->trust);
 		free(daemon);
 		return NULL;
 	}
@@ -243,27 +260,19 @@ static int check_tls(const struct sn_http_tls *tls, struct sn_err *err)
 	gnutls_datum_t key = {(unsigned char *)(uintptr_t)tls->key_pem,
 			      (unsigned)strlen(tls->key_pem)};
 	gnutls_certificate_credentials_t credentials;
+	struct sn_http_trust *trust = NULL;
 	int result = gnutls_certificate_allocate_credentials(&credentials);
 
 	if (result != 0)
 		return sn_err_set(err, -ENOMEM, "cannot prepare TLS: %s", gnutls_strerror(result));
 	result = gnutls_certificate_set_x509_key_mem(credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
-	if (result < 0) {
-		sn_err_set(err, -EINVAL, "cannot use the server's certificate and key: %s",
-			   gnutls_strerror(result));
-	} else if (tls->ca_pem != NULL) {
-		gnutls_datum_t ca = {(unsigned char *)(uintptr_t)tls->ca_pem,
-				     (unsigned)strlen(tls->ca_pem)};
-
-		result = gnutls_certificate_set_x509_trust_mem(credentials, &ca,
-							       GNUTLS_X509_FMT_PEM);
-		if (result <= 0) {
-			result = -1;
-			sn_err_set(err, -EINVAL, "cannot use the CA for clients: no certificate");
-		}
-	}
 	gnutls_certificate_free_credentials(credentials);
-	return result < 0 ? -EINVAL : 0;
+	if (result < 0)
+		return sn_err_set(err, -EINVAL, "cannot use the server's certificate and key: %s",
+				  gnutls_strerror(result));
+	result = sn_http_trust_create(tls, &trust, err);
+	sn_http_trust_destroy(trust);
+	return result;
 }
 
 static int open_socket(const struct sn_addr *addr, struct sn_err *err)

@@ -4,10 +4,13 @@
  * mode): routes, bodies, streamed answers, server-sent events, and the verified
  * identity of the peer.
  *
- * Identity: with TLS, the peer's certificate chain is verified against the CA
- * once per connection, before any handler runs.  No certificate, a stranger's or
- * an expired one all mean "no identity" (sn_http_peer() gives NULL); what an
- * unidentified peer may do is the guard's decision.
+ * Identity: with TLS, the peer's certificate is verified once per connection, before
+ * any handler runs: signed by one of the CAs itself (other certificates that the peer
+ * sends are not looked at: whoever trusts an intermediate CA gives that one), in date,
+ * for clients.  sn_pki_info.issuer says which CA it was.  No certificate, a stranger's
+ * or an expired one all mean "no identity" (sn_http_peer() gives NULL); what an
+ * unidentified peer may do is the guard's decision.  A connection that is closed after
+ * its handshake is nothing special: mPlane peers look at certificates that way.
  *
  * Routes: among the patterns that fit a path, one without "{rest*}" wins over one
  * with it, then the first in the table.  Segments are split before they are
@@ -71,6 +74,7 @@ struct sn_http_config {
 #define SN_HTTP_QUERY_MAX    64          /* name=value pairs */
 /* A body must arrive faster than this on the whole, after a grace of header_timeout_ns. */
 #define SN_HTTP_BODY_RATE_MIN 1024 /* bytes per second */
+#define SN_HTTP_ANCHORS_MAX   64   /* fewer certificates than this in ca_pem and foreign_pem */
 
 struct sn_http_server *sn_http_server_create(struct sn_loop *loop,
 					     const struct sn_http_config *config);
@@ -80,6 +84,11 @@ void sn_http_server_destroy(struct sn_http_server *server);
 struct sn_http_tls {
 	const char *cert_pem, *key_pem; /* chain and key of this server */
 	const char *ca_pem;             /* whose clients get an identity; NULL: none */
+	/*
+	 * Further CAs, of others: of their clients only the subject counts, as they could write any
+	 * URI or DNS name into a certificate.  NULL: none.
+	 */
+	const char *foreign_pem;
 };
 
 /*

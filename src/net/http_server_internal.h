@@ -7,6 +7,7 @@
  *   http_request.c  one request from its first line until an answer is queued
  *   http_answer.c   headers and bodies of answers
  *   http_route.c    paths and patterns; pure
+ *   http_trust.c    whose certificate is an identity
  *   sse.c           event streams
  *
  * Lifetime: libmicrohttpd owns connections and says when one begins and ends; a
@@ -21,6 +22,7 @@
 #ifndef SONDE_NET_HTTP_SERVER_INTERNAL_H
 #define SONDE_NET_HTTP_SERVER_INTERNAL_H
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 
 #include "base/buf.h"
@@ -61,6 +63,15 @@ void sn_http_match_release(struct sn_http_match *match);
 void sn_http_route_allow(const struct sn_http_route *routes, size_t count,
 			 const struct sn_http_target *target, struct sn_buf *out);
 
+/* Identity (http_trust.c) ----------------------------------------------------- */
+
+struct sn_http_trust;
+int sn_http_trust_create(const struct sn_http_tls *tls, struct sn_http_trust **trust,
+			 struct sn_err *err);
+void sn_http_trust_destroy(struct sn_http_trust *trust); /* NULL is fine */
+/* The verified peer, malloc'ed; NULL: no identity. */
+struct sn_pki_info *sn_http_trust_peer(const struct sn_http_trust *trust, gnutls_session_t session);
+
 /* Server and listeners (http_server.c) --------------------------------------- */
 
 struct sn_http_daemon { /* one libmicrohttpd daemon in the loop */
@@ -68,6 +79,7 @@ struct sn_http_daemon { /* one libmicrohttpd daemon in the loop */
 	struct sn_http_server *server;
 	struct MHD_Daemon *mhd;
 	bool tls;
+	struct sn_http_trust *trust; /* NULL without TLS */
 	unsigned connections;
 	struct sn_io io;
 	struct sn_timer timer;
