@@ -119,6 +119,66 @@ static int check_listen(const struct sn_hub_config *config, struct sn_err *err)
 	return 0;
 }
 
+static bool is_url(const char *text)
+{
+	struct sn_str url = sn_str(text);
+
+	return (sn_str_has_prefix(url, "https://") && url.n > 8) ||
+	       (sn_str_has_prefix(url, "http://") && url.n > 7);
+}
+
+/* Both or neither: one without the other is a mistake that shows much later. */
+static int check_pair(const char *certificate, const char *key, const char *prefix,
+		      struct sn_err *err)
+{
+	if ((certificate[0] == '\0') != (key[0] == '\0'))
+		return sn_err_set(err, -EINVAL,
+				  "keys '%s_certificate' and '%s_key': one without the other",
+				  prefix, prefix);
+	return 0;
+}
+
+const char *sn_hub_config_repository(const struct sn_hub_config *config, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (unsigned i = 0; i < config->repositories.count; i++) {
+		const char *item = config->repositories.items[i];
+
+		if (n > 0 && strncmp(item, name, n) == 0 && item[n] == '=')
+			return item + n + 1;
+	}
+	return NULL;
+}
+
+static int check_peers(const struct sn_hub_config *config, struct sn_err *err)
+{
+	for (unsigned i = 0; i < config->mplane_components.count; i++) {
+		if (!is_url(config->mplane_components.items[i]))
+			return sn_err_set(err, -EINVAL,
+					  "key 'mplane_components': '%.80s' is not a URL (like "
+					  "'https://probe.example.net:1228/')",
+					  config->mplane_components.items[i]);
+	}
+	for (unsigned i = 0; i < config->repositories.count; i++) {
+		const char *item = config->repositories.items[i], *equals = strchr(item, '=');
+
+		if (equals == NULL || equals == item || !is_url(equals + 1))
+			return sn_err_set(err, -EINVAL,
+					  "key 'repositories': '%.80s' is not like "
+					  "'archive=https://repo.example.net/register/result'",
+					  item);
+	}
+	if (config->parent_url[0] != '\0' && !is_url(config->parent_url))
+		return sn_err_set(err, -EINVAL,
+				  "key 'parent_url': '%.80s' is not a URL (like "
+				  "'https://hub.example.net:8443')",
+				  config->parent_url);
+	if (check_pair(config->mplane_certificate, config->mplane_key, "mplane", err) != 0)
+		return err->code;
+	return check_pair(config->parent_certificate, config->parent_key, "parent", err);
+}
+
 int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 {
 	uint64_t fd;
@@ -140,6 +200,8 @@ int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 					  "key 'advertise': '%.80s' does not begin with 'https://'",
 					  config->advertise.items[i]);
 	}
+	if (check_peers(config, err) != 0)
+		return err->code;
 	if (sn_log_set_level_name(config->log_level) != 0)
 		return sn_err_set(err, -EINVAL,
 				  "key 'log_level': '%.40s' is not error, warning, notice, info or "

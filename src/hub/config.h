@@ -30,12 +30,24 @@ struct sn_hub_config {
 	uint64_t retention_days; /* 0: for ever */
 	bool announce;           /* write the copy of hub.json that the CLI finds */
 	char *log_level;
+
+	/* The measurement plane: doc/internals/measurement-plane.md. */
+	bool mplane_plain;
+	int64_t mplane_lease, mplane_poll, mplane_wait, mplane_grace;
+	struct sn_conf_texts mplane_components;            /* URLs */
+	char *mplane_ca, *mplane_certificate, *mplane_key; /* files; we as a client */
+	char *parent_url, *parent_identity;
+	char *parent_ca, *parent_certificate, *parent_key; /* files */
+	struct sn_conf_texts parent_capabilities;
+	struct sn_conf_texts repositories; /* "name=URL" */
 };
 
 extern const struct sn_conf_schema sn_hub_schema;
 
 /* Fills in the default of an empty `state`, which depends on who runs the hub. */
 int sn_hub_config_find_state(struct sn_hub_config *config, struct sn_err *err);
+/* URL of the repository of that name, or NULL. */
+const char *sn_hub_config_repository(const struct sn_hub_config *config, const char *name);
 /* What the table cannot say: addresses, descriptors, URLs, levels. */
 int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err);
 

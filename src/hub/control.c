@@ -46,7 +46,15 @@ static const char *const migrations[] = {
 	" action TEXT NOT NULL, subject TEXT NOT NULL, detail TEXT);",
 
 	/* 1 -> 2: the measurement plane */
-	"ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'admin';",
+	"ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'admin';"
+	/* What mPlane peers are told and owed: hub/derived.c and hub/supervisor/. */
+	"CREATE TABLE mplane_datasets (name TEXT PRIMARY KEY, definition TEXT NOT NULL,"
+	" created INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE mplane_requests (measure TEXT PRIMARY KEY, message TEXT NOT NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE mplane_exports (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" repository TEXT NOT NULL, message TEXT NOT NULL, created INTEGER NOT NULL);"
+	"CREATE INDEX mplane_exports_repository ON mplane_exports (repository, id);",
 };
 
 int sn_control_open(const char *path, struct sn_db **db, struct sn_err *err)
