@@ -116,6 +116,11 @@ struct sn_loop *sn_client_loop(struct sn_client *client)
 	return client->loop;
 }
 
+const char *sn_client_authorisation(const struct sn_client *client)
+{
+	return client->authorisation;
+}
+
 int sn_client_fail(const struct sn_err *err)
 {
 	return sn_cli_fail(sn_cli_exit_code(err->code), "%s", err->text);

@@ -39,6 +39,8 @@ struct sn_client *sn_client_open_on(struct sn_loop *loop, struct sn_place *place
 void sn_client_close(struct sn_client *client);
 const struct sn_place *sn_client_place(const struct sn_client *client);
 struct sn_loop *sn_client_loop(struct sn_client *client);
+/* The header line that says who we are, or NULL; borrowed. */
+const char *sn_client_authorisation(const struct sn_client *client);
 
 /*
  * `path` begins with a slash and has its query with it; `body` may be NULL.  On

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/names.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/shape.h"
 #include "cli/verbs.h"
@@ -20,15 +21,6 @@ struct options {
 	int64_t expires;
 	const char *name, *latitude, *longitude, *place;
 };
-
-#define OPT(name_, letter_, type_, member_, argument_, help_)                                      \
-	.name = (name_), .letter = (letter_), .type = (type_),                                     \
-	.offset = offsetof(struct options, member_), .argument = (argument_), .help = (help_)
-
-#define JSON_OPTION                                                                                \
-	{                                                                                          \
-		OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line")             \
-	}
 
 static enum sn_tone tone_of_state(const char *state)
 {
@@ -431,38 +423,38 @@ static int run_revoke(const struct sn_verb *verb SN_UNUSED, void *opts, int argc
 /* Tables ---------------------------------------------------------------- */
 
 static const struct sn_opt plain_options[] = {
-	JSON_OPTION,
+	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
 
 #define PLACE_OPTIONS                                                                              \
-	{OPT("place", 'p', SN_OPT_TEXT, place, "TEXT", "where the node stands, for people")},      \
-		{OPT("latitude", 0, SN_OPT_TEXT, latitude, "DEGREES",                              \
-		     "where it stands, north positive")},                                          \
+	{SN_OPT("place", 'p', SN_OPT_TEXT, place, "TEXT", "where the node stands, for people")},   \
+		{SN_OPT("latitude", 0, SN_OPT_TEXT, latitude, "DEGREES",                           \
+			"where it stands, north positive")},                                       \
 	{                                                                                          \
-		OPT("longitude", 0, SN_OPT_TEXT, longitude, "DEGREES",                             \
-		    "where it stands, east positive")                                              \
+		SN_OPT("longitude", 0, SN_OPT_TEXT, longitude, "DEGREES",                          \
+		       "where it stands, east positive")                                           \
 	}
 
 static const struct sn_opt invite_options[] = {
-	{OPT("expires", 'e', SN_OPT_DURATION, expires, "TIME", "how long the token works (1h)"),
+	{SN_OPT("expires", 'e', SN_OPT_DURATION, expires, "TIME", "how long the token works (1h)"),
 	 .min = 60 * SN_NS_PER_S, .max = 365 * 86400 * SN_NS_PER_S},
 	PLACE_OPTIONS,
-	JSON_OPTION,
+	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
 
 static const struct sn_opt set_options[] = {
-	{OPT("name", 'n', SN_OPT_TEXT, name, "TEXT", "what to call it from now on")},
+	{SN_OPT("name", 'n', SN_OPT_TEXT, name, "TEXT", "what to call it from now on")},
 	PLACE_OPTIONS,
-	{OPT("dry-run", 0, SN_OPT_FLAG, dry_run, NULL, "only say which node it would be")},
-	JSON_OPTION,
+	{SN_OPT("dry-run", 0, SN_OPT_FLAG, dry_run, NULL, "only say which node it would be")},
+	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
 
 static const struct sn_opt revoke_options[] = {
-	{OPT("dry-run", 0, SN_OPT_FLAG, dry_run, NULL, "only say which node it would be")},
-	JSON_OPTION,
+	{SN_OPT("dry-run", 0, SN_OPT_FLAG, dry_run, NULL, "only say which node it would be")},
+	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
 

@@ -31,6 +31,7 @@ static void build(struct sn_program *program)
 		sn_cli_task_verbs,
 		{NULL, 0}, /* "task add ..." */
 		sn_cli_user_verbs,
+		sn_cli_shell_verbs,
 		{&sn_cli_doctor_verb, 1},
 		sn_cli_completion_verbs,
 	};

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/declared.h"
 #include "cli/names.h"
+#include "cli/options.h"
 #include "cli/rows.h"
 #include "cli/verbs.h"
 
@@ -21,28 +22,24 @@ struct options {
 	bool follow, json, csv;
 };
 
-#define OPT(name_, letter_, type_, member_, argument_, help_)                                      \
-	.name = (name_), .letter = (letter_), .type = (type_),                                     \
-	.offset = offsetof(struct options, member_), .argument = (argument_), .help = (help_)
-
 static const struct sn_opt options[] = {
-	{OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only rows of this node (name or id)"),
+	{SN_OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only rows of this node (name or id)"),
 	 .group = "Which rows"},
-	{OPT("target", 't', SN_OPT_TEXT, target, "TARGET", "only rows about this target")},
-	{OPT("since", 's', SN_OPT_TEXT, since, "TIME",
-	     "from then on: 2026-03-01T12:00:00Z, or -15m for a quarter of an hour ago")},
-	{OPT("until", 'u', SN_OPT_TEXT, until, "TIME", "until then")},
-	{OPT("where", 'w', SN_OPT_TEXTS, where, "COLUMN=VALUE",
-	     "only rows like this; the value may begin with > >= < <= ! or ~ (contains)")},
-	{OPT("limit", 'l', SN_OPT_U64, limit, "N",
-	     "the newest N rows (50 as a table, all as --json and --csv)"),
+	{SN_OPT("target", 't', SN_OPT_TEXT, target, "TARGET", "only rows about this target")},
+	{SN_OPT("since", 's', SN_OPT_TEXT, since, "TIME",
+		"from then on: 2026-03-01T12:00:00Z, or -15m for a quarter of an hour ago")},
+	{SN_OPT("until", 'u', SN_OPT_TEXT, until, "TIME", "until then")},
+	{SN_OPT("where", 'w', SN_OPT_TEXTS, where, "COLUMN=VALUE",
+		"only rows like this; the value may begin with > >= < <= ! or ~ (contains)")},
+	{SN_OPT("limit", 'l', SN_OPT_U64, limit, "N",
+		"the newest N rows (50 as a table, all as --json and --csv)"),
 	 .min = 1, .max = SN_ROWS_LIMIT_MAX},
-	{OPT("follow", 'f', SN_OPT_FLAG, follow, NULL, "go on with new rows as they come")},
-	{OPT("fields", 'F', SN_OPT_TEXT, fields, "NAMES", "these columns, with commas between"),
+	{SN_OPT("follow", 'f', SN_OPT_FLAG, follow, NULL, "go on with new rows as they come")},
+	{SN_OPT("fields", 'F', SN_OPT_TEXT, fields, "NAMES", "these columns, with commas between"),
 	 .group = "Output"},
-	{OPT("json", 'j', SN_OPT_FLAG, json, NULL, "one JSON object per line, SI units, UTC")},
-	{OPT("csv", 'c', SN_OPT_FLAG, csv, NULL, "comma-separated values, with a header")},
-	{OPT("output", 'o', SN_OPT_TEXT, file, "FILE", "write there instead")},
+	{SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "one JSON object per line, SI units, UTC")},
+	{SN_OPT("csv", 'c', SN_OPT_FLAG, csv, NULL, "comma-separated values, with a header")},
+	{SN_OPT("output", 'o', SN_OPT_TEXT, file, "FILE", "write there instead")},
 	SN_CLIENT_OPTION(struct options, client),
 };
 

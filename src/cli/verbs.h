@@ -12,17 +12,18 @@ struct sn_cli_verbs {
 	size_t count;
 };
 
-extern const struct sn_verb sn_cli_up_verb;               /* up/up.c */
-extern const struct sn_cli_verbs sn_cli_ping_verbs;       /* ping.c */
-extern const struct sn_cli_verbs sn_cli_node_verbs;       /* node.c */
+extern const struct sn_verb sn_cli_up_verb;                 /* up/up.c */
+extern const struct sn_cli_verbs sn_cli_ping_verbs;         /* ping.c */
+extern const struct sn_cli_verbs sn_cli_node_verbs;         /* node.c */
 extern const struct sn_cli_verbs sn_cli_cap_verbs;          /* measure/cap.c */
 extern const struct sn_cli_verbs sn_cli_measure_verbs;      /* measure/measure.c */
 extern const struct sn_cli_verbs sn_cli_measurements_verbs; /* measure/list.c */
-extern const struct sn_cli_verbs sn_cli_results_verbs;    /* results.c */
-extern const struct sn_cli_verbs sn_cli_task_verbs;       /* task.c, without "task add ..." */
-extern const struct sn_cli_verbs sn_cli_user_verbs;       /* user.c */
-extern const struct sn_verb sn_cli_doctor_verb;           /* doctor/doctor.c */
-extern const struct sn_cli_verbs sn_cli_completion_verbs; /* completion.c */
+extern const struct sn_cli_verbs sn_cli_shell_verbs;        /* shell/shell.c */
+extern const struct sn_cli_verbs sn_cli_results_verbs;      /* results.c */
+extern const struct sn_cli_verbs sn_cli_task_verbs;         /* task.c, without "task add ..." */
+extern const struct sn_cli_verbs sn_cli_user_verbs;         /* user.c */
+extern const struct sn_verb sn_cli_doctor_verb;             /* doctor/doctor.c */
+extern const struct sn_cli_verbs sn_cli_completion_verbs;   /* completion.c */
 
 /*
  * "task add <method>" for each method: its parameters become options.  Fills `out`

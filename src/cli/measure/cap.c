@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/measure/capability.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -16,10 +17,6 @@ struct options {
 	bool json;
 	const char *node, *kind;
 };
-
-#define OPT(name_, letter_, type_, member_, argument_, help_)                                      \
-	.name = (name_), .letter = (letter_), .type = (type_),                                     \
-	.offset = offsetof(struct options, member_), .argument = (argument_), .help = (help_)
 
 /* List ------------------------------------------------------------------- */
 
@@ -263,16 +260,17 @@ static int run_show(const struct sn_verb *verb SN_UNUSED, void *opts, int argc S
 /* Tables ----------------------------------------------------------------- */
 
 static const struct sn_opt list_options[] = {
-	{OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only what this node offers (name or id)"),
+	{SN_OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only what this node offers (name or id)"),
 	 .group = "Which"},
-	{OPT("kind", 'k', SN_OPT_TEXT, kind, "KIND",
-	     "only of our nodes (native) or of mPlane peers (peer)")},
-	{OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line"), .group = "Output"},
+	{SN_OPT("kind", 'k', SN_OPT_TEXT, kind, "KIND",
+		"only of our nodes (native) or of mPlane peers (peer)")},
+	{SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line"),
+	 .group = "Output"},
 	SN_CLIENT_OPTION(struct options, client),
 };
 
 static const struct sn_opt show_options[] = {
-	{OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line")},
+	{SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line")},
 	SN_CLIENT_OPTION(struct options, client),
 };
 

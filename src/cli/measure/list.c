@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/measure/measurement.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/shape.h"
 #include "cli/verbs.h"
@@ -20,15 +21,6 @@ struct options {
 	const char *state, *capability, *node, *file;
 	bool all, follow, dry_run, json, csv;
 };
-
-#define OPT(name_, letter_, type_, member_, argument_, help_)                                      \
-	.name = (name_), .letter = (letter_), .type = (type_),                                     \
-	.offset = offsetof(struct options, member_), .argument = (argument_), .help = (help_)
-
-#define JSON_OPTION                                                                                \
-	{                                                                                          \
-		OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line")             \
-	}
 
 static enum sn_tone tone_of(const char *state)
 {
@@ -355,33 +347,34 @@ static int run_stop(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, 
 }
 
 static const struct sn_opt list_options[] = {
-	{OPT("state", 's', SN_OPT_TEXT, state, "STATE",
-	     "only waiting, running, done, failed or stopped ones"),
+	{SN_OPT("state", 's', SN_OPT_TEXT, state, "STATE",
+		"only waiting, running, done, failed or stopped ones"),
 	 .group = "Which"},
-	{OPT("capability", 0, SN_OPT_TEXT, capability, "CAPABILITY", "only of this capability")},
-	{OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only those with a part of this node")},
-	{OPT("all", 'a', SN_OPT_FLAG, all, NULL, "also all that have ended long ago")},
-	{OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line"), .group = "Output"},
+	{SN_OPT("capability", 0, SN_OPT_TEXT, capability, "CAPABILITY", "only of this capability")},
+	{SN_OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only those with a part of this node")},
+	{SN_OPT("all", 'a', SN_OPT_FLAG, all, NULL, "also all that have ended long ago")},
+	{SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line"),
+	 .group = "Output"},
 	SN_CLIENT_OPTION(struct options, client),
 };
 
 static const struct sn_opt show_options[] = {
-	JSON_OPTION,
+	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
 
 static const struct sn_opt results_options[] = {
-	{OPT("follow", 'f', SN_OPT_FLAG, follow, NULL, "go on with new results as they come")},
-	{OPT("json", 'j', SN_OPT_FLAG, json, NULL, "one JSON object per line, SI units, UTC"),
+	{SN_OPT("follow", 'f', SN_OPT_FLAG, follow, NULL, "go on with new results as they come")},
+	{SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "one JSON object per line, SI units, UTC"),
 	 .group = "Output"},
-	{OPT("csv", 'c', SN_OPT_FLAG, csv, NULL, "comma-separated values, with a header")},
-	{OPT("output", 'o', SN_OPT_TEXT, file, "FILE", "write there instead")},
+	{SN_OPT("csv", 'c', SN_OPT_FLAG, csv, NULL, "comma-separated values, with a header")},
+	{SN_OPT("output", 'o', SN_OPT_TEXT, file, "FILE", "write there instead")},
 	SN_CLIENT_OPTION(struct options, client),
 };
 
 static const struct sn_opt stop_options[] = {
-	{OPT("dry-run", 0, SN_OPT_FLAG, dry_run, NULL, "only say which they would be")},
-	JSON_OPTION,
+	{SN_OPT("dry-run", 0, SN_OPT_FLAG, dry_run, NULL, "only say which they would be")},
+	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
 

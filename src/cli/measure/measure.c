@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/measure/capability.h"
 #include "cli/measure/measurement.h"
+#include "cli/options.h"
 #include "cli/output.h"
 #include "cli/rows.h"
 #include "cli/verbs.h"
@@ -22,15 +23,12 @@ struct options {
 	bool follow, detach, dry_run, json, csv;
 };
 
-#define OPT_OF(name_, letter_, type_, member_, argument_, help_)                                   \
-	.name = (name_), .letter = (letter_), .type = (type_),                                     \
-	.offset = offsetof(struct options, member_), .argument = (argument_), .help = (help_)
 #define OPT_TEXTS(name_, letter_, member_, argument_, help_)                                       \
-	OPT_OF(name_, letter_, SN_OPT_TEXTS, member_, argument_, help_)
+	SN_OPT(name_, letter_, SN_OPT_TEXTS, member_, argument_, help_)
 #define OPT_TEXT(name_, letter_, member_, argument_, help_)                                        \
-	OPT_OF(name_, letter_, SN_OPT_TEXT, member_, argument_, help_)
+	SN_OPT(name_, letter_, SN_OPT_TEXT, member_, argument_, help_)
 #define OPT_FLAG(name_, letter_, member_, help_)                                                   \
-	OPT_OF(name_, letter_, SN_OPT_FLAG, member_, NULL, help_)
+	SN_OPT(name_, letter_, SN_OPT_FLAG, member_, NULL, help_)
 
 struct run {
 	const struct options *given;
