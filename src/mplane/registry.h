@@ -12,6 +12,10 @@
  * registry of the message and what it includes, then all others in load order; a
  * name that nobody knows is kept as a string element (the caller may be strict).
  *
+ * A file whose URI is there already is put over it: it adds names and redefines those
+ * that it has, the others stay.  That is how the enlarged copies of the core registry
+ * work that components were shipped with, and it happens only to who adds one.
+ *
  * A registry set is immutable after loading and may be shared; elements live as
  * long as it.
  */
@@ -39,7 +43,11 @@ struct sn_mp_registries;
 /* With everything that is built in. Never fails. */
 struct sn_mp_registries *sn_mp_registries_create(void);
 void sn_mp_registries_destroy(struct sn_mp_registries *registries);
-/* One more, as JSON text; entries "COMMENT:..." are passed over. -EINVAL with the reason. */
+/*
+ * One more, as JSON text; entries "COMMENT:..." are passed over; "aliases" may list URIs under
+ * which it was published, too.  -EINVAL with the reason; -ENOENT names an include that is not
+ * loaded; -ERANGE: a limit.  On failure the set is as it was.
+ */
 int sn_mp_registries_add(struct sn_mp_registries *registries, struct sn_str json,
 			 struct sn_err *err);
 
