@@ -30,6 +30,8 @@
 
 /* A private key, PEM (PKCS#8), appended to `pem`. */
 int sn_pki_key_generate(struct sn_buf *pem, struct sn_err *err);
+/* RSA, for peers with programs that cannot do elliptic curves.  Takes a second or more. */
+int sn_pki_key_generate_rsa(unsigned bits, struct sn_buf *pem, struct sn_err *err);
 
 /* Self-signed CA certificate for `key_pem`. */
 int sn_pki_ca_create(const char *key_pem, const char *common_name, int64_t not_before_unix_s,
@@ -45,12 +47,17 @@ struct sn_pki_issue {
 	const char *ca_cert_pem, *ca_key_pem;
 	const char *csr_pem; /* its signature is verified; its key must be P-256, Ed25519 or RSA >=
 				2048 */
+	/* Each list ends with NULL and may be NULL. */
+	const char *const *subject; /* in front of the common name: "DC=org", "O=SSB", "OU=..." */
 	const char *common_name;
-	const char *uri;          /* urn:sonde:... */
-	const char *const *hosts; /* DNS names and addresses, NULL-terminated; may be NULL */
+	const char *uri;          /* urn:sonde:...; NULL: the subject says who it is */
+	const char *const *uris;  /* further ones, no urn:sonde */
+	const char *const *hosts; /* DNS names and addresses */
 	int usage;                /* enum sn_pki_usage, or-ed */
 	int64_t not_before_unix_s, not_after_unix_s;
 };
+/* May `value` be in a subject that is an identity, and be a label of a DNS name? */
+bool sn_pki_value_is_plain(const char *value);
 int sn_pki_issue(const struct sn_pki_issue *issue, struct sn_buf *cert_pem, struct sn_err *err);
 
 struct sn_pki_info {
@@ -73,5 +80,43 @@ struct sn_pki_info {
 /* Of the first certificate in `cert_pem`.  A name that does not fit or holds a NUL is refused. */
 int sn_pki_info(const char *cert_pem, struct sn_pki_info *info, struct sn_err *err);
 int sn_pki_info_der(const void *der, size_t size, struct sn_pki_info *info, struct sn_err *err);
+/* "DC=org, DC=mplane, O=SSB, OU=Components, CN=probe1", in certificate order; appended. */
+int sn_pki_subject(const char *cert_pem, struct sn_buf *out, struct sn_err *err);
+/*
+ * What the first certificate in `cert_pem` says, in lines of "    Name: value"; appended.
+ * mPlane programs learn who they are from the line "Subject:" in front of the PEM block.
+ */
+int sn_pki_describe(const char *cert_pem, struct sn_buf *out, struct sn_err *err);
+
+/* Revocation lists (RFC 5280, section 5) ----------------------------------- */
+
+#define SN_PKI_CRL_MAX (16 * 1024 * 1024) /* bytes of a list that is read */
+
+struct sn_pki_revoked {
+	char serial[SN_PKI_SERIAL_SIZE];
+	int64_t unix_s; /* when it was revoked */
+};
+
+struct sn_pki_crl_order {
+	const char *ca_cert_pem, *ca_key_pem;
+	uint64_t number; /* rises from list to list */
+	int64_t this_update_unix_s, next_update_unix_s;
+	const struct sn_pki_revoked *revoked;
+	size_t revoked_count;
+};
+/* A signed list, DER, appended. */
+int sn_pki_crl_create(const struct sn_pki_crl_order *order, struct sn_buf *der, struct sn_err *err);
+void sn_pki_crl_to_pem(const void *der, size_t size, struct sn_buf *pem);
+
+/* A list of somebody else, for look-ups. */
+struct sn_pki_crl;
+/* PEM or DER, signed by the first certificate in `ca_pem`; -EKEYREJECTED if it is not. */
+int sn_pki_crl_read(struct sn_str text, const char *ca_pem, struct sn_pki_crl **crl,
+		    struct sn_err *err);
+void sn_pki_crl_free(struct sn_pki_crl *crl); /* NULL is fine */
+bool sn_pki_crl_holds(const struct sn_pki_crl *crl, const char *serial);
+/* From then on it says nothing any more; INT64_MAX: it does not say. */
+int64_t sn_pki_crl_next_update(const struct sn_pki_crl *crl);
+size_t sn_pki_crl_count(const struct sn_pki_crl *crl);
 
 #endif

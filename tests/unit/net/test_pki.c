@@ -456,6 +456,138 @@ static void a_name_is_taken_whole_or_not_at_all(void **state SN_UNUSED)
 	sn_buf_finish(&pem);
 }
 
+/* mPlane peers -------------------------------------------------------------------------- */
+
+static const char *const component[] = {"DC=org", "DC=mplane", "O=SSB", "OU=Components", NULL};
+
+static struct sn_pki_issue component_order(void)
+{
+	struct sn_pki_issue what = order();
+
+	what.uri = NULL;
+	what.subject = component;
+	what.common_name = "Component-1";
+	return what;
+}
+
+static struct sn_pki_info info_of(const struct sn_pki_issue *what)
+{
+	struct sn_buf pem = {0};
+	struct sn_err err = {0};
+	struct sn_pki_info info;
+
+	if (sn_pki_issue(what, &pem, &err) != 0 || sn_pki_info(sn_buf_cstr(&pem), &info, &err) != 0)
+		fail_msg("%s", err.text);
+	sn_buf_finish(&pem);
+	return info;
+}
+
+static void a_component_is_known_by_its_dotted_subject(void **state SN_UNUSED)
+{
+	static const char *const uris[] = {"https://probe.example/", NULL};
+	struct sn_pki_issue what = component_order();
+	struct sn_pki_info info = info_of(&what);
+
+	assert_string_equal(info.dotted, "org.mplane.SSB.Components.Component-1");
+	assert_string_equal(info.common_name, "Component-1");
+	assert_string_equal(info.dns, "hub.example");
+	assert_string_equal(info.uri, "");
+	assert_string_equal(info.issuer, "");
+	what.uris = uris;
+	info = info_of(&what);
+	assert_string_equal(info.uri, "https://probe.example/");
+	what = order();
+	info = info_of(&what);
+	assert_string_equal(info.dotted, "probe-7");
+	what.common_name = "probe.7";
+	info = info_of(&what);
+	assert_string_equal(info.dotted, "");
+	what.common_name = "probe 7";
+	info = info_of(&what);
+	assert_string_equal(info.dotted, "");
+}
+
+static void values_that_make_two_subjects_look_alike_are_refused(void **state SN_UNUSED)
+{
+	static const char *const values[] = {"O=",   "O=a.b",      "O=a b", "O=a,OU=b", "O=a=b",
+					     "O=-a", "O=\xc3\xa4", "CN=x",  "X",        "O=a\n"};
+	static const char *const names[] = {"a.b", "a b", "a,b", "-a", "\xc3\xa4"};
+	struct sn_pki_issue what = component_order();
+
+	for (size_t i = 0; i < SN_COUNT(values); i++) {
+		const char *const subject[] = {"DC=org", values[i], NULL};
+
+		what.subject = subject;
+		assert_refused(&what, -EINVAL, "in a subject");
+	}
+	what = component_order();
+	for (size_t i = 0; i < SN_COUNT(names); i++) {
+		what.common_name = names[i];
+		assert_refused(&what, -EINVAL, "as a name");
+	}
+}
+
+static void nobody_gets_an_identity_of_ours_as_a_further_uri(void **state SN_UNUSED)
+{
+	static const char *const uris[] = {"urn:sonde:user:admin",
+					   "URN:Sonde:user:admin",
+					   "",
+					   "no scheme",
+					   "x",
+					   ":x",
+					   "http://a b"};
+	struct sn_pki_issue what = component_order();
+
+	for (size_t i = 0; i < SN_COUNT(uris); i++) {
+		const char *const list[] = {uris[i], NULL};
+
+		what.uris = list;
+		assert_refused(&what, -EINVAL, "cannot certify the URI");
+	}
+}
+
+static void the_text_has_the_line_that_mplane_programs_look_for(void **state SN_UNUSED)
+{
+	struct sn_pki_issue what = component_order();
+	struct sn_buf pem = {0}, text = {0}, subject = {0};
+
+	assert_int_equal(sn_pki_issue(&what, &pem, NULL), 0);
+	assert_int_equal(sn_pki_describe(sn_buf_cstr(&pem), &text, NULL), 0);
+	assert_non_null(strstr(sn_buf_cstr(&text),
+			       " Subject: DC=org, DC=mplane, O=SSB, OU=Components, "
+			       "CN=Component-1\n"));
+	assert_non_null(strstr(text.p, " Issuer: CN=Sonde CA\n"));
+	assert_non_null(strstr(text.p, " Names: DNS:hub.example, IP:192.0.2.1, IP:2001:db8::1\n"));
+	assert_non_null(strstr(text.p, " Not after: 2023-11-15T22:13:20"));
+	assert_int_equal(sn_pki_subject(pem.p, &subject, NULL), 0);
+	assert_string_equal(sn_buf_cstr(&subject),
+			    "DC=org, DC=mplane, O=SSB, OU=Components, CN=Component-1");
+	assert_int_equal(sn_pki_describe("junk", &text, NULL), -EINVAL);
+	sn_buf_finish(&pem);
+	sn_buf_finish(&text);
+	sn_buf_finish(&subject);
+}
+
+static void an_rsa_key_is_as_good(void **state SN_UNUSED)
+{
+	struct sn_buf rsa = {0}, request = {0};
+	struct sn_pki_issue what = component_order();
+	gnutls_x509_crt_t crt;
+	unsigned usage = 0, bits = 0;
+
+	assert_int_equal(sn_pki_key_generate_rsa(SN_PKI_RSA_BITS_MIN, &rsa, NULL), 0);
+	assert_int_equal(sn_pki_csr_create(sn_buf_cstr(&rsa), "x", &request, NULL), 0);
+	what.csr_pem = sn_buf_cstr(&request);
+	crt = issue(&what);
+	assert_int_equal(gnutls_x509_crt_get_pk_algorithm(crt, &bits), GNUTLS_PK_RSA);
+	assert_int_equal(bits, SN_PKI_RSA_BITS_MIN);
+	assert_int_equal(gnutls_x509_crt_get_key_usage(crt, &usage, NULL), 0);
+	assert_int_equal(usage, GNUTLS_KEY_DIGITAL_SIGNATURE | GNUTLS_KEY_KEY_ENCIPHERMENT);
+	gnutls_x509_crt_deinit(crt);
+	sn_buf_finish(&rsa);
+	sn_buf_finish(&request);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +603,11 @@ int main(void)
 		cmocka_unit_test(validity_is_checked),
 		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(a_name_is_taken_whole_or_not_at_all),
+		cmocka_unit_test(a_component_is_known_by_its_dotted_subject),
+		cmocka_unit_test(values_that_make_two_subjects_look_alike_are_refused),
+		cmocka_unit_test(nobody_gets_an_identity_of_ours_as_a_further_uri),
+		cmocka_unit_test(the_text_has_the_line_that_mplane_programs_look_for),
+		cmocka_unit_test(an_rsa_key_is_as_good),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
