@@ -28,6 +28,17 @@ struct sn_mp_message *sn_mp_decode(const struct sn_mp_registries *registries, co
 				   size_t size, int flags, struct sn_buf *skipped,
 				   struct sn_err *err);
 
+/*
+ * The form of client messages in the older dialect: {"<name of a peer>": MESSAGE or [MESSAGE...],
+ * ...}.  `fn` is called for each name and takes the message over (an envelope for a list); what is
+ * no good goes to `skipped`.  0 or negative with the reason when the whole is refused, which can be
+ * after some calls.
+ */
+typedef void sn_mp_named_fn(const char *name, struct sn_mp_message *message, void *ctx);
+int sn_mp_decode_named(const struct sn_mp_registries *registries, const void *json, size_t size,
+		       int flags, sn_mp_named_fn *fn, void *ctx, struct sn_buf *skipped,
+		       struct sn_err *err);
+
 enum sn_mp_write {                       /* or-ed */
 		   SN_MP_NATIVES = 1,    /* numbers and booleans as JSON's own */
 		   SN_MP_NO_PREFIX = 2,  /* networks as ranges: for the reference implementation */

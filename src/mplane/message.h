@@ -43,7 +43,8 @@ enum sn_mp_kind {
 #define SN_MP_METADATA_MAX   256
 #define SN_MP_COLUMNS_MAX    512
 #define SN_MP_ROWS_MAX       100000
-#define SN_MP_TEXT_MAX       4096 /* label, token, verb, link, export, registry */
+#define SN_MP_CELLS_MAX      1000000 /* of one message; and of one JSON text together */
+#define SN_MP_TEXT_MAX       4096    /* label, token, verb, link, export, registry */
 
 struct sn_mp_param {
 	const struct sn_mp_element *element; /* NULL: in no registry; `prim` is then string */
