@@ -70,8 +70,6 @@ static int run_complete(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUS
 		return complete_from_hub("/api/v1/capabilities?limit=1000", "label");
 	if (strcmp(argv[0], "measurement") == 0)
 		return complete_from_hub("/api/v1/measurements?limit=1000", "id");
-	if (strcmp(argv[0], "task") == 0)
-		return complete_from_hub("/api/v1/tasks?limit=1000", "id");
 	if (strcmp(argv[0], "dataset") == 0)
 		return complete_datasets();
 	if (strcmp(argv[0], "demo-link") == 0)

@@ -5,10 +5,7 @@
 #include "cli/hand_over.h"
 #include "cli/help.h"
 #include "cli/verbs.h"
-#include "data/method.h"
 #include "demo/demo.h"
-
-#define METHODS_MAX 32
 
 static void add_verbs(struct sn_program *program, struct sn_verb *verbs, struct sn_cli_verbs more)
 {
@@ -28,27 +25,19 @@ static void build(struct sn_program *program)
 		sn_cli_cap_verbs,
 		sn_cli_results_verbs,
 		sn_cli_node_verbs,
-		sn_cli_task_verbs,
-		{NULL, 0}, /* "task add ..." */
 		sn_cli_user_verbs,
-		sn_cli_shell_verbs,
 		{&sn_cli_doctor_verb, 1},
 		sn_cli_completion_verbs,
 	};
-	size_t room = METHODS_MAX;
+	size_t room = 0;
 	struct sn_verb *verbs;
 
 	for (size_t i = 0; i < SN_COUNT(lists); i++)
 		room += lists[i].count;
 	verbs = sn_new_n(struct sn_verb, room);
 	program->verbs = verbs;
-	for (size_t i = 0; i < SN_COUNT(lists); i++) {
-		if (lists[i].count > 0)
-			add_verbs(program, verbs, lists[i]);
-		else if (lists[i].verbs == NULL)
-			program->verb_count +=
-				sn_cli_task_add_verbs(verbs + program->verb_count, METHODS_MAX);
-	}
+	for (size_t i = 0; i < SN_COUNT(lists); i++)
+		add_verbs(program, verbs, lists[i]);
 }
 
 const struct sn_program *sn_cli_program_table(void)

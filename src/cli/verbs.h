@@ -25,12 +25,6 @@ extern const struct sn_cli_verbs sn_cli_user_verbs;         /* user.c */
 extern const struct sn_verb sn_cli_doctor_verb;             /* doctor/doctor.c */
 extern const struct sn_cli_verbs sn_cli_completion_verbs;   /* completion.c */
 
-/*
- * "task add <method>" for each method: its parameters become options.  Fills `out`
- * (room for all methods) and returns how many; made once, never freed.
- */
-size_t sn_cli_task_add_verbs(struct sn_verb *out, size_t room);
-
 /* All of it; made at the first call. */
 const struct sn_program *sn_cli_program_table(void);
 /* What `sonde` does: `ping` and `help` are handed to other programs, the rest are verbs. */

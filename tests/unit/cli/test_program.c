@@ -14,7 +14,6 @@
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-#include "data/method.h"
 
 static char said[16384];
 
@@ -70,14 +69,12 @@ static void wrong_command_lines_are_usage_errors_that_name_the_thing(void **stat
 		{"results --limit 1000001", "1000000"},
 		{"results --json --csv", "exclude"},
 		{"results --follow --until now", "--until"},
-		{"results pong", "'ping'"},
 		{"flows extra", "argument"},
-		{"task add pong x", "unknown"},
-		{"task add ping", "argument"},
-		{"task add ping --count 0 x", "'count'"},
-		{"task add ping --period 1 x", "'period'"},
-		{"task add ping not_a_host", "targets"},
-		{"task add flow", "'interface'"},
+		{"measure", "argument"},
+		{"measure ping x --json --csv", "exclude"},
+		{"measure ping x --when now --every 1s", "--when"},
+		{"measure ping x --follow --detach", "--follow"},
+		{"cap show", "argument"},
 		{"node invite x --latitude 91 --longitude 0", "-90 to 90"},
 		{"node invite x --latitude north --longitude 0", "'north'"},
 		{"node invite x --latitude 1", "go together"},
@@ -135,28 +132,6 @@ static void verbs_of_a_noun_stand_together(void **state)
 			left |= !same;
 		}
 	}
-}
-
-static void methods_become_options_of_task_add(void **state)
-{
-	(void)state;
-	assert_int_equal(run("task add ping --help"), SN_EXIT_OK);
-	for (size_t i = 0; i < sn_method_ping.param_count; i++) {
-		sn_autofree char *option = sn_xasprintf("--%s", sn_method_ping.params[i].name);
-
-		if (sn_method_ping.params[i].type != SN_PARAM_TARGETS)
-			assert_non_null(strstr(said, option));
-	}
-}
-
-static void a_dry_run_shows_the_task_and_needs_no_hub(void **state)
-{
-	(void)state;
-	assert_int_equal(run("task add ping --dry-run --node rome --period 1s -c 2 192.0.2.1"),
-			 SN_EXIT_OK);
-	assert_string_equal(said, "{\"method\":\"ping\",\"parameters\":{\"count\":\"2\","
-				  "\"period\":\"1s\",\"targets\":[\"192.0.2.1\"]},"
-				  "\"nodes\":[\"rome\"]}\n");
 }
 
 static void a_hub_that_is_not_there_has_its_own_exit_code(void **state)
@@ -274,8 +249,6 @@ int main(void)
 		cmocka_unit_test(wrong_command_lines_are_usage_errors_that_name_the_thing),
 		cmocka_unit_test(every_verb_has_help_with_an_example),
 		cmocka_unit_test(verbs_of_a_noun_stand_together),
-		cmocka_unit_test(methods_become_options_of_task_add),
-		cmocka_unit_test(a_dry_run_shows_the_task_and_needs_no_hub),
 		cmocka_unit_test(a_hub_that_is_not_there_has_its_own_exit_code),
 		cmocka_unit_test(completion_is_a_script_that_bash_takes),
 		cmocka_unit_test(what_is_known_without_a_hub_is_completed_without_one),
