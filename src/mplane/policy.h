@@ -90,10 +90,10 @@ void sn_policy_add_name(struct sn_buf *names, const char *kind, const char *text
 /* What is built in and never a target: multicast, broadcast, unspecified, reserved. */
 extern const char *const sn_policy_never[];
 /*
- * May this be a target at all?  False when it names, or as a network touches, one that is never
- * probed; IPv4 inside IPv6 (mapped, 6to4, NAT64) and old forms of IPv4 ("0x7f.1") are seen through.
- * A host name is spared by nothing here: who resolves it has to ask again.  `line` (may be NULL) of
- * the entry, 0 when it is built in.
+ * Is this never to be probed?  True when it is in, or as a network touches, one of the built-in or
+ * the policy's networks; IPv4 inside IPv6 (mapped, 6to4, NAT64) and old forms of IPv4 ("0x7f.1")
+ * are seen through.  Nothing is known of where a name leads: who resolves it has to ask again.
+ * `line` (may be NULL) of the entry, 0 when it is built in.
  */
 bool sn_policy_spares(const struct sn_policy *policy, const char *target, unsigned *line);
 /* The built-in and the policy's networks, canonical; i from 0, NULL at the end. */
