@@ -54,7 +54,16 @@ static const char *const migrations[] = {
 	" WITHOUT ROWID;"
 	"CREATE TABLE mplane_exports (id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" repository TEXT NOT NULL, message TEXT NOT NULL, created INTEGER NOT NULL);"
-	"CREATE INDEX mplane_exports_repository ON mplane_exports (repository, id);",
+	"CREATE INDEX mplane_exports_repository ON mplane_exports (repository, id);"
+	/* hub/identity.c: certificates of mPlane peers, and what all are for. */
+	"ALTER TABLE certificates ADD COLUMN kind TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE certificates ADD COLUMN identity TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE certificates ADD COLUMN subject TEXT;"
+	"ALTER TABLE certificates ADD COLUMN request TEXT;" /* JSON: names and life, to renew */
+	"ALTER TABLE certificates ADD COLUMN pem TEXT;"
+	"ALTER TABLE certificates ADD COLUMN reason TEXT;" /* of the revocation */
+	"UPDATE certificates SET kind = substr(uri, 11, 4), identity = substr(uri, 11);"
+	"CREATE INDEX certificates_identity ON certificates (identity);",
 };
 
 int sn_control_open(const char *path, struct sn_db **db, struct sn_err *err)
