@@ -13,8 +13,14 @@
  * temporal scopes); the fields of a crontab are second, minute, hour, day of month,
  * day of week (0 and 7 are Sunday), month, all of which must fit.  Accepted beyond
  * the grammar, because peers send it: "T" and "Z" in times, trailing blanks, hours
- * up to 59 in a crontab, "inf".  Refused with the position: what the reference
- * implementation misreads in silence ("now + 1.5s", "now + 30", "now + 5m3h").
+ * up to 59 in a crontab, "inf", "now + inf ... future"; and, for people, ranges in
+ * the lists of a crontab ("1-5,7").  Refused with the position: what the reference
+ * implementation misreads in silence ("now + 1.5s", "now + 30", "now + 5m3h"), what
+ * starts in the "future" or ends in the "past", and periods of 0.
+ *
+ * The canonical text has whole seconds in durations (parts are rounded up) and
+ * microseconds in times (cut off), crontabs as full lists, and "100000d" for a
+ * duration without end, because not every peer knows "inf"; 100000d is read as that.
  *
  * Pure: the caller brings the time.  Times are Unix nanoseconds, UTC.
  */
@@ -60,6 +66,8 @@ struct sn_mp_when {
 
 int sn_mp_when_parse(struct sn_str text, struct sn_mp_when *when, struct sn_err *err);
 void sn_mp_when_print(const struct sn_mp_when *when, struct sn_buf *out); /* canonical */
+/* For people and for our own programs; is read back as the same: "*", "1-5", "inf". */
+void sn_mp_when_print_brief(const struct sn_mp_when *when, struct sn_buf *out);
 bool sn_mp_when_equal(const struct sn_mp_when *a, const struct sn_mp_when *b);
 
 /*
@@ -69,22 +77,34 @@ bool sn_mp_when_equal(const struct sn_mp_when *a, const struct sn_mp_when *b);
  */
 struct sn_mp_when sn_mp_when_resolve(const struct sn_mp_when *when, int64_t t0_ns);
 
-/* When it starts and ends (SN_MP_FUTURE: never), seen from t0; repeated: of the whole. */
+/*
+ * When it starts (SN_MP_PAST: ever since) and ends (SN_MP_FUTURE: never), seen from t0; repeated:
+ * of the whole.  A duration counts from the start that is written, also when that has passed.
+ * Expired is what has ended; a single moment never is, it is run late.
+ */
 int64_t sn_mp_when_starts(const struct sn_mp_when *when, int64_t t0_ns);
 int64_t sn_mp_when_ends(const struct sn_mp_when *when, int64_t t0_ns);
 bool sn_mp_when_expired(const struct sn_mp_when *when, int64_t t0_ns);
-/* Shortest time between two samples or iterations; 0: one sample only or unknown. */
+/* No two samples or iterations are closer; 0: one sample only or unknown. */
 int64_t sn_mp_when_period(const struct sn_mp_when *when);
 
 /*
  * Of a resolved, repeated scope: start of the first iteration at or after `after_ns`; -ENOENT when
- * there is none.  Bounded: a crontab that never fits (30 February) is found out.
+ * there is none, -EINVAL for any other scope.  Bounded: a crontab that never fits (30 February) is
+ * found out.
  */
 int sn_mp_when_next(const struct sn_mp_when *when, int64_t after_ns, int64_t *start_ns);
 /* The simple scope of the iteration that starts then. */
 struct sn_mp_when sn_mp_when_iteration(const struct sn_mp_when *when, int64_t start_ns);
 
-/* May a specification with `wanted` be given to a capability with `offered`?  Says why not. */
+/* A start that was at most that long ago counts as now. */
+#define SN_MP_LATE_NS (60 * 1000000000LL)
+
+/*
+ * May a specification with `wanted` be given to a capability with `offered`?  -EINVAL says why not.
+ * A period that is offered is the shortest one, and none may be missing except for a single
+ * sample; start or absolute end must lie within what is offered.
+ */
 int sn_mp_when_follows(const struct sn_mp_when *wanted, const struct sn_mp_when *offered,
 		       int64_t t0_ns, struct sn_err *err);
 
