@@ -2,10 +2,12 @@
 // One event stream per page (browsers allow six connections per host), multiplexed by topic.
 // EventSource reconnects by itself and resumes with Last-Event-ID.
 
+import type { Measurement } from './measure';
 import type { Row, SondeNode } from './types';
 
 export interface StreamHandlers {
 	node?: (node: SondeNode) => void;
+	measurement?: (measurement: Measurement) => void;
 	rows?: (dataset: string, node: string, rows: Row[]) => void;
 	state?: (connected: boolean) => void;
 	reset?: () => void; // the stream cannot be resumed (the hub restarted): fetch the present state
@@ -21,7 +23,8 @@ export function listen(topics: string[], filter: Record<string, string>, handler
 		source.addEventListener(topic, (event) => {
 			const data = JSON.parse((event as MessageEvent<string>).data);
 			if (topic === 'nodes') handlers.node?.(data as SondeNode);
-			else handlers.rows?.(topic, data.node, data.rows);
+			else if (topic === 'measurements') handlers.measurement?.(data as Measurement);
+			else handlers.rows?.(data.dataset ?? topic, data.node, data.rows);
 		});
 	}
 	return () => source.close();

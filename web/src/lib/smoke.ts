@@ -66,7 +66,7 @@ function drawLoss(chart: uPlot) {
 }
 
 // 24-hour clock; the date where a day begins, seconds only where ticks are closer than a minute.
-function clockLabel(unix: number, step: number): string {
+export function clockLabel(unix: number, step: number): string {
 	const date = new Date(unix * 1000);
 	const two = (n: number) => String(n).padStart(2, '0');
 	const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
