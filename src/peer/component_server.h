@@ -10,12 +10,14 @@
 #include "net/http_server.h"
 #include "peer/component.h"
 
-#define SN_COMPONENT_WAIT_NS (5 * SN_NS_PER_S) /* for a quick result, before the receipt */
+#define SN_COMPONENT_WAIT_NS     (5 * SN_NS_PER_S) /* for a quick result, before the receipt */
+#define SN_COMPONENT_BODY_MAX    (1024 * 1024)     /* bytes of one message */
+#define SN_COMPONENT_CLIENTS_MAX 1000              /* connections */
 
 struct sn_component_server;
 struct sn_component_server_config {
 	struct sn_loop *loop;
-	struct sn_component *component;
+	struct sn_component *component; /* must outlive the server */
 	const struct sn_mp_registries *registries;
 	struct sn_addr listen;
 	const struct sn_http_tls *tls; /* NULL: plain HTTP, loopback only */

@@ -31,7 +31,9 @@ struct sn_peer_names {
 /*
  * From the verified certificate: "user:x", "node:x", "hub:x" of our URIs, the dotted
  * distinguished name, "dns:" and the first DNS name.  Without TLS: the forged identity if given,
- * else SN_PEER_UNAUTHENTICATED.  The first one is who it is in logs and keys.
+ * else SN_PEER_UNAUTHENTICATED; one that looks like ours ("user:x") or holds blanks is not
+ * taken.  TLS without a verified certificate has no name: count is 0.  The first one is who it is
+ * in logs and keys.
  */
 void sn_peer_names_of(const struct sn_http_request *request, struct sn_peer_names *names);
 
@@ -44,6 +46,8 @@ void sn_peer_answer(struct sn_http_request *request, const struct sn_mp_message 
 		    int write_flags);
 void sn_peer_refuse(struct sn_http_request *request, const char *token, const char *format, ...)
 	SN_PRINTF(3, 4); /* 200 with an exception */
+/* Does it ask for messages (Accept), so that an envelope serves it better than a page? */
+bool sn_peer_wants_messages(const struct sn_http_request *request);
 /* The page of links that clients of dialect A follow, and the one for people. */
 void sn_peer_answer_listing(struct sn_http_request *request,
 			    const struct sn_mp_message *const *capabilities, size_t count,
