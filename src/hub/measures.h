@@ -25,13 +25,16 @@
 #include "hub/offers.h"
 #include "store/db.h"
 
-#define SN_MEASURES_LIVE_MAX 10000 /* not yet ended */
-#define SN_MEASURE_NAME_MAX  128
-#define SN_MEASURE_KEY_MAX   128 /* of an idempotency key */
-#define SN_MEASURE_PARTS_MAX 100000
-#define SN_MEASURE_ERROR_MAX 512
-#define SN_MEASURE_KEEP_NS   (90LL * 86400 * SN_NS_PER_S) /* ended ones, then they are dropped */
-#define SN_TASKS_ETAG_SIZE   17
+#define SN_MEASURES_LIVE_MAX  10000   /* not yet ended */
+#define SN_MEASURES_PARTS_MAX 1000000 /* of those together */
+#define SN_MEASURES_ENDED_MAX 20000   /* kept; then the oldest are dropped */
+#define SN_MEASURE_NODE_TASKS 256     /* of one node at a time; it takes no more */
+#define SN_MEASURE_NAME_MAX   128
+#define SN_MEASURE_KEY_MAX    128 /* of an idempotency key */
+#define SN_MEASURE_PARTS_MAX  100000
+#define SN_MEASURE_ERROR_MAX  512
+#define SN_MEASURE_KEEP_NS    (90LL * 86400 * SN_NS_PER_S) /* ended ones, then they are dropped */
+#define SN_TASKS_ETAG_SIZE    17
 
 enum sn_measure_state {
 	SN_MEASURE_WAITING, /* for its start, or for the provider to take it */
@@ -135,13 +138,29 @@ struct sn_measure *sn_measures_by_client(const struct sn_measures *measures, con
 					 const char *client_token);
 struct sn_measure_part *sn_measures_by_part_token(const struct sn_measures *measures,
 						  const char *provider, const char *token);
+/* NULL: it has none. */
+struct sn_measure_part *sn_measure_part_of(const struct sn_measure *measure, const char *provider);
+/* For people: the node's name, the peer's identity. */
+const char *sn_measure_provider_name(const struct sn_measures *measures, const char *provider);
 size_t sn_measures_count(const struct sn_measures *measures);
+size_t sn_measures_live_count(const struct sn_measures *measures);
 struct sn_measure *sn_measures_at(const struct sn_measures *measures, size_t i); /* by age */
 
 /* State of a part, stored before this returns; the whole follows from its parts. */
 int sn_measures_part_state(struct sn_measures *measures, struct sn_measure_part *part,
 			   enum sn_measure_state state, const char *error, int64_t now_ns,
 			   struct sn_err *err);
+/* Many of them with one commit: all or none. */
+struct sn_part_change {
+	struct sn_measure_part *part;
+	enum sn_measure_state state;
+	const char *error; /* may be NULL */
+};
+int sn_measures_part_states(struct sn_measures *measures, const struct sn_part_change *changes,
+			    size_t count, int64_t now_ns, struct sn_err *err);
+/* A provider that is shut out: what it has not ended is stopped. */
+int sn_measures_leave(struct sn_measures *measures, const char *provider, const char *reason,
+		      int64_t now_ns, struct sn_err *err);
 /* Rows of it were stored (after the commit). Written behind. */
 void sn_measures_count_rows(struct sn_measures *measures, const char *id, const char *provider,
 			    uint64_t rows);
