@@ -27,7 +27,8 @@ void sn_mp_token_of_capability(const struct sn_mp_message *capability, const cha
 
 /*
  * May `specification` be given to `capability`, asked at t0?  Equal schema and verb, scope
- * allowed, every value within its constraint.  -EINVAL says what does not fit.
+ * allowed, every value within its constraint.  A scope without a period is taken as one with the
+ * shortest that the capability allows.  -EINVAL says what does not fit.
  */
 int sn_mp_match(const struct sn_mp_message *specification, const struct sn_mp_message *capability,
 		int64_t t0_ns, struct sn_err *err);

@@ -209,8 +209,10 @@ static void constrain_to(struct sn_mp_constraint *constraint, enum sn_mp_prim pr
 static void copy_param(const struct sn_mp_param *from, bool from_constraints,
 		       struct sn_mp_param *to, bool to_constraints)
 {
-	*to = (struct sn_mp_param){
-		.element = from->element, .name = sn_xstrdup(from->name), .prim = from->prim};
+	*to = (struct sn_mp_param){.element = from->element,
+				   .name = sn_xstrdup(from->name),
+				   .prim = from->prim,
+				   .optional = from->optional};
 	if (from_constraints && to_constraints)
 		sn_mp_constraint_copy(&from->constraint, &to->constraint);
 	else if (from_constraints)

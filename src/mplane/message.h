@@ -52,6 +52,7 @@ struct sn_mp_param {
 	enum sn_mp_prim prim;
 	struct sn_mp_constraint constraint; /* of capability and withdrawal */
 	char *value;                        /* of all others; NULL: none ("*") */
+	bool optional; /* of a capability of ours: takes "*", too; not in JSON */
 };
 
 struct sn_mp_meta {

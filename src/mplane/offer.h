@@ -10,6 +10,34 @@
  *
  * An offer turns a specification into what a node runs (method, parameters, scope)
  * and rows of the method's dataset into a result message.  Pure.
+ *
+ * Parameters and columns of a method become elements of Sonde's registry under their
+ * own names:
+ *
+ *   count                          natural; "min ... max"
+ *   flag                           boolean
+ *   time, size                     string, as people write them: "200ms", "10kB"
+ *   targets                        string, a list separated by commas
+ *   text                           string, natural if only numbers can be chosen; "a,b"
+ *   column of whole numbers        natural; what is negative is no value
+ *   column of numbers, truth values, texts, times    real, boolean, string, time
+ *
+ * Optional parameters accept "*" beside their range: the method's default.  `period` is no
+ * parameter, being the scope's; node, task and seq are no columns.
+ *
+ * How a scope is run (d its duration, p its period; of the inner scope if it repeats):
+ *
+ *                     method as it is            average view           detail view
+ *   now               one run                    one request            one request
+ *   now + d           one run, ended after d     p is 1 s               p is 1 s
+ *   now + d / p       a run each p               one run of d / p       a run of one request
+ *                                                requests, p apart      each p
+ *   now ... future    one run, till interrupted  65535 requests, p      a run of one request
+ *                                                apart, then it ends    each p
+ *
+ * Fewer than two samples are one run at once.  A method without `period` (flow) runs from start to
+ * end.  The shortest period is a second, because scopes know none shorter; the longest is
+ * the method's (a day), above it a scope has to repeat.
  */
 #ifndef SONDE_MPLANE_OFFER_H
 #define SONDE_MPLANE_OFFER_H
@@ -41,9 +69,11 @@ const struct sn_mp_offer *sn_mp_offer_find(const char *label); /* NULL */
 
 /* Sonde's registry as JSON (format mplane-0), from the declarations. */
 void sn_mp_offer_registry(struct sn_buf *out);
-/* Name of the element of a parameter or column in Sonde's registry is its own name. */
+/* Adds it to `registries`, once. */
+void sn_mp_offer_load(struct sn_mp_registries *registries);
 
-/* The capability at `place`, without token.  NULL when the place cannot (no address). */
+/* The capability at `place`, without token; `registries` know Sonde's (sn_mp_offer_load()).  NULL
+ * when the place cannot (no address). */
 struct sn_mp_message *sn_mp_offer_capability(const struct sn_mp_offer *offer,
 					     const struct sn_mp_registries *registries,
 					     const struct sn_mp_place *place);
@@ -52,9 +82,11 @@ struct sn_mp_message *sn_mp_offer_capability(const struct sn_mp_offer *offer,
 struct sn_mp_order {
 	const struct sn_method *method;
 	json_t *parameters;     /* checked by sn_method_check(); a reference of the caller's */
-	struct sn_mp_when when; /* resolved at t0; when the process starts and is to be ended */
+	struct sn_mp_when when; /* resolved at t0; when the process starts and is to be ended; it
+				 * has a period only if the parameters have one, too */
 };
-/* `specification` has been matched.  -EINVAL names the parameter or what about `when` is wrong. */
+/* `specification` has been matched; the source of a view may still be open.  -EINVAL names the
+ * parameter or what about `when` is wrong. */
 int sn_mp_offer_order(const struct sn_mp_offer *offer, const struct sn_mp_message *specification,
 		      int64_t t0_ns, struct sn_mp_order *order, struct sn_err *err);
 void sn_mp_order_finish(struct sn_mp_order *order);
@@ -62,7 +94,9 @@ void sn_mp_order_finish(struct sn_mp_order *order);
 /*
  * The result of `specification` from `rows` of the method's dataset (a whole iteration or run):
  * its columns and units, `when` from the first to the last row; no rows is a result without rows
- * and with `fallback_start_ns` as its time.
+ * and with `fallback_start_ns` as its time.  Averages are of all rows together; runs without a
+ * reply give a count of 0 and "*".  Rows beyond what a message holds are left out, and metadata
+ * "rows.omitted" tells how many.
  */
 struct sn_mp_message *sn_mp_offer_result(const struct sn_mp_offer *offer,
 					 const struct sn_mp_message *specification,
