@@ -113,6 +113,7 @@ struct sn_measures_config {
 	const struct sn_mp_registries *registries;
 	sn_measures_permit_fn *permit; /* may be NULL in tests */
 	sn_measures_join_fn *may_join; /* may be NULL: whoever offers it */
+	void *permit_ctx;              /* of these two */
 	sn_measures_change_fn *on_change;
 	void *ctx;
 };
@@ -172,7 +173,18 @@ void sn_measures_etag(const struct sn_measures *measures, const char *node,
 		      char etag[SN_TASKS_ETAG_SIZE]);
 json_t *sn_measures_tasks_for(const struct sn_measures *measures, const char *node);
 
-/* As the API shows it; with `parts` the parts too. A new reference. */
+/*
+ * A copy of the specification for one part: with our token of it, and with the values that only
+ * its provider can know; what to give to a peer.
+ */
+struct sn_mp_message *sn_measures_part_specification(const struct sn_measures *measures,
+						     const struct sn_measure_part *part);
+/* Whom it sends packets to, as far as the order says: an array of texts; a new reference. */
+json_t *sn_measure_targets(const struct sn_measure *measure);
+
+/* As the API shows them; a measurement with its parts, or without. New references. */
+json_t *sn_measure_part_json(const struct sn_measures *measures,
+			     const struct sn_measure_part *part);
 json_t *sn_measure_json(const struct sn_measures *measures, const struct sn_measure *measure,
 			bool parts);
 
