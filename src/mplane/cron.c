@@ -135,11 +135,13 @@ static unsigned next_bit(uint64_t bits, unsigned from, unsigned end)
 /* The first second of the day from `from` on that fits, or SN_MP_SECONDS_PER_DAY. */
 static unsigned find_second(const struct sn_mp_cron *cron, unsigned from)
 {
-	unsigned hour = from / 3600, minute = from / 60 % 60, second = from % 60;
+	unsigned hour = from / 3600, minute = from / 60 % 60, second = from % 60, next;
 
 	while (hour < 24) {
 		if (has(cron->hours, hour)) {
-			while ((minute = next_bit(cron->minutes, minute, 60)) < 60) {
+			while ((next = next_bit(cron->minutes, minute, 60)) < 60) {
+				second = next == minute ? second : 0;
+				minute = next;
 				second = next_bit(cron->seconds, second, 60);
 				if (second < 60)
 					return (hour * 60 + minute) * 60 + second;
