@@ -92,7 +92,8 @@ static int target_of(const struct sn_peer_client *client, const char *link, stru
 	}
 	if (sn_peer_link_absolute(client->url, link, url) != 0)
 		return sn_err_set(err, -EINVAL, "the link '%.200s' cannot be followed", link);
-	if (is_encrypted(client->url) && !is_encrypted(sn_buf_cstr(url)))
+	sn_buf_cstr(url);
+	if (is_encrypted(client->url) && !is_encrypted(url->p))
 		return sn_err_set(err, -EPERM,
 				  "the link '%.200s' is not encrypted, but the way to it is", link);
 	return 0;
