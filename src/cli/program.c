@@ -23,6 +23,7 @@ static void build(struct sn_program *program)
 		sn_cli_measure_verbs,
 		sn_cli_measurements_verbs,
 		sn_cli_cap_verbs,
+		sn_cli_shell_verbs,
 		sn_cli_results_verbs,
 		sn_cli_node_verbs,
 		sn_cli_user_verbs,
