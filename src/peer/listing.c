@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json.h"
 #include "base/mem.h"
+#include "mplane/json_scan.h"
 
 /* Links in HTML ------------------------------------------------------------------- */
 
@@ -264,22 +264,10 @@ int sn_peer_link_absolute(const char *base, const char *link, struct sn_buf *out
 
 /* JSON ---------------------------------------------------------------------------- */
 
-static bool is_message(const json_t *object)
-{
-	enum sn_mp_kind kind;
-	const char *key;
-	json_t *value;
-
-	json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
-		if (sn_mp_kind_find(key, &kind) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Moves `message`, or what is in it if it is an envelope, behind the others of `list`. */
 static void add_flat(struct sn_mp_message *list, struct sn_mp_message *message)
 {
+	list->natives |= message->natives;
 	if (message->kind != SN_MP_ENVELOPE) {
 		if (list->content_count < SN_MP_CONTENTS_MAX)
 			sn_mp_add_content(list, message);
@@ -293,52 +281,33 @@ static void add_flat(struct sn_mp_message *list, struct sn_mp_message *message)
 	sn_mp_message_destroy(message);
 }
 
-static int read_text(const struct sn_mp_registries *registries, const void *json, size_t size,
-		     struct sn_mp_message *list, struct sn_buf *skipped, struct sn_err *err)
+static void add_named(const char *name SN_UNUSED, struct sn_mp_message *message, void *ctx)
 {
-	struct sn_mp_message *message = sn_mp_decode(registries, json, size, 0, skipped, err);
-
-	if (message == NULL)
-		return -EINVAL;
-	list->natives |= message->natives;
-	add_flat(list, message);
-	return 0;
+	add_flat(ctx, message);
 }
 
-/* Dialect B: {"who offers them": [capability, ...], ...} */
-static void read_owners(const struct sn_mp_registries *registries, const json_t *root,
-			struct sn_mp_message *list, struct sn_buf *skipped)
+/* Dialect B: an object whose keys are names of peers and no kind of message. */
+static bool is_named(struct sn_str text)
 {
-	const char *owner;
-	json_t *value;
+	const char *root, *key, *value;
+	struct sn_buf scratch = {0};
+	struct sn_js_walk walk;
+	bool named = true;
 
-	json_object_foreach ((json_t *)(uintptr_t)root, owner, value) {
-		char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-		struct sn_err err = {0};
+	if (text.n > SN_MP_BYTES_MAX || sn_js_check(text, SN_MP_DEPTH_MAX, NULL) != 0)
+		return false;
+	root = sn_js_root(text);
+	if (sn_js_type(root) != SN_JS_OBJECT)
+		return false;
+	walk = sn_js_inside(root);
+	while (named && sn_js_next(&walk, &key, &value)) {
+		struct sn_str name = sn_js_string(key, &scratch);
 
-		if (text == NULL ||
-		    read_text(registries, text, strlen(text), list, skipped, &err)) {
-			if (skipped != NULL)
-				sn_buf_addf(skipped, "of '%.64s': %s\n", owner, err.text);
-		}
-		free(text);
+		for (unsigned kind = 0; kind < SN_MP_KINDS; kind++)
+			named &= !sn_str_eqc(name, sn_mp_kind_name((enum sn_mp_kind)kind));
 	}
-}
-
-static json_t *owners_of(const void *json, size_t size)
-{
-	json_t *root;
-
-	if (size > SN_MP_BYTES_MAX)
-		return NULL;
-	root = sn_json_parse(json, size, NULL);
-	if (root == NULL)
-		return NULL;
-	if (json_is_object(root) && json_object_size(root) <= SN_PEER_OWNERS_MAX &&
-	    !is_message(root))
-		return root;
-	json_decref(root);
-	return NULL;
+	sn_buf_finish(&scratch);
+	return named;
 }
 
 struct sn_mp_message *sn_peer_listing_read(const struct sn_mp_registries *registries,
@@ -346,15 +315,20 @@ struct sn_mp_message *sn_peer_listing_read(const struct sn_mp_registries *regist
 					   struct sn_err *err)
 {
 	struct sn_mp_message *list = sn_mp_message_create(SN_MP_ENVELOPE, "message");
-	sn_autojson json_t *owners = owners_of(json, size);
+	struct sn_mp_message *message;
 
-	if (owners != NULL) {
-		read_owners(registries, owners, list, skipped);
-		return list;
-	}
-	if (read_text(registries, json, size, list, skipped, err) != 0) {
+	if (is_named((struct sn_str){json, size})) {
+		if (sn_mp_decode_named(registries, json, size, 0, add_named, list, skipped, err) ==
+		    0)
+			return list;
 		sn_mp_message_destroy(list);
 		return NULL;
 	}
+	message = sn_mp_decode(registries, json, size, 0, skipped, err);
+	if (message == NULL) {
+		sn_mp_message_destroy(list);
+		return NULL;
+	}
+	add_flat(list, message);
 	return list;
 }

@@ -3,12 +3,10 @@
  * What a poll brings.  One bad message does not silence the others: what could be read
  * is done, and who sent something else is told so, as far as it can be named.
  */
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
-#include "base/mem.h"
 #include "mplane/codec.h"
+#include "mplane/json_scan.h"
 #include "peer/component_internal.h"
 #include "peer/uplink_internal.h"
 
@@ -113,60 +111,86 @@ static void take_all(struct sn_component_uplink *uplink, const struct sn_mp_mess
 
 /* What could not be read ----------------------------------------------------------- */
 
-static void answer_bad(struct sn_component_uplink *uplink, json_t *json, unsigned depth,
-		       unsigned *told);
+struct bad {
+	struct sn_component_uplink *uplink;
+	unsigned told;
+};
 
-static void answer_bad_list(struct sn_component_uplink *uplink, json_t *list, unsigned depth,
-			    unsigned *told)
+static void answer_bad(struct bad *bad, struct sn_str json, unsigned depth);
+
+static void answer_bad_list(struct bad *bad, const char *list, unsigned depth)
 {
-	size_t i;
-	json_t *entry;
+	struct sn_js_walk walk = sn_js_inside(list);
+	const char *value;
 
-	json_array_foreach (list, i, entry) {
-		if (*told < SN_UPLINK_BAD_MAX)
-			answer_bad(uplink, entry, depth + 1, told);
+	while (bad->told < SN_UPLINK_BAD_MAX && sn_js_next(&walk, NULL, &value))
+		answer_bad(bad, (struct sn_str){value, (size_t)(walk.at - value)}, depth + 1);
+}
+
+/* The member of that name; NULL if there is none. */
+static const char *member(const char *object, const char *name)
+{
+	struct sn_js_walk walk = sn_js_inside(object);
+	struct sn_buf scratch = {0};
+	const char *key, *value, *found = NULL;
+
+	while (found == NULL && sn_js_next(&walk, &key, &value)) {
+		if (sn_str_eqc(sn_js_string(key, &scratch), name))
+			found = value;
 	}
+	sn_buf_finish(&scratch);
+	return found;
 }
 
-static void answer_bad_message(struct sn_component_uplink *uplink, json_t *json, unsigned *told)
+static void answer_bad_message(struct bad *bad, struct sn_str json)
 {
-	const char *token = json_string_value(json_object_get(json, "token"));
+	const char *token = member(json.p, "token");
 	sn_automp struct sn_mp_message *message = NULL;
-	sn_autofree char *text = NULL;
+	struct sn_buf scratch = {0}, text = {0};
 	struct sn_err err = {0};
+	struct sn_str name;
 
-	if (token == NULL || json_object_get(json, "exception") != NULL)
+	if (token == NULL || sn_js_type(token) != SN_JS_STRING ||
+	    member(json.p, "exception") != NULL)
 		return;
-	text = json_dumps(json, JSON_COMPACT);
-	if (text == NULL)
-		return;
-	message = sn_mp_decode(uplink->config.registries, text, strlen(text), 0, NULL, &err);
-	if (message != NULL)
-		return;
-	(*told)++;
-	push_exception(uplink, token, err.text);
+	message = sn_mp_decode(bad->uplink->config.registries, json.p, json.n, 0, NULL, &err);
+	name = sn_js_string(token, &scratch);
+	if (message == NULL && name.n <= SN_MP_TEXT_MAX) {
+		sn_buf_add(&text, name.p, name.n);
+		push_exception(bad->uplink, sn_buf_cstr(&text), err.text);
+		bad->told++;
+	}
+	sn_buf_finish(&scratch);
+	sn_buf_finish(&text);
 }
 
-static void answer_bad(struct sn_component_uplink *uplink, json_t *json, unsigned depth,
-		       unsigned *told)
+/* `json` begins with its value and is part of a checked text. */
+static void answer_bad(struct bad *bad, struct sn_str json, unsigned depth)
 {
+	const char *contents;
+
 	if (depth > SN_MP_ENVELOPE_DEPTH)
 		return;
-	if (json_is_array(json))
-		answer_bad_list(uplink, json, depth, told);
-	else if (json_object_get(json, "envelope") != NULL)
-		answer_bad_list(uplink, json_object_get(json, "contents"), depth, told);
-	else
-		answer_bad_message(uplink, json, told);
+	if (sn_js_type(json.p) == SN_JS_ARRAY)
+		answer_bad_list(bad, json.p, depth);
+	if (sn_js_type(json.p) != SN_JS_OBJECT)
+		return;
+	contents = member(json.p, "envelope") != NULL ? member(json.p, "contents") : NULL;
+	if (contents == NULL)
+		answer_bad_message(bad, json);
+	else if (sn_js_type(contents) == SN_JS_ARRAY)
+		answer_bad_list(bad, contents, depth);
 }
 
 static void answer_unreadable(struct sn_component_uplink *uplink, struct sn_str body)
 {
-	sn_autojson json_t *json =
-		body.n <= SN_MP_BYTES_MAX ? sn_json_parse(body.p, body.n, NULL) : NULL;
-	unsigned told = 0;
+	struct bad bad = {uplink, 0};
+	const char *root;
 
-	answer_bad(uplink, json, 0, &told);
+	if (body.n > SN_MP_BYTES_MAX || sn_js_check(body, SN_MP_DEPTH_MAX, NULL) != 0)
+		return;
+	root = sn_js_root(body);
+	answer_bad(&bad, (struct sn_str){root, (size_t)(body.p + body.n - root)}, 0);
 }
 
 uint64_t sn_uplink_take_work(struct sn_component_uplink *uplink, struct sn_str body)
