@@ -313,15 +313,15 @@ struct sn_mp_message *sn_mp_message_as(const struct sn_mp_message *message, enum
 {
 	const struct sn_mp_kind_info *from = sn_mp_kind_info(message->kind);
 	const struct sn_mp_kind_info *to = sn_mp_kind_info(kind);
-	struct sn_mp_message *other;
 	unsigned wanted = from->may & to->may;
+	bool statements = wanted & SN_MP_S_PARAMS;
+	struct sn_mp_message *other;
 
 	/* The scope, token and links of an offer are not those of an order. */
-	if (from->constraints && !to->constraints)
+	if (statements && from->constraints && !to->constraints)
 		wanted &= ~(unsigned)(SN_MP_S_WHEN | SN_MP_S_TOKEN | LINKS);
 	/* An envelope's verb is the kind of its contents. */
-	other = sn_mp_message_create(kind,
-				     (from->may & to->may & SN_MP_S_PARAMS) ? message->verb : NULL);
+	other = sn_mp_message_create(kind, statements ? message->verb : NULL);
 	copy_sections(message, other, wanted);
 	other->version = 1;
 	other->natives = message->natives;

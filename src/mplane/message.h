@@ -90,13 +90,16 @@ struct sn_mp_message {
 const char *sn_mp_kind_name(enum sn_mp_kind kind); /* "capability", ... */
 int sn_mp_kind_find(const char *name, enum sn_mp_kind *kind);
 
+/* `verb` NULL: measure.  A capability and a specification have an empty link to begin with, because
+ * peers trip over a missing one. */
 struct sn_mp_message *sn_mp_message_create(enum sn_mp_kind kind, const char *verb);
 void sn_mp_message_destroy(struct sn_mp_message *message); /* NULL is fine */
 void sn_mp_message_cleanup(struct sn_mp_message **message);
 #define sn_automp __attribute__((cleanup(sn_mp_message_cleanup)))
 struct sn_mp_message *sn_mp_message_copy(const struct sn_mp_message *message);
 /* Of the same sections in another kind: the receipt of a specification, the withdrawal of a
- * capability, the specification of a capability (single values filled in), ... */
+ * capability, the specification of a capability (single values filled in; scope, token, link and
+ * export are for the caller to set, the label is the capability's), ... */
 struct sn_mp_message *sn_mp_message_as(const struct sn_mp_message *message, enum sn_mp_kind kind);
 bool sn_mp_message_equal(const struct sn_mp_message *a, const struct sn_mp_message *b);
 
