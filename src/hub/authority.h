@@ -81,8 +81,14 @@ struct sn_asker {
 };
 /* "user:<name>" and "account:<role>"; `role` is that of the proof, see guard.h. */
 void sn_asker_account(struct sn_asker *asker, const char *user, enum sn_role role);
+void sn_asker_node(struct sn_asker *asker, const char *id); /* "node:<id>" */
 /* Of a stored first name: for "user:x" also the role the account has now. */
 void sn_asker_owner(struct sn_authority *authority, struct sn_asker *asker, const char *owner);
+
+/* All that a rule may call a provider of capabilities ("node:<id>", "peer:<identity>"), for
+ * struct sn_policy_ask.nodes. */
+void sn_authority_name_provider(const struct sn_authority *authority, const char *provider,
+				struct sn_buf *names);
 
 /* Measurements ------------------------------------------------------------- */
 

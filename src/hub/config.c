@@ -63,6 +63,9 @@ static const struct sn_conf_key keys[] = {
 	{KEY("retention_days", SN_CONF_U64, retention_days, "90",
 	     "days of rows that are kept; 0 keeps all"),
 	 .max = 36500},
+	{KEY("policy", SN_CONF_TEXT, policy, "",
+	     "file that says who may do what (sonde-policy(5)), read again when it changes; empty: "
+	     "people by the role of their account, nodes for themselves, nobody else")},
 	{KEY("announce", SN_CONF_BOOL, announce, "true",
 	     "write where this user's command line finds the hub")},
 	{KEY("log_level", SN_CONF_TEXT, log_level, "notice",

@@ -10,6 +10,10 @@
 
 #include "base/rand.h"
 
+#define NUMBER_OF(number) #number
+#define NUMBER(number)    NUMBER_OF(number)
+#define NOT_THE_AUDIT     " BEGIN SELECT raise(ABORT, 'the audit trail is only added to'); END;"
+
 static const char *const migrations[] = {
 	/* 0 -> 1 */
 	"CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
@@ -47,6 +51,20 @@ static const char *const migrations[] = {
 
 	/* 1 -> 2: the measurement plane */
 	"ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT 'admin';"
+	"ALTER TABLE api_tokens ADD COLUMN role TEXT;" /* null: that of its owner */
+	/*
+	 * The audit trail is only added to.  What is older than the newest lines may go; a number
+	 * of one's own choice would make others old.
+	 */
+	"ALTER TABLE audit ADD COLUMN outcome TEXT NOT NULL DEFAULT 'done';"
+	"ALTER TABLE audit ADD COLUMN line INTEGER;" /* of the policy */
+	"CREATE TRIGGER audit_update BEFORE UPDATE ON audit" NOT_THE_AUDIT
+	"CREATE TRIGGER audit_delete BEFORE DELETE ON audit"
+	" WHEN old.id > (SELECT max(id) FROM audit) - " NUMBER(SN_AUDIT_ROWS_MAX) NOT_THE_AUDIT
+	"CREATE TRIGGER audit_replace BEFORE INSERT ON audit"
+	" WHEN EXISTS (SELECT 1 FROM audit WHERE id = new.id)" NOT_THE_AUDIT
+	"CREATE TRIGGER audit_jump AFTER INSERT ON audit WHEN new.id !="
+	" 1 + (SELECT coalesce(max(id), 0) FROM audit WHERE id < new.id)" NOT_THE_AUDIT
 	/* What was asked for, and how far each provider is with it: hub/measures.h. */
 	"CREATE TABLE measurements (id TEXT PRIMARY KEY, name TEXT NOT NULL, owner TEXT NOT NULL,"
 	" label TEXT NOT NULL, native INTEGER NOT NULL, specification TEXT,"
@@ -141,6 +159,19 @@ int sn_control_audit(struct sn_db *db, int64_t now_ns, const char *actor, const 
 				"INSERT INTO audit (time, actor, action, subject, detail)"
 				" VALUES (?, ?, ?, ?, ?)",
 				"itttt", now_ns, actor, action, subject, detail);
+
+	return changed < 0 ? changed : 0;
+}
+
+int sn_control_audit_decision(struct sn_db *db, const struct sn_audit_decision *decision,
+			      struct sn_err *err)
+{
+	int changed = sn_db_run(db, err,
+				"INSERT INTO audit (time, actor, action, subject, detail, outcome,"
+				" line) VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))",
+				"ittttti", decision->time_ns, decision->actor, decision->action,
+				decision->subject, decision->reason,
+				decision->allowed ? "allowed" : "refused", (int64_t)decision->line);
 
 	return changed < 0 ? changed : 0;
 }

@@ -12,12 +12,13 @@
 #ifndef SONDE_HUB_CONTROL_H
 #define SONDE_HUB_CONTROL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "store/db.h"
 
-#define SN_AUDIT_ROWS_MAX 100000
+#define SN_AUDIT_ROWS_MAX 1000000 /* older ones are dropped; a number: it goes into SQL */
 
 /* Makes the file (0600) if it is absent; the text of an error says what can be done. */
 int sn_control_open(const char *path, struct sn_db **db, struct sn_err *err);
@@ -27,10 +28,22 @@ int sn_control_hub_id(struct sn_db *db, int64_t now_ns, char *out, size_t size, 
 
 /*
  * One line of the audit trail: who did what to which thing.  A part of the open
- * transaction if there is one.  `detail` may be NULL.
+ * transaction if there is one.  `detail` may be NULL.  Triggers keep lines from being
+ * changed, removed or put before others; only the oldest beyond the limit may go.
  */
 int sn_control_audit(struct sn_db *db, int64_t now_ns, const char *actor, const char *action,
 		     const char *subject, const char *detail, struct sn_err *err);
+
+/* One line about what the policy said (hub/authority.h). */
+struct sn_audit_decision {
+	int64_t time_ns;
+	const char *actor, *action, *subject;
+	bool allowed;
+	unsigned line;      /* of the policy; 0: none */
+	const char *reason; /* goes into `detail` */
+};
+int sn_control_audit_decision(struct sn_db *db, const struct sn_audit_decision *decision,
+			      struct sn_err *err);
 
 /* Drops the oldest lines beyond SN_AUDIT_ROWS_MAX and certificates that ran out. */
 int sn_control_tidy(struct sn_db *db, int64_t now_ns, struct sn_err *err);

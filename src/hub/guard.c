@@ -18,7 +18,7 @@ bool sn_access_allows(unsigned access, enum sn_who_kind kind, bool loopback)
 {
 	return (access & SN_ACCESS_OPEN) != 0 || (loopback && (access & SN_ACCESS_LOOPBACK) != 0) ||
 	       (kind == SN_WHO_NODE && (access & SN_ACCESS_NODE) != 0) ||
-	       (kind == SN_WHO_USER && (access & SN_ACCESS_USER) != 0);
+	       (kind == SN_WHO_USER && (access & SN_ACCESS_PERSON) != 0);
 }
 
 bool sn_host_is_local(const char *host)
@@ -64,7 +64,7 @@ static int ask_certificate(struct sn_hub *hub, const struct sn_pki_info *peer, i
 
 		if (!sn_identity_serial_is_good(hub->identity, peer->serial))
 			return -EACCES;
-		if (!sn_people_exists(hub->people, user))
+		if (sn_people_role(hub->people, user, &who->role) != 0)
 			return 0;
 		snprintf(who->user, sizeof(who->user), "%s", user);
 		who->kind = SN_WHO_USER;
@@ -75,15 +75,18 @@ static int ask_certificate(struct sn_hub *hub, const struct sn_pki_info *peer, i
 
 static bool ask_token(struct sn_hub *hub, const char *header, int64_t now_ns, struct sn_who *who)
 {
-	bool local;
+	struct sn_token_owner owner;
 
 	if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0)
 		return false;
 	sn_secret_hash(sn_str_trim(sn_str(header + 7)), who->hash);
-	if (sn_people_token(hub->people, who->hash, now_ns, who->user, &local) != 0)
+	if (sn_people_token(hub->people, who->hash, now_ns, &owner) != 0)
 		return true;
+	snprintf(who->user, sizeof(who->user), "%s", owner.user);
+	who->role = owner.role;
+	who->reduced = owner.reduced;
 	who->kind = SN_WHO_USER;
-	who->means = local ? SN_BY_LOCAL_TOKEN : SN_BY_TOKEN;
+	who->means = owner.local ? SN_BY_LOCAL_TOKEN : SN_BY_TOKEN;
 	return true;
 }
 
@@ -92,7 +95,8 @@ static void ask_session(struct sn_hub *hub, const char *cookie, int64_t now_ns, 
 	if (cookie == NULL)
 		return;
 	sn_secret_hash(sn_str(cookie), who->hash);
-	if (sn_people_session(hub->people, who->hash, now_ns, who->user, &who->expires_ns) != 0)
+	if (sn_people_session(hub->people, who->hash, now_ns, who->user, &who->expires_ns) != 0 ||
+	    sn_people_role(hub->people, who->user, &who->role) != 0)
 		return;
 	who->kind = SN_WHO_USER;
 	who->means = SN_BY_SESSION;
@@ -111,29 +115,40 @@ static int ask(struct sn_hub *hub, struct sn_http_request *request, struct sn_wh
 	return 0;
 }
 
-bool sn_guard_still(struct sn_hub *hub, const struct sn_who *who, int64_t now_ns)
+/* Is the proof still one, and of the same role? */
+static bool proof_is_good(struct sn_hub *hub, const struct sn_who *who, int64_t now_ns)
 {
 	char user[SN_USER_NAME_MAX];
+	struct sn_token_owner owner;
+	enum sn_role role = who->role;
 	int64_t expires_ns;
-	bool local;
 
-	if (who->expires_ns != 0 && who->expires_ns <= now_ns)
-		return false;
-	if (who->kind == SN_WHO_NODE)
-		return who->node->state != SN_NODE_REVOKED;
 	switch (who->means) {
 	case SN_BY_CERTIFICATE:
 		return sn_identity_serial_is_good(hub->identity, who->serial) &&
-		       sn_people_exists(hub->people, who->user);
+		       sn_people_role(hub->people, who->user, &role) == 0 && role == who->role;
 	case SN_BY_SESSION:
-		return sn_people_session(hub->people, who->hash, now_ns, user, &expires_ns) == 0;
+		return sn_people_session(hub->people, who->hash, now_ns, user, &expires_ns) == 0 &&
+		       sn_people_role(hub->people, who->user, &role) == 0 && role == who->role;
 	case SN_BY_TOKEN:
 	case SN_BY_LOCAL_TOKEN:
-		return sn_people_token(hub->people, who->hash, now_ns, user, &local) == 0;
+		return sn_people_token(hub->people, who->hash, now_ns, &owner) == 0 &&
+		       owner.role == who->role;
 	case SN_BY_NOTHING:
 		break;
 	}
 	return false;
+}
+
+bool sn_guard_still(struct sn_hub *hub, const struct sn_who *who, int64_t now_ns)
+{
+	if (who->expires_ns != 0 && who->expires_ns <= now_ns)
+		return false;
+	if (who->kind == SN_WHO_NODE)
+		return who->node->state != SN_NODE_REVOKED;
+	/* Another policy may let them see less: they come again and are asked anew. */
+	return who->policy == sn_authority_generation(hub->authority) &&
+	       proof_is_good(hub, who, now_ns);
 }
 
 const char *sn_who_name(const struct sn_who *who)
@@ -146,6 +161,15 @@ const char *sn_who_name(const struct sn_who *who)
 const struct sn_who *sn_guard_who(const struct sn_http_request *request)
 {
 	return sn_http_user(request);
+}
+
+void sn_guard_asker(const struct sn_who *who, struct sn_asker *asker)
+{
+	*asker = (struct sn_asker){0};
+	if (who->kind == SN_WHO_USER)
+		sn_asker_account(asker, who->user, who->role);
+	else if (who->kind == SN_WHO_NODE)
+		sn_asker_node(asker, who->node->id);
 }
 
 /* May they -------------------------------------------------------------------- */
@@ -187,6 +211,53 @@ static int refuse(struct sn_http_request *request, const struct sn_who *who)
 				? "a node's certificate does not open this; it is for people"
 				: "this is for nodes only");
 	}
+	return -EACCES;
+}
+
+bool sn_guard_permits(const struct sn_who *who, enum sn_policy_action action, const char *subject,
+		      struct sn_policy_verdict *verdict)
+{
+	struct sn_asker asker;
+	struct sn_policy_ask ask = {.action = action, .identities = asker.list};
+
+	if (who->means == SN_BY_LOCAL_TOKEN)
+		return true;
+	sn_guard_asker(who, &asker);
+	return sn_authority_permit(who->hub->authority, &ask, subject, verdict);
+}
+
+bool sn_guard_would_permit(const struct sn_who *who, enum sn_policy_action action)
+{
+	struct sn_asker asker;
+	struct sn_policy_ask ask = {.action = action, .identities = asker.list};
+	struct sn_policy_verdict verdict;
+
+	if (who->means == SN_BY_LOCAL_TOKEN)
+		return true;
+	sn_guard_asker(who, &asker);
+	sn_policy_decide(sn_authority_policy(who->hub->authority), &ask, &verdict);
+	return verdict.allowed;
+}
+
+/* What the route wants beyond an account. */
+static int check_rights(struct sn_http_request *request, const struct sn_who *who, unsigned access,
+			bool loopback)
+{
+	struct sn_policy_verdict verdict = {.reason = "a token of a lower role makes no proofs for "
+						      "its owner"};
+	const char *pattern = sn_http_request_route(request)->pattern;
+
+	if (who->kind != SN_WHO_USER || (access & (SN_ACCESS_OPEN | SN_ACCESS_USER)) != 0 ||
+	    (loopback && (access & SN_ACCESS_LOOPBACK) != 0))
+		return 0;
+	if (((access & SN_ACCESS_SELF) != 0 && !who->reduced) ||
+	    ((access & SN_ACCESS_ADMIN) != 0 &&
+	     sn_guard_permits(who, SN_MAY_ADMIN, pattern, &verdict)) ||
+	    ((access & SN_ACCESS_DATA) != 0 &&
+	     sn_guard_permits(who, SN_MAY_READ_ALL, pattern, &verdict)))
+		return 0;
+	sn_http_problem(request, 403, "forbidden", "The policy does not allow this", "%s",
+			verdict.reason);
 	return -EACCES;
 }
 
@@ -264,6 +335,7 @@ int sn_guard(struct sn_http_request *request, void *ctx)
 	bool loopback = sn_addr_is_loopback(sn_http_peer_addr(request));
 
 	who->hub = hub;
+	who->policy = sn_authority_generation(hub->authority);
 	sn_http_set_user(request, who, release_who);
 	/* No foreign page may embed what we say, not even as an image or a script. */
 	sn_http_set_header(request, "Cross-Origin-Resource-Policy", "same-origin");
@@ -282,7 +354,7 @@ int sn_guard(struct sn_http_request *request, void *ctx)
 	}
 	if (!sn_access_allows(access, who->kind, loopback))
 		return refuse(request, who);
-	if (check_forgery(request, who) != 0)
+	if (check_forgery(request, who) != 0 || check_rights(request, who, access, loopback) != 0)
 		return -EACCES;
 	if (who->kind == SN_WHO_NODE)
 		sn_fleet_seen(hub->fleet, who->node, sn_hub_now(hub));

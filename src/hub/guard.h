@@ -5,7 +5,9 @@
  * Every route says who may use it (enum sn_access).  What a route does not allow
  * is refused; a route that says nothing is open to nobody.  Who is asking is
  * decided in this order: verified client certificate, bearer token, session
- * cookie.  The answer is kept with the request (sn_guard_who()).
+ * cookie.  The answer is kept with the request (sn_guard_who()).  What needs more than
+ * an account is asked of the policy (hub/authority.h); the local token may do all of it,
+ * so that nobody is shut out of the hub on their own machine.
  *
  * Refusals: 421 for a foreign Host on the plain listener (DNS rebinding), 401 for
  * nobody, 403 `forbidden` for the wrong kind, 403 `identity-revoked`, 403
@@ -19,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "hub/authority.h"
 #include "hub/people.h"
 #include "hub/secret.h"
 #include "net/http_server.h"
@@ -30,7 +33,12 @@ enum sn_access {                         /* or-ed in sn_http_route.access; 0: no
 		 SN_ACCESS_NODE = 2,     /* a node, for itself */
 		 SN_ACCESS_USER = 4,     /* a person or program that acts for one */
 		 SN_ACCESS_LOOPBACK = 8, /* anyone on this machine */
+		 SN_ACCESS_ADMIN = 16,   /* whoever the policy lets do `admin` */
+		 SN_ACCESS_DATA = 32,    /* ... `read-all` */
+		 SN_ACCESS_SELF = 64,    /* a person, but by no token of a lower role */
 };
+/* All for people; the last three ask for more than being one. */
+#define SN_ACCESS_PERSON (SN_ACCESS_USER | SN_ACCESS_ADMIN | SN_ACCESS_DATA | SN_ACCESS_SELF)
 
 enum sn_who_kind { SN_WHO_NOBODY, SN_WHO_NODE, SN_WHO_USER };
 enum sn_who_means {
@@ -45,6 +53,9 @@ struct sn_who {
 	enum sn_who_kind kind;
 	enum sn_who_means means;
 	char user[SN_USER_NAME_MAX];       /* of a user */
+	enum sn_role role;                 /* of a user: the account's, or the token's if lower */
+	bool reduced;                      /* a token that was made for a role of its own */
+	unsigned policy;                   /* generation of the policy that let them in */
 	struct sn_node *node;              /* of a node; lives as long as the hub */
 	char serial[SN_PKI_SERIAL_SIZE];   /* of a certificate */
 	uint8_t hash[SN_SECRET_HASH_SIZE]; /* of a token or session */
@@ -57,7 +68,14 @@ struct sn_who {
 int sn_guard(struct sn_http_request *request, void *ctx);
 /* Who the guard found, never NULL inside a handler. */
 const struct sn_who *sn_guard_who(const struct sn_http_request *request);
-/* Is the proof still good?  For streams that live longer than a request. */
+/* The names of who asks, as the policy knows them. */
+void sn_guard_asker(const struct sn_who *who, struct sn_asker *asker);
+/* May they do what is about no capability in particular (`admin`, `read-all`)? */
+bool sn_guard_permits(const struct sn_who *who, enum sn_policy_action action, const char *subject,
+		      struct sn_policy_verdict *verdict);
+/* The same for showing what is possible; nothing goes to the audit trail. */
+bool sn_guard_would_permit(const struct sn_who *who, enum sn_policy_action action);
+/* Is the proof still good, and worth as much?  For streams that live longer than a request. */
 bool sn_guard_still(struct sn_hub *hub, const struct sn_who *who, int64_t now_ns);
 /* For the audit trail: the user's name or the node's id, or "-". */
 const char *sn_who_name(const struct sn_who *who);

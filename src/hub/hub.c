@@ -294,6 +294,22 @@ static int open_store(struct sn_hub *hub, struct sn_err *err)
 	return 0;
 }
 
+static int open_authority(struct sn_hub *hub, struct sn_err *err)
+{
+	struct sn_authority_config config = {
+		.loop = hub->loop,
+		.db = hub->control,
+		.people = hub->people,
+		.fleet = hub->fleet,
+		.file = hub->config->policy,
+		.state = hub->config->state,
+		.on_problem = sn_publish_problem,
+		.ctx = hub,
+	};
+
+	return sn_authority_open(&config, &hub->authority, err);
+}
+
 static int open_parts(struct sn_hub *hub, struct sn_err *err)
 {
 	int64_t now_ns = hub->started_ns;
@@ -308,6 +324,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 		return err->code;
 	hub->events = sn_events_create(hub->loop);
 	sn_publish_init(hub);
+	if (open_authority(hub, err) != 0)
+		return err->code;
 	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, sn_publish_rows, hub);
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
 	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);
@@ -480,6 +498,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_web_close(hub->web);
 	sn_store_close(hub->store);
 	sn_tasks_close(hub->tasks);
+	sn_authority_close(hub->authority);
 	sn_fleet_close(hub->fleet, sn_hub_now(hub));
 	sn_people_close(hub->people);
 	sn_identity_close(hub->identity);

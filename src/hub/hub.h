@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "hub/authority.h"
 #include "hub/config.h"
 #include "hub/events.h"
 #include "hub/fleet.h"
@@ -52,6 +53,7 @@ struct sn_hub {
 	struct sn_identity *identity;
 	struct sn_people *people;
 	struct sn_fleet *fleet;
+	struct sn_authority *authority; /* the policy in force */
 	struct sn_tasks *tasks;
 	struct sn_store *store; /* of the loop */
 	struct sn_readers *readers;
@@ -70,6 +72,7 @@ struct sn_hub {
 	char *store_dir, *announced; /* announced: path of the copy of hub.json; NULL */
 	struct sn_timer tick;
 	unsigned ticks;
+	int topic_hub;                        /* problems of its own */
 	int topic_nodes, topic_first_dataset; /* topics of datasets in the catalogue's order */
 	int topic_results;                    /* ... and of those made at run time, together */
 	uint64_t requests, rows_before;       /* rows stored before this start */

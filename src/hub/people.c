@@ -21,7 +21,7 @@ int sn_people_open(struct sn_db *db, int64_t now_ns, struct sn_people **people, 
 {
 	struct sn_people *made;
 	int changed = sn_db_run(db, err,
-				"INSERT INTO users (name, created) SELECT ?, ?"
+				"INSERT INTO users (name, role, created) SELECT ?, 'admin', ?"
 				" WHERE NOT EXISTS (SELECT 1 FROM users)",
 				"ti", SN_USER_ADMIN, now_ns);
 
@@ -61,6 +61,30 @@ int sn_people_tidy(struct sn_people *people, int64_t now_ns, struct sn_err *err)
 	return 0;
 }
 
+/* Roles ------------------------------------------------------------------ */
+
+static const char *const role_names[SN_ROLES] = {
+	[SN_ROLE_VIEWER] = "viewer",
+	[SN_ROLE_OPERATOR] = "operator",
+	[SN_ROLE_ADMIN] = "admin",
+};
+
+const char *sn_role_name(enum sn_role role)
+{
+	return role_names[role];
+}
+
+int sn_role_find(const char *name, enum sn_role *role)
+{
+	for (unsigned i = 0; i < SN_ROLES; i++) {
+		if (strcmp(role_names[i], name) == 0) {
+			*role = (enum sn_role)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 /* Users ------------------------------------------------------------------ */
 
 bool sn_user_name_is_good(const char *name)
@@ -77,7 +101,8 @@ bool sn_people_exists(struct sn_people *people, const char *user)
 	return sn_sql_i64(people->db, 0, "SELECT 1 FROM users WHERE name = ?", "t", user) == 1;
 }
 
-int sn_people_add(struct sn_people *people, const char *user, int64_t now_ns, struct sn_err *err)
+int sn_people_add(struct sn_people *people, const char *user, enum sn_role role, int64_t now_ns,
+		  struct sn_err *err)
 {
 	int changed;
 
@@ -85,41 +110,72 @@ int sn_people_add(struct sn_people *people, const char *user, int64_t now_ns, st
 		return sn_err_set(err, -E2BIG, "cannot add user '%s': %d are the limit", user,
 				  SN_USERS_MAX);
 	changed = sn_db_run(people->db, err,
-			    "INSERT OR IGNORE INTO users (name, created) VALUES (?, ?)", "ti", user,
-			    now_ns);
+			    "INSERT OR IGNORE INTO users (name, role, created) VALUES (?, ?, ?)",
+			    "tti", user, sn_role_name(role), now_ns);
 	if (changed == 0)
 		return sn_err_set(err, -EEXIST, "cannot add user '%s': the name is taken", user);
 	return changed < 0 ? changed : 0;
 }
 
+/* There is always somebody who can change all of this. */
+#define OTHER_ADMIN                                                                                \
+	"EXISTS (SELECT 1 FROM users AS other WHERE other.role = 'admin' AND other.name != ?1)"
+
 int sn_people_remove(struct sn_people *people, const char *user, struct sn_err *err)
 {
 	int changed = sn_db_run(people->db, err,
-				"DELETE FROM users WHERE name = ?"
-				" AND (SELECT count(*) FROM users) > 1",
-				"t", user);
+				"DELETE FROM users WHERE name = ?1 AND " OTHER_ADMIN, "t", user);
 
 	if (changed != 0)
 		return changed < 0 ? changed : 0;
 	if (!sn_people_exists(people, user))
 		return sn_err_set(err, -ENOENT, "cannot remove user '%s': there is none", user);
-	return sn_err_set(err, -EPERM, "cannot remove user '%s': nobody would be left", user);
+	return sn_err_set(err, -EPERM, "cannot remove user '%s': no admin would be left", user);
+}
+
+int sn_people_role(struct sn_people *people, const char *user, enum sn_role *role)
+{
+	char name[16];
+
+	if (sn_sql_text(people->db, name, sizeof(name), "SELECT role FROM users WHERE name = ?",
+			"t", user) != 0)
+		return -ENOENT;
+	/* What nobody knows any more may do the least. */
+	if (sn_role_find(name, role) != 0)
+		*role = SN_ROLE_VIEWER;
+	return 0;
+}
+
+int sn_people_set_role(struct sn_people *people, const char *user, enum sn_role role,
+		       struct sn_err *err)
+{
+	int changed = sn_db_run(people->db, err,
+				"UPDATE users SET role = ?2 WHERE name = ?1"
+				" AND (?2 = 'admin' OR " OTHER_ADMIN ")",
+				"tt", user, sn_role_name(role));
+
+	if (changed != 0)
+		return changed < 0 ? changed : 0;
+	if (!sn_people_exists(people, user))
+		return sn_err_set(err, -ENOENT, "cannot change user '%s': there is none", user);
+	return sn_err_set(err, -EPERM, "cannot change user '%s': no admin would be left", user);
 }
 
 json_t *sn_people_list(struct sn_people *people, struct sn_err *err)
 {
 	return sn_sql_json(people->db, err,
-			   "SELECT name AS \"name\", created AS \"created:time\","
-			   " last_login AS \"last_login:time\","
+			   "SELECT name AS \"name\", role AS \"role\","
+			   " created AS \"created:time\", last_login AS \"last_login:time\","
 			   " password IS NOT NULL AS \"password:bool\" FROM users ORDER BY name",
 			   "");
 }
 
 int sn_people_first(struct sn_people *people, char user[SN_USER_NAME_MAX])
 {
-	return sn_sql_text(
-		people->db, user, SN_USER_NAME_MAX,
-		"SELECT name FROM users ORDER BY name != '" SN_USER_ADMIN "', created LIMIT 1", "");
+	return sn_sql_text(people->db, user, SN_USER_NAME_MAX,
+			   "SELECT name FROM users ORDER BY role != 'admin',"
+			   " name != '" SN_USER_ADMIN "', created LIMIT 1",
+			   "");
 }
 
 bool sn_people_is_untouched(struct sn_people *people)
@@ -291,7 +347,7 @@ const char *sn_people_local_token(const struct sn_people *people)
 }
 
 int sn_people_make_token(struct sn_people *people, const char *user, const char *label,
-			 int64_t now_ns, int64_t life_ns, char id[SN_ULID_SIZE],
+			 enum sn_role role, int64_t now_ns, int64_t life_ns, char id[SN_ULID_SIZE],
 			 char token[SN_SECRET_SIZE], struct sn_err *err)
 {
 	uint8_t hash[SN_SECRET_HASH_SIZE];
@@ -304,29 +360,58 @@ int sn_people_make_token(struct sn_people *people, const char *user, const char 
 				  user, SN_TOKENS_PER_USER);
 	sn_secret_hash(sn_str(sn_secret_make(token)), hash);
 	sn_ulid(now_ns, id);
-	changed = life_ns > 0 ? sn_db_run(people->db, err,
-					  "INSERT INTO api_tokens (id, hash, user, label, created,"
-					  " expires) VALUES (?, ?, ?, ?, ?, ?)",
-					  "tbttii", id, hash, sizeof(hash), user, label, now_ns,
-					  now_ns + life_ns)
-			      : sn_db_run(people->db, err,
-					  "INSERT INTO api_tokens (id, hash, user, label, created)"
-					  " VALUES (?, ?, ?, ?, ?)",
-					  "tbtti", id, hash, sizeof(hash), user, label, now_ns);
+	changed = sn_db_run(people->db, err,
+			    "INSERT INTO api_tokens (id, hash, user, label, created, expires, role)"
+			    " VALUES (?, ?, ?, ?, ?, nullif(?, 0), nullif(?, ''))",
+			    "tbttiit", id, hash, sizeof(hash), user, label, now_ns,
+			    life_ns > 0 ? now_ns + life_ns : (int64_t)0,
+			    role < SN_ROLES ? sn_role_name(role) : "");
 	return changed < 0 ? changed : 0;
 }
 
-int sn_people_token(struct sn_people *people, const uint8_t hash[SN_SECRET_HASH_SIZE],
-		    int64_t now_ns, char user[SN_USER_NAME_MAX], bool *local)
+/* What a row of token, its role and its owner's role comes to. */
+static void read_token(sqlite3_stmt *row, struct sn_token_owner *owner)
 {
+	const char *own = (const char *)sqlite3_column_text(row, 1);
+	enum sn_role role;
+
+	snprintf(owner->user, sizeof(owner->user), "%s", (const char *)sqlite3_column_text(row, 0));
+	if (sn_role_find((const char *)sqlite3_column_text(row, 2), &owner->role) != 0)
+		owner->role = SN_ROLE_VIEWER;
+	if (own == NULL)
+		return;
+	owner->reduced = true;
+	if (sn_role_find(own, &role) != 0)
+		role = SN_ROLE_VIEWER;
+	owner->role = SN_MIN(role, owner->role);
+}
+
+int sn_people_token(struct sn_people *people, const uint8_t hash[SN_SECRET_HASH_SIZE],
+		    int64_t now_ns, struct sn_token_owner *owner)
+{
+	struct sn_err err = {0};
+	sqlite3_stmt *row;
+	int got;
+
+	*owner = (struct sn_token_owner){0};
 	/* Of a hash of the secret, how far a comparison got tells nothing about the secret. */
-	*local = memcmp(hash, people->local_hash, SN_SECRET_HASH_SIZE) == 0;
-	if (*local)
-		return sn_people_first(people, user);
-	return sn_sql_text(people->db, user, SN_USER_NAME_MAX,
-			   "SELECT user FROM api_tokens WHERE hash = ?"
-			   " AND (expires IS NULL OR expires > ?)",
-			   "bi", hash, (size_t)SN_SECRET_HASH_SIZE, now_ns);
+	if (memcmp(hash, people->local_hash, SN_SECRET_HASH_SIZE) == 0) {
+		owner->local = true;
+		owner->role = SN_ROLE_ADMIN;
+		return sn_people_first(people, owner->user);
+	}
+	row = sn_db_query(people->db, &err,
+			  "SELECT users.name, api_tokens.role, users.role FROM api_tokens"
+			  " JOIN users ON users.name = api_tokens.user WHERE hash = ?"
+			  " AND (expires IS NULL OR expires > ?)",
+			  "bi", hash, (size_t)SN_SECRET_HASH_SIZE, now_ns);
+	got = row == NULL ? err.code : sn_db_next(people->db, row, &err);
+	if (got == 1)
+		read_token(row, owner);
+	sn_db_done(row);
+	if (got < 0)
+		SN_LOG_LIMITED(SN_LOG_ERROR, "%s", err.text);
+	return got == 1 ? 0 : -ENOENT;
 }
 
 int sn_people_remove_token(struct sn_people *people, const char *user, const char *id,
@@ -343,7 +428,8 @@ int sn_people_remove_token(struct sn_people *people, const char *user, const cha
 json_t *sn_people_list_tokens(struct sn_people *people, const char *user, struct sn_err *err)
 {
 	return sn_sql_json(people->db, err,
-			   "SELECT id AS \"id\", label AS \"label\", created AS \"created:time\","
+			   "SELECT id AS \"id\", label AS \"label\", role AS \"role\","
+			   " created AS \"created:time\","
 			   " expires AS \"expires:time\" FROM api_tokens WHERE user = ?"
 			   " ORDER BY id",
 			   "t", user);

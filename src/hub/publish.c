@@ -22,8 +22,34 @@ static void node_changed(const struct sn_node *node, void *ctx)
 	sn_events_publish(hub->events, hub->topic_nodes, node->id, sn_str(text));
 }
 
+json_t *sn_publish_problems(const struct sn_hub *hub)
+{
+	const char *problem = sn_authority_problem(hub->authority);
+	json_t *problems = json_array();
+
+	if (problem != NULL)
+		json_array_append_new(problems, json_string(problem));
+	return problems;
+}
+
+void sn_publish_problem(const char *problem, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	sn_autojson json_t *json = NULL;
+	sn_autofree char *text = NULL;
+
+	/* At start nobody listens yet, and the first answer has it. */
+	if (hub->authority == NULL || !sn_events_wanted(hub->events, hub->topic_hub))
+		return;
+	(void)problem;
+	json = json_pack("{s:o}", "problems", sn_publish_problems(hub));
+	text = json_dumps(json, JSON_COMPACT);
+	sn_events_publish(hub->events, hub->topic_hub, "", sn_str(text));
+}
+
 void sn_publish_init(struct sn_hub *hub)
 {
+	hub->topic_hub = sn_events_add_topic(hub->events, "hub");
 	hub->topic_nodes = sn_events_add_topic(hub->events, "nodes");
 	hub->topic_first_dataset = sn_events_topic_count(hub->events);
 	for (size_t i = 0; i < sn_catalog_count; i++)

@@ -205,8 +205,8 @@ static bool nodes_fit(const struct sn_policy_rule *rule, const struct sn_policy_
 		if (!node_fits(rule, ask->nodes[i]))
 			return false;
 	}
-	/* A measurement that does not say where is one everywhere. */
-	return ask->node_count > 0 || ask->action != SN_MAY_MEASURE;
+	/* What does not say where is everywhere; what is one's own was allowed before. */
+	return ask->node_count > 0 || ask->action == SN_MAY_READ || ask->action == SN_MAY_STOP;
 }
 
 static bool targets_fit(const struct sn_policy_rule *rule, const struct sn_policy_ask *ask,

@@ -34,6 +34,7 @@ extern const struct sn_api_routes sn_api_datasets; /* datasets.c */
 extern const struct sn_api_routes sn_api_series;   /* series.c */
 extern const struct sn_api_routes sn_api_session;  /* session.c */
 extern const struct sn_api_routes sn_api_users;    /* users.c */
+extern const struct sn_api_routes sn_api_policy;   /* policy.c */
 extern const struct sn_api_routes sn_api_hub;      /* hub.c */
 extern const struct sn_api_routes sn_api_events;   /* events.c */
 extern const struct sn_api_routes sn_api_openapi;  /* openapi.c */

@@ -232,7 +232,7 @@ static const struct sn_api_doc latest_doc = {
 static const struct sn_http_route routes[] = {
 	{"GET", "/api/v1/datasets", get_datasets, 0, SN_ACCESS_USER, &list_doc},
 	{"GET", "/api/v1/datasets/{name}", get_dataset, 0, SN_ACCESS_USER, &get_doc},
-	{"GET", "/api/v1/datasets/{name}/rows", get_rows, 0, SN_ACCESS_USER, &rows_doc},
-	{"GET", "/api/v1/datasets/{name}/latest", get_latest, 0, SN_ACCESS_USER, &latest_doc},
+	{"GET", "/api/v1/datasets/{name}/rows", get_rows, 0, SN_ACCESS_DATA, &rows_doc},
+	{"GET", "/api/v1/datasets/{name}/latest", get_latest, 0, SN_ACCESS_DATA, &latest_doc},
 };
 const struct sn_api_routes sn_api_datasets = {routes, SN_COUNT(routes)};

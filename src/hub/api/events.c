@@ -30,6 +30,24 @@ static bool read_topics(const struct sn_hub *hub, const char *text, uint32_t *to
 	return *topics != 0;
 }
 
+/* Rows are for who may read everything; that something changed is for all. */
+static bool may_follow(struct sn_hub *hub, struct sn_http_request *request, uint32_t topics)
+{
+	struct sn_policy_verdict verdict = {0};
+	uint32_t rows = 0;
+
+	for (size_t i = 0; i < sn_catalog_count; i++)
+		rows |= UINT32_C(1) << (hub->topic_first_dataset + (int)i);
+	if (hub->topic_results > 0)
+		rows |= UINT32_C(1) << hub->topic_results;
+	if ((topics & rows) == 0 ||
+	    sn_guard_permits(sn_guard_who(request), SN_MAY_READ_ALL, "events", &verdict))
+		return true;
+	sn_http_problem(request, 403, "forbidden", "The policy does not allow this", "%s",
+			verdict.reason);
+	return false;
+}
+
 static void get_events(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -45,6 +63,8 @@ static void get_events(struct sn_http_request *request, void *ctx)
 				"topic: '%s' is not 'nodes' or the name of a dataset", unknown);
 		return;
 	}
+	if (!may_follow(hub, request, subscription.topics))
+		return;
 	if (node != NULL) {
 		about = sn_api_node_named(hub, request, node);
 		if (about == NULL)
@@ -65,8 +85,8 @@ static void get_events(struct sn_http_request *request, void *ctx)
 /* Declarations ------------------------------------------------------------------- */
 
 static const struct sn_api_param params[] = {
-	{"topic", SN_API_TEXT, "'nodes' and names of datasets, comma-separated; default nodes",
-	 false},
+	{"topic", SN_API_TEXT,
+	 "'hub', 'nodes' and names of datasets, comma-separated; default nodes", false},
 	{"node", SN_API_TEXT, "only what is about this node, by id or name", false},
 	{"last_event_id", SN_API_TEXT, "as the header Last-Event-ID", false},
 	{"Last-Event-ID", SN_API_TEXT,
@@ -77,8 +97,9 @@ static const struct sn_api_param params[] = {
 static const struct sn_api_doc doc = {
 	.id = "getEvents",
 	.tag = "data",
-	.summary = "what happens, as it happens: `nodes` with a node, each dataset with "
-		   "{\"node\",\"rows\"}",
+	.summary =
+		"what happens, as it happens: `hub` with {\"problems\"}, `nodes` with a node, each "
+		"dataset with {\"node\",\"rows\"}",
 	.params = params,
 	.param_count = SN_COUNT(params),
 	.kind = SN_ANSWER_EVENTS,

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "hub/api/api.h"
+#include "hub/publish.h"
 #include "hub/sql.h"
 
 static json_t *texts_json(char **texts)
@@ -31,11 +32,12 @@ static void get_hub(struct sn_http_request *request, void *ctx)
 	sn_hub_local_url(hub, local, sizeof(local));
 	sn_http_reply_json(
 		request, 200,
-		json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:I}", "version", SONDE_VERSION,
+		json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:I}", "version", SONDE_VERSION,
 			  "id", hub->id, "started", sn_json_time(hub->started_ns), "urls",
 			  texts_json(urls), "local_url",
 			  local[0] != '\0' ? json_string(local) : json_null(), "ca_fingerprint",
-			  sn_identity_ca_fingerprint(hub->identity), "nodes", nodes, "rows_stored",
+			  sn_identity_ca_fingerprint(hub->identity), "nodes", nodes, "problems",
+			  sn_publish_problems(hub), "rows_stored",
 			  (json_int_t)(hub->rows_before + sn_ingest_stats(hub->ingest)->rows)));
 	sn_hub_free_hosts(urls);
 }
@@ -82,6 +84,7 @@ static const struct sn_api_field hub_fields[] = {
 	{"local_url", SN_API_TEXT, true, true, "for the browser on the hub's machine"},
 	{"ca_fingerprint", SN_API_TEXT, true, false, "SHA-256 of the CA's certificate, hex"},
 	{"nodes", SN_API_OBJECT, true, false, "how many", &count_schema},
+	{"problems", SN_API_TEXTS, true, false, "what is wrong with the hub itself"},
 	{"rows_stored", SN_API_INTEGER, true, false, "in the store, as far as it knows"},
 };
 static const struct sn_api_schema hub_schema = {"Hub", "This hub.", hub_fields,

@@ -138,8 +138,8 @@ static const struct sn_api_doc delete_doc = {
 };
 
 static const struct sn_http_route routes[] = {
-	{"POST", "/api/v1/invites", post_invite, SN_API_BODY_MAX, SN_ACCESS_USER, &post_doc},
-	{"GET", "/api/v1/invites", get_invites, 0, SN_ACCESS_USER, &list_doc},
-	{"DELETE", "/api/v1/invites/{id}", delete_invite, 0, SN_ACCESS_USER, &delete_doc},
+	{"POST", "/api/v1/invites", post_invite, SN_API_BODY_MAX, SN_ACCESS_ADMIN, &post_doc},
+	{"GET", "/api/v1/invites", get_invites, 0, SN_ACCESS_ADMIN, &list_doc},
+	{"DELETE", "/api/v1/invites/{id}", delete_invite, 0, SN_ACCESS_ADMIN, &delete_doc},
 };
 const struct sn_api_routes sn_api_invites = {routes, SN_COUNT(routes)};

@@ -179,7 +179,7 @@ static const struct sn_api_doc revoke_doc = {
 static const struct sn_http_route routes[] = {
 	{"GET", "/api/v1/nodes", get_nodes, 0, SN_ACCESS_USER, &list_doc},
 	{"GET", "/api/v1/nodes/{id}", get_node, 0, SN_ACCESS_USER, &get_doc},
-	{"PATCH", "/api/v1/nodes/{id}", patch_node, SN_API_BODY_MAX, SN_ACCESS_USER, &patch_doc},
-	{"POST", "/api/v1/nodes/{id}/revoke", revoke_node, 1024, SN_ACCESS_USER, &revoke_doc},
+	{"PATCH", "/api/v1/nodes/{id}", patch_node, SN_API_BODY_MAX, SN_ACCESS_ADMIN, &patch_doc},
+	{"POST", "/api/v1/nodes/{id}/revoke", revoke_node, 1024, SN_ACCESS_ADMIN, &revoke_doc},
 };
 const struct sn_api_routes sn_api_nodes = {routes, SN_COUNT(routes)};

@@ -223,7 +223,7 @@ static json_t *security(unsigned access)
 		json_array_append_new(ways, json_object());
 	if ((access & SN_ACCESS_NODE) != 0)
 		json_array_append_new(ways, json_pack("{s:[]}", "nodeCertificate"));
-	if ((access & SN_ACCESS_USER) != 0) {
+	if ((access & SN_ACCESS_PERSON) != 0) {
 		json_array_append_new(ways, json_pack("{s:[]}", "session"));
 		json_array_append_new(ways, json_pack("{s:[]}", "token"));
 		json_array_append_new(ways, json_pack("{s:[]}", "userCertificate"));

@@ -186,7 +186,7 @@ static const struct sn_api_doc check_doc = {
 };
 
 static const struct sn_http_route routes[] = {
-	{"GET", "/api/v1/datasets/{name}/series", get_series, 0, SN_ACCESS_USER, &series_doc},
-	{"GET", "/api/v1/check/{node}", get_check, 0, SN_ACCESS_USER, &check_doc},
+	{"GET", "/api/v1/datasets/{name}/series", get_series, 0, SN_ACCESS_DATA, &series_doc},
+	{"GET", "/api/v1/check/{node}", get_check, 0, SN_ACCESS_DATA, &check_doc},
 };
 const struct sn_api_routes sn_api_series = {routes, SN_COUNT(routes)};

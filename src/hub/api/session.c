@@ -97,6 +97,19 @@ static void link_base(const struct sn_hub *hub, const struct sn_http_request *re
 		sn_hub_local_url(hub, out, size);
 }
 
+/* A link is a way in: for others it is an administrator's to make. */
+static bool may_link(struct sn_http_request *request, const char *user)
+{
+	const struct sn_who *who = sn_guard_who(request);
+	struct sn_policy_verdict verdict = {0};
+
+	if (strcmp(user, who->user) == 0 ||
+	    sn_guard_permits(who, SN_MAY_ADMIN, "login-link", &verdict))
+		return true;
+	sn_http_problem(request, 403, "forbidden", "Not for others", "%s", verdict.reason);
+	return false;
+}
+
 static void post_login_link(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -111,6 +124,8 @@ static void post_login_link(struct sn_http_request *request, void *ctx)
 		return;
 	if (user == NULL)
 		user = sn_guard_who(request)->user;
+	if (!may_link(request, user))
+		return;
 	failed = sn_people_make_link(hub->people, user, sn_hub_now(hub),
 				     hub->config->login_link_life, token, &err);
 	if (failed == -ENOENT) {
@@ -348,11 +363,13 @@ static void get_session(struct sn_http_request *request, void *ctx)
 	};
 	struct sn_hub *hub = ctx;
 	sn_autofree char *stored = sn_people_password(hub->people, who->user);
+	bool may_admin = sn_guard_would_permit(who, SN_MAY_ADMIN);
 
 	sn_http_set_header(request, "Cache-Control", "no-store");
 	sn_http_reply_json(request, 200,
-			   json_pack("{s:s, s:s, s:o, s:b}", "user", who->user, "by",
-				     means[who->means], "expires", sn_json_time(who->expires_ns),
+			   json_pack("{s:s, s:s, s:s, s:b, s:o, s:b}", "user", who->user, "role",
+				     sn_role_name(who->role), "by", means[who->means], "admin",
+				     may_admin, "expires", sn_json_time(who->expires_ns),
 				     "password", stored != NULL));
 }
 
@@ -418,6 +435,8 @@ static const struct sn_api_schema user_schema = {"LoggedIn", "Who is logged in n
 						 SN_COUNT(user_fields)};
 static const struct sn_api_field session_fields[] = {
 	{"user", SN_API_TEXT, true, false, "whom this request acts for"},
+	{"role", SN_API_TEXT, true, false, "viewer, operator or admin; of a token, if it is lower"},
+	{"admin", SN_API_BOOL, true, false, "may they change users, nodes and certificates"},
 	{"by", SN_API_TEXT, true, false, "session, token, local-token or certificate"},
 	{"expires", SN_API_TIME, true, true, "when this proof runs out"},
 	{"password", SN_API_BOOL, true, false, "has the user set one"},
@@ -518,9 +537,9 @@ static const struct sn_http_route routes[] = {
 	{"POST", "/api/v1/session", post_session, 4096, SN_ACCESS_OPEN, &post_doc},
 	{"GET", "/api/v1/session", get_session, 0, SN_ACCESS_USER, &get_doc},
 	{"DELETE", "/api/v1/session", delete_session, 0, SN_ACCESS_USER, &delete_doc},
-	{"PUT", "/api/v1/session/password", put_password, 4096, SN_ACCESS_USER, &password_doc},
-	{"POST", "/api/v1/session/certificate", post_certificate, 16384, SN_ACCESS_USER,
+	{"PUT", "/api/v1/session/password", put_password, 4096, SN_ACCESS_SELF, &password_doc},
+	{"POST", "/api/v1/session/certificate", post_certificate, 16384, SN_ACCESS_SELF,
 	 &certificate_doc},
-	{"POST", "/api/v1/login-links", post_login_link, 1024, SN_ACCESS_USER, &link_doc},
+	{"POST", "/api/v1/login-links", post_login_link, 1024, SN_ACCESS_SELF, &link_doc},
 };
 const struct sn_api_routes sn_api_session = {routes, SN_COUNT(routes)};

@@ -43,6 +43,17 @@ static bool refuse(struct sn_http_request *request, const struct sn_err *err)
 	}
 }
 
+/* A role that the body may name; false after an answer. `*role` stays when it does not. */
+static bool read_role(struct sn_http_request *request, const json_t *body, enum sn_role *role)
+{
+	const char *name = json_string_value(json_object_get(body, "role"));
+
+	if (name == NULL || sn_role_find(name, role) == 0)
+		return true;
+	sn_api_bad(request, "role: not 'viewer', 'operator' or 'admin'");
+	return false;
+}
+
 /* Users ---------------------------------------------------------------------------- */
 
 static void get_users(struct sn_http_request *request, void *ctx)
@@ -58,24 +69,65 @@ static void post_user(struct sn_http_request *request, void *ctx)
 	struct sn_hub *hub = ctx;
 	sn_autojson json_t *body = sn_api_body(request);
 	const char *name = json_string_value(json_object_get(body, "name"));
+	enum sn_role role = SN_ROLE_VIEWER;
 	struct sn_err err = {0};
 
-	if (body == NULL)
+	if (body == NULL || !read_role(request, body, &role))
 		return;
 	if (!sn_user_name_is_good(name)) {
 		sn_api_bad(request, "name: not 1 to 63 of a-z, 0-9, '.', '_', '-', beginning with "
 				    "a letter or digit");
 		return;
 	}
-	if (sn_people_add(hub->people, name, sn_hub_now(hub), &err) != 0) {
+	if (sn_people_add(hub->people, name, role, sn_hub_now(hub), &err) != 0) {
 		if (!refuse(request, &err))
 			sn_api_trouble(request, &err);
 		return;
 	}
-	sn_hub_audit(hub, actor(request), "user.add", name, NULL);
+	sn_hub_audit(hub, actor(request), "user.add", name, sn_role_name(role));
 	sn_http_reply_json(request, 201,
-			   json_pack("{s:s, s:o, s:n, s:b}", "name", name, "created",
-				     sn_json_time(sn_hub_now(hub)), "last_login", "password", 0));
+			   json_pack("{s:s, s:s, s:o, s:n, s:b}", "name", name, "role",
+				     sn_role_name(role), "created", sn_json_time(sn_hub_now(hub)),
+				     "last_login", "password", 0));
+}
+
+static void reply_user(struct sn_http_request *request, struct sn_hub *hub, const char *name)
+{
+	struct sn_err err = {0};
+	sn_autojson json_t *users = sn_people_list(hub->people, &err);
+	size_t i;
+	json_t *user;
+
+	if (users == NULL) {
+		sn_api_trouble(request, &err);
+		return;
+	}
+	json_array_foreach (users, i, user) {
+		if (strcmp(json_string_value(json_object_get(user, "name")), name) == 0) {
+			sn_http_reply_json(request, 200, json_incref(user));
+			return;
+		}
+	}
+	sn_api_not_found(request, "no user has this name");
+}
+
+static void patch_user(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	const char *name = sn_http_param(request, "name");
+	sn_autojson json_t *body = sn_api_body(request);
+	enum sn_role role = SN_ROLE_VIEWER;
+	struct sn_err err = {0};
+
+	if (body == NULL || !read_role(request, body, &role))
+		return;
+	if (sn_people_set_role(hub->people, name, role, &err) != 0) {
+		if (!refuse(request, &err))
+			sn_api_trouble(request, &err);
+		return;
+	}
+	sn_hub_audit(hub, actor(request), "user.set", name, sn_role_name(role));
+	reply_user(request, hub, name);
 }
 
 static void delete_user(struct sn_http_request *request, void *ctx)
@@ -114,25 +166,34 @@ static void post_token(struct sn_http_request *request, void *ctx)
 	struct sn_hub *hub = ctx;
 	sn_autojson json_t *body = sn_api_body(request);
 	const char *label = json_string_value(json_object_get(body, "label"));
+	const struct sn_who *who = sn_guard_who(request);
 	char id[SN_ULID_SIZE], token[SN_SECRET_SIZE];
+	enum sn_role role = SN_ROLES; /* that of its owner */
 	int64_t life_ns = 0;
 	struct sn_err err = {0};
 
-	if (body == NULL || !sn_api_duration(request, body, "expires_in", TOKEN_LIFE_MAX, &life_ns))
+	if (body == NULL ||
+	    !sn_api_duration(request, body, "expires_in", TOKEN_LIFE_MAX, &life_ns) ||
+	    !read_role(request, body, &role))
 		return;
+	if (role != SN_ROLES && role > who->role) {
+		sn_api_bad(request, "role: higher than one's own");
+		return;
+	}
 	if (strlen(label) > LABEL_MAX) {
 		sn_api_bad(request, "label: longer than 128 bytes");
 		return;
 	}
-	if (sn_people_make_token(hub->people, sn_guard_who(request)->user, label, sn_hub_now(hub),
-				 life_ns, id, token, &err) != 0) {
+	if (sn_people_make_token(hub->people, who->user, label, role, sn_hub_now(hub), life_ns, id,
+				 token, &err) != 0) {
 		sn_api_trouble(request, &err);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "token.add", id, label);
 	sn_http_set_header(request, "Cache-Control", "no-store");
 	sn_http_reply_json(request, 201,
-			   json_pack("{s:s, s:s, s:o}", "id", id, "token", token, "expires",
+			   json_pack("{s:s, s:s, s:s, s:o}", "id", id, "token", token, "role",
+				     sn_role_name(role != SN_ROLES ? role : who->role), "expires",
 				     sn_json_time(life_ns > 0 ? sn_hub_now(hub) + life_ns : 0)));
 }
 
@@ -187,6 +248,13 @@ static void revoke_certificate(struct sn_http_request *request, void *ctx)
 
 /* Audit --------------------------------------------------------------------------------- */
 
+static const char *query_text(const struct sn_http_request *request, const char *name)
+{
+	const char *text = sn_http_query(request, name);
+
+	return text != NULL ? text : "";
+}
+
 static void get_audit(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -199,11 +267,16 @@ static void get_audit(struct sn_http_request *request, void *ctx)
 	if (!sn_api_query_u64(request, "limit", 1, SN_API_LIMIT_MAX, &limit) ||
 	    (cursor != NULL && !sn_api_query_u64(request, "cursor", 1, INT64_MAX, &before)))
 		return;
+	sn_authority_flush(hub->authority);
 	items = sn_sql_json(hub->control, &err,
 			    "SELECT id AS \"id\", time AS \"time:time\", actor AS \"actor\","
-			    " action AS \"action\", subject AS \"subject\", detail AS \"detail\""
-			    " FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
-			    "ii", (int64_t)before, (int64_t)limit);
+			    " action AS \"action\", subject AS \"subject\", outcome AS \"outcome\","
+			    " line AS \"line\", detail AS \"detail\" FROM audit WHERE id < ?1"
+			    " AND (?2 = '' OR actor = ?2) AND (?3 = '' OR action = ?3)"
+			    " AND (?4 = '' OR outcome = ?4) ORDER BY id DESC LIMIT ?5",
+			    "ittti", (int64_t)before, query_text(request, "actor"),
+			    query_text(request, "action"), query_text(request, "outcome"),
+			    (int64_t)limit);
 	if (items == NULL) {
 		sn_api_trouble(request, &err);
 		return;
@@ -218,20 +291,28 @@ static void get_audit(struct sn_http_request *request, void *ctx)
 
 static const struct sn_api_field user_wanted_fields[] = {
 	{"name", SN_API_TEXT, true, false, "of the new user"},
+	{"role", SN_API_TEXT, false, false, "viewer (default), operator or admin"},
 };
 static const struct sn_api_schema user_wanted = {"UserRequest", "A user to be.", user_wanted_fields,
 						 SN_COUNT(user_wanted_fields)};
+static const struct sn_api_field user_change_fields[] = {
+	{"role", SN_API_TEXT, true, false, "viewer, operator or admin"},
+};
+static const struct sn_api_schema user_change = {"UserChange", "What of a user can be changed.",
+						 user_change_fields, SN_COUNT(user_change_fields)};
 static const struct sn_api_field user_fields[] = {
 	{"name", SN_API_TEXT, true, false, "of the user"},
+	{"role", SN_API_TEXT, true, false, "viewer, operator or admin"},
 	{"created", SN_API_TIME, true, false, "when they were added"},
 	{"last_login", SN_API_TIME, true, true, "when they last logged in"},
 	{"password", SN_API_BOOL, true, false, "have they set one"},
 };
-static const struct sn_api_schema user_schema = {"User", "A person; all are administrators.",
-						 user_fields, SN_COUNT(user_fields)};
+static const struct sn_api_schema user_schema = {
+	"User", "A person, or a program that acts for one.", user_fields, SN_COUNT(user_fields)};
 
 static const struct sn_api_field token_wanted_fields[] = {
 	{"label", SN_API_TEXT, true, false, "what it is for"},
+	{"role", SN_API_TEXT, false, false, "not higher than one's own; default: the owner's"},
 	{"expires_in", SN_API_ANY, false, false, "time like '30d', or seconds; default: never"},
 };
 static const struct sn_api_schema token_wanted = {
@@ -239,6 +320,7 @@ static const struct sn_api_schema token_wanted = {
 static const struct sn_api_field token_made_fields[] = {
 	{"id", SN_API_TEXT, true, false, "of the token"},
 	{"token", SN_API_TEXT, true, false, "the secret; shown this once"},
+	{"role", SN_API_TEXT, true, false, "what it may do now"},
 	{"expires", SN_API_TIME, true, true, "when it runs out"},
 };
 static const struct sn_api_schema token_made = {"NewToken", "A token with its secret.",
@@ -246,6 +328,7 @@ static const struct sn_api_schema token_made = {"NewToken", "A token with its se
 static const struct sn_api_field token_fields[] = {
 	{"id", SN_API_TEXT, true, false, "of the token"},
 	{"label", SN_API_TEXT, true, false, "what it is for"},
+	{"role", SN_API_TEXT, true, true, "null: that of its owner"},
 	{"created", SN_API_TIME, true, false, "when it was made"},
 	{"expires", SN_API_TIME, true, true, "when it runs out"},
 };
@@ -267,9 +350,11 @@ static const struct sn_api_field audit_fields[] = {
 	{"id", SN_API_INTEGER, true, false, "grows with time"},
 	{"time", SN_API_TIME, true, false, "when"},
 	{"actor", SN_API_TEXT, true, false, "user or node id"},
-	{"action", SN_API_TEXT, true, false, "what was done, noun.verb"},
+	{"action", SN_API_TEXT, true, false, "noun.verb; policy.<action> for what was decided"},
 	{"subject", SN_API_TEXT, true, false, "to what"},
-	{"detail", SN_API_TEXT, true, true, "anything else worth knowing"},
+	{"outcome", SN_API_TEXT, true, false, "done; of the policy allowed or refused"},
+	{"line", SN_API_INTEGER, true, true, "of the policy, that decided"},
+	{"detail", SN_API_TEXT, true, true, "anything else worth knowing; why"},
 };
 static const struct sn_api_schema audit_schema = {"AuditLine", "Who did what.", audit_fields,
 						  SN_COUNT(audit_fields)};
@@ -295,6 +380,13 @@ static const struct sn_api_doc add_user_doc = {
 	.status = 201,
 	.answer = &user_schema,
 };
+static const struct sn_api_doc set_user_doc = {
+	.id = "setUser",
+	.tag = "users",
+	.summary = "change the role of a user; counts at once",
+	.body = &user_change,
+	.answer = &user_schema,
+};
 static const struct sn_api_doc remove_user_doc =
 	EMPTY_DOC("removeUser", "users", "remove a user with all sessions, links and tokens");
 static const struct sn_api_doc tokens_doc =
@@ -313,19 +405,34 @@ static const struct sn_api_doc certs_doc =
 	LIST_DOC("listCertificates", "users", "certificates that have not run out", &cert_schema);
 static const struct sn_api_doc revoke_doc =
 	EMPTY_DOC("revokeCertificate", "users", "shut out a person's certificate at once");
-static const struct sn_api_doc audit_doc =
-	LIST_DOC("listAudit", "users", "who did what, newest first", &audit_schema);
+static const struct sn_api_param audit_params[] = {
+	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
+	{"cursor", SN_API_TEXT, "'next' of the page before", false},
+	{"actor", SN_API_TEXT, "only what this one did or asked for", false},
+	{"action", SN_API_TEXT, "only this action, as 'policy.measure'", false},
+	{"outcome", SN_API_TEXT, "done, allowed or refused", false},
+};
+static const struct sn_api_doc audit_doc = {
+	.id = "listAudit",
+	.tag = "users",
+	.summary = "who did what, and what the policy said, newest first",
+	.params = audit_params,
+	.param_count = SN_COUNT(audit_params),
+	.kind = SN_ANSWER_LIST,
+	.answer = &audit_schema,
+};
 
 static const struct sn_http_route routes[] = {
-	{"GET", "/api/v1/users", get_users, 0, SN_ACCESS_USER, &users_doc},
-	{"POST", "/api/v1/users", post_user, 1024, SN_ACCESS_USER, &add_user_doc},
-	{"DELETE", "/api/v1/users/{name}", delete_user, 0, SN_ACCESS_USER, &remove_user_doc},
-	{"GET", "/api/v1/tokens", get_tokens, 0, SN_ACCESS_USER, &tokens_doc},
-	{"POST", "/api/v1/tokens", post_token, 1024, SN_ACCESS_USER, &add_token_doc},
-	{"DELETE", "/api/v1/tokens/{id}", delete_token, 0, SN_ACCESS_USER, &remove_token_doc},
-	{"GET", "/api/v1/certificates", get_certificates, 0, SN_ACCESS_USER, &certs_doc},
-	{"POST", "/api/v1/certificates/{serial}/revoke", revoke_certificate, 1024, SN_ACCESS_USER,
+	{"GET", "/api/v1/users", get_users, 0, SN_ACCESS_ADMIN, &users_doc},
+	{"POST", "/api/v1/users", post_user, 1024, SN_ACCESS_ADMIN, &add_user_doc},
+	{"PATCH", "/api/v1/users/{name}", patch_user, 1024, SN_ACCESS_ADMIN, &set_user_doc},
+	{"DELETE", "/api/v1/users/{name}", delete_user, 0, SN_ACCESS_ADMIN, &remove_user_doc},
+	{"GET", "/api/v1/tokens", get_tokens, 0, SN_ACCESS_SELF, &tokens_doc},
+	{"POST", "/api/v1/tokens", post_token, 1024, SN_ACCESS_SELF, &add_token_doc},
+	{"DELETE", "/api/v1/tokens/{id}", delete_token, 0, SN_ACCESS_SELF, &remove_token_doc},
+	{"GET", "/api/v1/certificates", get_certificates, 0, SN_ACCESS_ADMIN, &certs_doc},
+	{"POST", "/api/v1/certificates/{serial}/revoke", revoke_certificate, 1024, SN_ACCESS_ADMIN,
 	 &revoke_doc},
-	{"GET", "/api/v1/audit", get_audit, 0, SN_ACCESS_USER, &audit_doc},
+	{"GET", "/api/v1/audit", get_audit, 0, SN_ACCESS_ADMIN, &audit_doc},
 };
 const struct sn_api_routes sn_api_users = {routes, SN_COUNT(routes)};

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* May this be measured: the question to the policy, and what its targets bear already. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "hub/authority_internal.h"
+
+/* What is asked, from whom, how often.  The texts of `targets` are the measurement's. */
+struct demand {
+	const char **targets; /* NULL-terminated */
+	size_t target_count, room;
+	double rate; /* samples per second that one provider sends to each target */
+};
+
+/* Targets ------------------------------------------------------------------------------ */
+
+static void add_target(struct demand *demand, const char *target)
+{
+	if (target == NULL || target[0] == '\0' || sn_mp_value_is_none(target))
+		return;
+	if (demand->target_count + 1 >= demand->room) {
+		demand->room = 2 * demand->room;
+		demand->targets =
+			sn_xrealloc(demand->targets, demand->room, sizeof(*demand->targets));
+	}
+	demand->targets[demand->target_count++] = target;
+	demand->targets[demand->target_count] = NULL;
+}
+
+static void add_native_targets(const struct sn_mp_order *order, struct demand *demand)
+{
+	for (size_t i = 0; i < order->method->param_count; i++) {
+		const struct sn_param *param = &order->method->params[i];
+		const json_t *value = json_object_get(order->parameters, param->name);
+
+		if (param->type != SN_PARAM_TARGETS)
+			continue;
+		add_target(demand, json_string_value(value));
+		for (size_t j = 0; j < json_array_size(value); j++)
+			add_target(demand, json_string_value(json_array_get(value, j)));
+	}
+}
+
+/*
+ * A peer's parameters have no meaning that we know for sure: every address and URL that is not
+ * the source's counts as a target, and whatever is called a destination.
+ */
+static bool is_target(const struct sn_mp_param *param)
+{
+	static const char destination[] = "destination.", source[] = "source.";
+
+	if (strncmp(param->name, source, strlen(source)) == 0)
+		return false;
+	if (strncmp(param->name, destination, strlen(destination)) == 0)
+		return strstr(param->name, ".port") == NULL && strstr(param->name, ".as") == NULL;
+	return param->prim == SN_MP_ADDRESS || param->prim == SN_MP_URL ||
+	       strstr(param->name, "fqdn") != NULL || strstr(param->name, "hostname") != NULL;
+}
+
+static void add_peer_targets(const struct sn_mp_message *specification, struct demand *demand)
+{
+	for (size_t i = 0; i < specification->param_count; i++) {
+		if (is_target(&specification->params[i]))
+			add_target(demand, specification->params[i].value);
+	}
+}
+
+/* Rates -------------------------------------------------------------------------------- */
+
+/* A parameter that is given, or its default; as text in `out`. */
+static const char *param_text(const struct sn_mp_order *order, const char *name, char out[64])
+{
+	const struct sn_param *param = sn_method_param(order->method, name);
+	const json_t *value = json_object_get(order->parameters, name);
+
+	if (param == NULL)
+		return NULL;
+	if (json_is_string(value))
+		return json_string_value(value);
+	if (json_is_integer(value)) {
+		snprintf(out, 64, "%lld", (long long)json_integer_value(value));
+		return out;
+	}
+	return param->default_text;
+}
+
+/* `count` samples, `interval` apart, in each run. */
+static double native_rate(const struct sn_mp_order *order, int64_t period_ns)
+{
+	char count_text[64], interval_text[64];
+	const char *count = param_text(order, "count", count_text);
+	const char *interval = param_text(order, "interval", interval_text);
+	int64_t interval_ns = SN_NS_PER_S;
+	uint64_t samples = 1;
+	double fastest;
+
+	if (count != NULL)
+		(void)sn_parse_u64(sn_str(count), 1, UINT32_MAX, &samples);
+	if (interval != NULL && samples > 1)
+		(void)sn_parse_duration(sn_str(interval), &interval_ns);
+	fastest = 1e9 / (double)SN_MAX(interval_ns, SN_NS_PER_US);
+	if (period_ns <= 0)
+		return fastest; /* while it runs */
+	return SN_MIN(fastest, (double)samples * 1e9 / (double)period_ns);
+}
+
+static void demand_init(struct demand *demand, const struct sn_measure *measure)
+{
+	int64_t period_ns = sn_mp_when_period(&measure->specification->when);
+
+	*demand = (struct demand){.room = 16};
+	demand->targets = sn_new_n(const char *, demand->room);
+	if (measure->native != NULL) {
+		add_native_targets(&measure->order, demand);
+		demand->rate = native_rate(&measure->order, period_ns);
+	} else {
+		add_peer_targets(measure->specification, demand);
+		demand->rate = period_ns > 0 ? 1e9 / (double)period_ns : 1;
+	}
+}
+
+static void demand_finish(struct demand *demand)
+{
+	free(demand->targets);
+}
+
+/* `factor` providers would join. */
+static int check_rate(const struct sn_authority *authority, const struct demand *demand,
+		      double factor, struct sn_err *err)
+{
+	double limit = sn_policy_target_rate(authority->policy), wanted = demand->rate * factor;
+
+	if (limit <= 0)
+		return 0;
+	for (size_t i = 0; i < demand->target_count; i++) {
+		const char *target = demand->targets[i];
+		double present = sn_load_at(authority->load, target);
+
+		/* A node's own loopback is nobody else's. */
+		if (present + wanted <= limit * (1 + 1e-9) || sn_policy_target_is_loopback(target))
+			continue;
+		return sn_err_set(err, -EDQUOT,
+				  "target '%.100s' would get too much: all measurements send it "
+				  "%.4g samples per second now, this one would add %.4g, and %.4g "
+				  "is the limit (target_rate of the policy)",
+				  target, present, wanted, limit);
+	}
+	return 0;
+}
+
+int sn_authority_rate(const struct sn_authority *authority, const struct sn_measure *measure,
+		      struct sn_err *err)
+{
+	struct demand demand;
+	int failed;
+
+	demand_init(&demand, measure);
+	failed = check_rate(authority, &demand, (double)measure->part_count, err);
+	demand_finish(&demand);
+	return failed;
+}
+
+void sn_authority_note_measure(struct sn_authority *authority, const struct sn_measure *measure)
+{
+	struct demand demand;
+
+	if (sn_measure_state_is_final(measure->state)) {
+		sn_load_remove(authority->load, measure->id);
+		return;
+	}
+	if (sn_load_set_factor(authority->load, measure->id, (double)measure->part_count) == 0)
+		return;
+	demand_init(&demand, measure);
+	if (demand.target_count > 0)
+		sn_load_set(authority->load, measure->id, demand.targets, demand.target_count,
+			    demand.rate, (double)measure->part_count);
+	demand_finish(&demand);
+}
+
+/* The question ------------------------------------------------------------------------- */
+
+static int64_t length_of(const struct sn_measure *measure)
+{
+	if (measure->ends_ns == SN_MP_FUTURE)
+		return INT64_MAX;
+	return SN_MAX(measure->ends_ns - measure->starts_ns, (int64_t)0);
+}
+
+static void make_ask(const struct sn_measure *measure, const struct demand *demand,
+		     const char *const *identities, struct sn_policy_ask *ask)
+{
+	*ask = (struct sn_policy_ask){
+		.action = SN_MAY_MEASURE,
+		.identities = identities,
+		.label = measure->specification->label,
+		.targets = demand->targets,
+		.period_ns = sn_mp_when_period(&measure->specification->when),
+		.length_ns = length_of(measure),
+	};
+}
+
+/* The names of each provider that has a part; free both levels. */
+static char **name_parts(const struct sn_authority *authority, const struct sn_measure *measure)
+{
+	char **names = sn_new_n(char *, measure->part_count + 1);
+
+	for (size_t i = 0; i < measure->part_count; i++) {
+		struct sn_buf text = {0};
+
+		sn_authority_name_provider(authority, measure->parts[i]->provider, &text);
+		sn_buf_cstr(&text);
+		names[i] = text.p;
+	}
+	return names;
+}
+
+static int refuse(const struct sn_measure *measure, const struct sn_policy_verdict *verdict,
+		  struct sn_err *err)
+{
+	return sn_err_set(err, -EACCES, "measuring '%.80s' is not allowed: %s",
+			  measure->specification->label, verdict->reason);
+}
+
+int sn_authority_permit_measure(const struct sn_measure *measure, const char *const *identities,
+				struct sn_err *err, void *ctx)
+{
+	struct sn_authority *authority = ctx;
+	char **nodes = name_parts(authority, measure);
+	struct sn_policy_verdict verdict;
+	struct sn_policy_ask ask;
+	struct sn_asker owner;
+	struct sn_err trouble = {0};
+	struct demand demand;
+	int failed = 0;
+
+	sn_asker_owner(authority, &owner, measure->owner);
+	demand_init(&demand, measure);
+	make_ask(measure, &demand, identities != NULL ? identities : owner.list, &ask);
+	ask.nodes = (const char *const *)nodes;
+	ask.node_count = measure->part_count;
+	sn_policy_decide(authority->policy, &ask, &verdict);
+	if (!verdict.allowed)
+		failed = refuse(measure, &verdict, err);
+	else if (check_rate(authority, &demand, (double)measure->part_count, &trouble) != 0) {
+		verdict.allowed = false;
+		verdict.line = 0;
+		snprintf(verdict.reason, sizeof(verdict.reason), "%.250s", trouble.text);
+		failed = sn_err_set(err, trouble.code, "%s", trouble.text);
+	}
+	if (measure->id[0] != '\0' &&
+	    sn_authority_record(authority, &ask, measure->id, &verdict, &trouble) != 0)
+		failed = sn_err_set(err, trouble.code, "the audit trail cannot be written: %.300s",
+				    trouble.text);
+	demand_finish(&demand);
+	for (size_t i = 0; i < measure->part_count; i++)
+		free(nodes[i]);
+	free(nodes);
+	return failed;
+}
+
+bool sn_authority_may_join(const struct sn_measure *measure, const char *provider, void *ctx)
+{
+	struct sn_authority *authority = ctx;
+	struct sn_policy_verdict verdict;
+	struct sn_policy_ask ask;
+	struct sn_asker owner;
+	struct sn_buf names = {0};
+	struct sn_err err = {0};
+	struct demand demand;
+	const char *node;
+
+	sn_asker_owner(authority, &owner, measure->owner);
+	sn_authority_name_provider(authority, provider, &names);
+	node = sn_buf_cstr(&names);
+	demand_init(&demand, measure);
+	make_ask(measure, &demand, owner.list, &ask);
+	ask.nodes = &node;
+	ask.node_count = 1;
+	sn_policy_decide(authority->policy, &ask, &verdict);
+	if (verdict.allowed && check_rate(authority, &demand, 1, &err) != 0) {
+		verdict.allowed = false;
+		snprintf(verdict.reason, sizeof(verdict.reason), "%.250s", err.text);
+	}
+	/* That it was allowed is in the trail since it was asked for. */
+	if (!verdict.allowed)
+		(void)sn_authority_record(authority, &ask, measure->id, &verdict, &err);
+	demand_finish(&demand);
+	sn_buf_finish(&names);
+	return verdict.allowed;
+}
