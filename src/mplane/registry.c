@@ -53,6 +53,14 @@ static void push(char ***list, size_t *count, const char *text)
 	(*list)[(*count)++] = sn_xstrdup(text);
 }
 
+static bool is_listed(char *const *list, size_t count, const char *text)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i], text) == 0)
+			return true;
+	return false;
+}
+
 static void free_list(char **list, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -264,11 +272,9 @@ static struct registry *find_registry(const struct sn_mp_registries *registries,
 	for (size_t i = 0; i < registries->count; i++) {
 		struct registry *registry = registries->items[i];
 
-		if (strcmp(registry->uri, uri) == 0)
+		if (strcmp(registry->uri, uri) == 0 ||
+		    is_listed(registry->aliases, registry->alias_count, uri))
 			return registry;
-		for (size_t j = 0; j < registry->alias_count; j++)
-			if (strcmp(registry->aliases[j], uri) == 0)
-				return registry;
 	}
 	return NULL;
 }
@@ -332,7 +338,8 @@ static void merge(struct sn_mp_registries *registries, struct registry *old, str
 	}
 	added->count = 0;
 	for (size_t i = 0; i < added->include_count; i++)
-		push(&old->includes, &old->include_count, added->includes[i]);
+		if (!is_listed(old->includes, old->include_count, added->includes[i]))
+			push(&old->includes, &old->include_count, added->includes[i]);
 	old->revision = added->revision;
 	registry_destroy(added);
 }
