@@ -55,7 +55,7 @@ static int read_config(const struct options *options, struct sn_node_config *con
 				   "key 'log_level': '%s' is none of error, warning, notice, info, "
 				   "debug",
 				   config->log_level);
-	return error;
+	return error != 0 ? error : sn_node_config_check(config, err);
 }
 
 static void print_config(const struct sn_node_config *config)

@@ -17,6 +17,8 @@ static const struct sn_column columns[] = {
 	{"disk_free_bytes", SN_TYPE_I64, "B", "free space where the spool lives"},
 	{"clock_synchronised", SN_TYPE_BOOL, "", "the kernel says that the clock is disciplined"},
 	{"clock_error_seconds", SN_TYPE_F64, "s", "the kernel's estimate of the clock's error"},
+	{"missed_iterations", SN_TYPE_I64, "1",
+	 "iterations of the present repeated tasks that were left out"},
 };
 
 const struct sn_dataset sn_dataset_health = {

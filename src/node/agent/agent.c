@@ -44,6 +44,15 @@ static void take_rows(const struct sn_batch *rows, void *ctx)
 	sn_upload_kick(agent->upload);
 }
 
+/* What has been measured to its end is not to wait for company. */
+static void settle_rows(void *ctx)
+{
+	struct sn_agent *agent = ctx;
+
+	sn_spool_flush_all(agent->spool);
+	sn_upload_kick(agent->upload);
+}
+
 static void report_health(struct sn_pace *pace SN_UNUSED, uint64_t missed SN_UNUSED, void *ctx)
 {
 	struct sn_agent *agent = ctx;
@@ -53,6 +62,7 @@ static void report_health(struct sn_pace *pace SN_UNUSED, uint64_t missed SN_UNU
 		.spool = sn_spool_stats(agent->spool),
 		.tasks_running = sn_tasks_running(agent->tasks),
 		.task_restarts = sn_tasks_restarts(agent->tasks),
+		.missed_iterations = sn_tasks_missed(agent->tasks),
 		.state_dir = agent->config->state,
 	};
 
@@ -82,17 +92,24 @@ static void create_uplink(struct sn_agent *agent)
 	agent->uplink = sn_uplink_create(&config);
 }
 
+static void has_news(void *ctx)
+{
+	sn_agent_reports_send(ctx);
+}
+
 static void create_tasks(struct sn_agent *agent)
 {
 	sn_autofree char *own_dir = sn_fs_self_dir();
-	sn_autofree char *cache = sn_fs_join(agent->config->state, "tasks.json");
 	struct sn_tasks_config config = {
 		.loop = agent->loop,
 		.program_dir = agent->config->programs != NULL ? agent->config->programs : own_dir,
-		.cache_file = cache,
+		.state_dir = agent->config->state,
 		.priv_socket = agent->config->priv_socket,
 		.on_rows = take_rows,
+		.settle = settle_rows,
+		.on_news = has_news,
 		.ctx = agent,
+		.spool = agent->spool,
 	};
 	struct sn_err err = {0};
 	int error;
@@ -138,6 +155,8 @@ int sn_agent_create(struct sn_loop *loop, const struct sn_node_config *config,
 	agent->health_rows = sn_batch_create(&sn_dataset_health);
 	create_uplink(agent);
 	agent->upload = sn_upload_create(loop, agent->spool, agent->uplink);
+	sn_upload_on_progress(agent->upload, has_news, agent);
+	sn_agent_reports_start(agent);
 	create_tasks(agent);
 	sn_agent_heartbeat_start(agent);
 	sn_agent_stream_start(agent);
@@ -157,6 +176,7 @@ void sn_agent_stop(struct sn_agent *agent, void (*on_stopped)(void *ctx), void *
 	sn_agent_tasks_fetch_stop(agent);
 	sn_agent_stream_stop(agent);
 	sn_agent_renewal_stop(agent);
+	sn_agent_reports_stop(agent);
 	sn_agent_heartbeat_stop(agent);
 	sn_pace_stop(&agent->health_pace);
 	sn_tasks_stop(agent->tasks, on_stopped, ctx);
@@ -170,6 +190,7 @@ void sn_agent_destroy(struct sn_agent *agent)
 		sn_agent_tasks_fetch_stop(agent);
 		sn_agent_stream_stop(agent);
 		sn_agent_renewal_stop(agent);
+		sn_agent_reports_stop(agent);
 		sn_agent_heartbeat_stop(agent);
 	}
 	sn_pace_stop(&agent->health_pace);

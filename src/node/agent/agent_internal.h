@@ -39,6 +39,15 @@ struct sn_agent_task_fetch {
 	char problem[SN_AGENT_PROBLEM_MAX];
 };
 
+struct sn_agent_reports {
+	struct sn_http_fetch *fetch; /* NULL: none under way */
+	char id[SN_TASK_ID_MAX];     /* what it tells */
+	const char *state;
+	struct sn_timer timer;
+	struct sn_backoff backoff;
+	bool stopped;
+};
+
 struct sn_agent_renewal {
 	struct sn_http_fetch *fetch;
 	struct sn_timer timer;
@@ -66,6 +75,7 @@ struct sn_agent {
 	struct sn_agent_heartbeat heartbeat;
 	struct sn_agent_stream stream;
 	struct sn_agent_task_fetch task_fetch;
+	struct sn_agent_reports reports;
 	struct sn_agent_renewal renewal;
 };
 
@@ -78,6 +88,13 @@ void sn_agent_stream_stop(struct sn_agent *agent);
 /* task_fetch.c */
 void sn_agent_tasks_fetch(struct sn_agent *agent);
 void sn_agent_tasks_fetch_stop(struct sn_agent *agent);
+/* reports.c */
+void sn_agent_reports_start(struct sn_agent *agent);
+void sn_agent_reports_stop(struct sn_agent *agent);
+/* There may be something to tell. */
+void sn_agent_reports_send(struct sn_agent *agent);
+/* The hub can be reached: no need to wait any longer. */
+void sn_agent_reports_retry_now(struct sn_agent *agent);
 /* renewal.c */
 void sn_agent_renewal_start(struct sn_agent *agent);
 void sn_agent_renewal_stop(struct sn_agent *agent);

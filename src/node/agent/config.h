@@ -12,8 +12,11 @@ struct sn_node_config {
 	char *priv_socket, *programs; /* may be NULL */
 	char *log_level;
 	int64_t heartbeat_interval_ns; /* 0: what the hub says */
+	char *country, *asn, *system;  /* as the hub is told; may be NULL */
 };
 
 extern const struct sn_conf_schema sn_node_schema;
+/* What the table cannot say: the forms of `country` and `asn`. Puts `asn` as "AS64500". */
+int sn_node_config_check(struct sn_node_config *config, struct sn_err *err);
 
 #endif

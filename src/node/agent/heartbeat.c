@@ -83,6 +83,17 @@ static void write_spool(struct sn_agent *agent, struct sn_jw *jw)
 	sn_jw_object_end(jw);
 }
 
+/* What only people know. */
+static void write_place(const struct sn_node_config *config, struct sn_jw *jw)
+{
+	if (config->country != NULL)
+		sn_jw_kcstr(jw, "country", config->country);
+	if (config->asn != NULL)
+		sn_jw_kcstr(jw, "asn", config->asn);
+	if (config->system != NULL)
+		sn_jw_kcstr(jw, "system", config->system);
+}
+
 static void write_report(struct sn_agent *agent, struct sn_buf *out)
 {
 	double uptime_s = (double)(sn_loop_now(agent->loop) - agent->started_ns) / 1e9;
@@ -95,6 +106,7 @@ static void write_report(struct sn_agent *agent, struct sn_buf *out)
 	sn_jw_kcstr(&jw, "stream", sn_spool_stream(agent->spool));
 	sn_jw_kdouble(&jw, "uptime_seconds", uptime_s);
 	sn_jw_kcstr(&jw, "tasks_etag", sn_tasks_etag(agent->tasks));
+	write_place(agent->config, &jw);
 	sn_jw_key(&jw, "interfaces");
 	sn_health_write_interfaces(&jw);
 	write_methods(agent, &jw);

@@ -35,6 +35,7 @@ static int on_data(struct sn_http_fetch *fetch SN_UNUSED, struct sn_str piece, v
 		/* Events may have passed while nobody listened. */
 		sn_agent_tasks_fetch(agent);
 		sn_upload_retry_now(agent->upload);
+		sn_agent_reports_retry_now(agent);
 	}
 	return sn_sse_reader_feed(stream->reader, piece);
 }

@@ -27,6 +27,7 @@ enum {
 	COL_DISK_FREE,
 	COL_CLOCK_SYNCHRONISED,
 	COL_CLOCK_ERROR,
+	COL_MISSED,
 	COL_COUNT
 };
 
@@ -78,7 +79,7 @@ void sn_health_add_row(struct sn_batch *rows, const struct sn_health *health)
 {
 	int64_t free_bytes = sn_fs_free_bytes(health->state_dir);
 
-	_Static_assert(COL_COUNT == SN_COL_COMMON + 12, "one position per column");
+	_Static_assert(COL_COUNT == SN_COL_COMMON + 13, "one position per column");
 	sn_batch_add_row(rows);
 	sn_batch_set_time(rows, SN_COL_TIME, health->time_unix_ns);
 	sn_batch_set_f64(rows, COL_UPTIME, (double)health->uptime_ns / 1e9);
@@ -92,6 +93,7 @@ void sn_health_add_row(struct sn_batch *rows, const struct sn_health *health)
 	if (free_bytes >= 0)
 		sn_batch_set_i64(rows, COL_DISK_FREE, free_bytes);
 	set_clock(rows);
+	sn_batch_set_i64(rows, COL_MISSED, (int64_t)health->missed_iterations);
 }
 
 /* Interfaces ------------------------------------------------------------------------ */

@@ -15,7 +15,7 @@ struct sn_health {
 	uint64_t uptime_ns;
 	const struct sn_spool_stats *spool;
 	unsigned tasks_running;
-	uint64_t task_restarts;
+	uint64_t task_restarts, missed_iterations;
 	const char *state_dir; /* whose disk is looked at */
 };
 

@@ -58,6 +58,11 @@ const char *sn_spool_stream(const struct sn_spool *spool)
 	return spool->fork[0] != '\0' ? spool->fork : spool->stream;
 }
 
+uint64_t sn_spool_next_seq(const struct sn_spool *spool)
+{
+	return spool->next_batch;
+}
+
 static bool is_forked(const struct sn_spool *spool, const struct sn_spool_batch *batch)
 {
 	return spool->fork[0] != '\0' && (batch->forked || batch->seq >= spool->fork_from);

@@ -72,6 +72,8 @@ int sn_spool_open(const char *dir, uint64_t limit_bytes, struct sn_spool **spool
 void sn_spool_close(struct sn_spool *spool);
 /* Of what is written now; 32 hex digits. */
 const char *sn_spool_stream(const struct sn_spool *spool);
+/* The number of the next batch to be written: rows that are on disk are in batches below it. */
+uint64_t sn_spool_next_seq(const struct sn_spool *spool);
 const struct sn_spool_stats *sn_spool_stats(const struct sn_spool *spool);
 
 /* Takes copies of all rows; -EINVAL (and nothing is taken) if one has no time. */

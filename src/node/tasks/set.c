@@ -8,6 +8,8 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "node/run/run.h"
+#include "node/tasks/course.h"
 
 static int copy_text(const json_t *json, const char *key, char *out, size_t size,
 		     struct sn_err *err)
@@ -24,25 +26,57 @@ static int copy_text(const json_t *json, const char *key, char *out, size_t size
 	return 0;
 }
 
-static void judge(struct sn_task_spec *spec, const char *method_name)
+/* A scope that begins "now" would begin anew with each restart: the hub resolves it. */
+static int take_when(struct sn_task_spec *spec, const char *text, struct sn_err *err)
+{
+	struct sn_mp_when resolved;
+
+	if (sn_mp_when_parse(sn_str(text), &spec->when, err) != 0)
+		return sn_err_wrap(err, "'when'");
+	resolved = sn_mp_when_resolve(&spec->when, 0);
+	if (!sn_mp_when_equal(&resolved, &spec->when))
+		return sn_err_set(err, -EINVAL, "'when' is not resolved: %.100s", text);
+	return 0;
+}
+
+static bool has_end(const struct sn_task_spec *spec)
+{
+	if (spec->when.set)
+		return sn_mp_when_ends(&spec->when, 0) != SN_MP_FUTURE;
+	return sn_task_spec_one_shot(spec);
+}
+
+static int judge(struct sn_task_spec *spec, const char *method_name, const char *when,
+		 struct sn_err *err)
 {
 	const struct sn_method *method = sn_method_find(method_name);
+	int error = when != NULL ? take_when(spec, when, err) : 0;
 
-	if (method == NULL) {
-		sn_err_set(&spec->refusal, -EOPNOTSUPP, "this node knows no method '%.60s'",
-			   method_name);
-		return;
+	spec->has_end = error != 0 || has_end(spec);
+	if (error != 0)
+		return error;
+	if (method == NULL)
+		return sn_err_set(err, -EOPNOTSUPP, "this node knows no method '%.60s'",
+				  method_name);
+	error = sn_method_check(method, spec->parameters, err);
+	if (error != 0)
+		return error;
+	spec->method = method;
+	spec->has_end = has_end(spec);
+	if (spec->when.set && sn_course_is_open(&spec->when) && !sn_task_spec_one_shot(spec)) {
+		spec->method = NULL;
+		return sn_err_set(err, -EINVAL,
+				  "'%s' does not end by itself: its 'when' needs an end or a "
+				  "duration",
+				  method->name);
 	}
-	if (sn_method_check(method, spec->parameters, &spec->refusal) == 0) {
-		spec->refusal.code = 0;
-		spec->method = method;
-	}
+	return 0;
 }
 
 static int parse_task(const json_t *json, struct sn_task_spec *spec, struct sn_err *err)
 {
 	json_t *parameters = json_object_get(json, "parameters");
-	const char *method;
+	const char *method, *when = NULL;
 	int error = copy_text(json, "id", spec->id, sizeof(spec->id), err);
 
 	if (error == 0)
@@ -51,10 +85,13 @@ static int parse_task(const json_t *json, struct sn_task_spec *spec, struct sn_e
 		error = sn_json_get_str(json, "method", &method, err);
 	if (error == 0 && !json_is_object(parameters))
 		error = sn_err_set(err, -EINVAL, "'parameters' is not an object");
+	if (error == 0 && json_object_get(json, "when") != NULL)
+		error = sn_json_get_str(json, "when", &when, err);
 	if (error != 0)
 		return error;
 	spec->parameters = json_incref(parameters);
-	judge(spec, method);
+	if (judge(spec, method, when, &spec->refusal) == 0)
+		spec->refusal.code = 0;
 	return 0;
 }
 
@@ -121,11 +158,11 @@ void sn_task_set_finish(struct sn_task_set *set)
 
 bool sn_task_spec_same_work(const struct sn_task_spec *a, const struct sn_task_spec *b)
 {
-	return a->method == b->method && json_equal(a->parameters, b->parameters);
+	return a->method == b->method && json_equal(a->parameters, b->parameters) &&
+	       sn_mp_when_equal(&a->when, &b->when);
 }
 
 bool sn_task_spec_one_shot(const struct sn_task_spec *spec)
 {
-	return spec->method != NULL && sn_method_param(spec->method, "period") != NULL &&
-	       json_object_get(spec->parameters, "period") == NULL;
+	return spec->method != NULL && sn_run_is_one_shot(spec->method, spec->parameters);
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * set: what the hub wants this node to run, as it came: {"etag","tasks":[{"id",
- * "name","method","parameters":{}}]}.
+ * "name","method","parameters":{},"when"}]}.
+ *
+ * `when` is a resolved scope (mplane/when.h); without one a task runs for ever.  A
+ * method that can repeat by itself has its period among the parameters; without a
+ * period it is a one-shot: its process ends by itself.
  *
  * A document that is broken is refused as a whole.  A single task that this build
  * cannot run (unknown method, parameters out of range: a newer hub may know more)
@@ -14,6 +18,7 @@
 
 #include "base/err.h"
 #include "data/method.h"
+#include "mplane/when.h"
 
 #define SN_TASKS_MAX      256
 #define SN_TASKS_FILE_MAX (8 * 1024 * 1024)
@@ -26,7 +31,9 @@ struct sn_task_spec {
 	char name[SN_TASK_NAME_MAX];
 	const struct sn_method *method; /* NULL: `refusal` says why it cannot be run */
 	json_t *parameters;             /* an object, owned */
-	struct sn_err refusal;          /* code 0 when it can be run */
+	struct sn_mp_when when;
+	bool has_end;          /* it comes to an end by itself: one run, or a scope that ends */
+	struct sn_err refusal; /* code 0 when it can be run */
 };
 
 struct sn_task_set {

@@ -3,42 +3,190 @@
 #include "node/tasks/tasks.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "node/tasks/jump.h"
+#include "node/tasks/recover.h"
 #include "node/tasks/task.h"
+
+#define FILE_MODE      0600
+#define WRITE_AGAIN_NS (5 * SN_NS_PER_S)    /* after a journal that could not be written */
+#define TELL_MISSED_NS (3600 * SN_NS_PER_S) /* as a problem */
 
 struct sn_tasks {
 	struct sn_tasks_config config; /* its texts are ours */
+	struct sn_runner *runner;
 	char etag[SN_TASKS_ETAG_MAX];
 	struct sn_list set, stopping; /* struct sn_task */
-	struct sn_batch **scratch;    /* one per dataset that was ever used */
-	size_t scratch_count;
+	struct sn_journal journal;
+	struct sn_jump jump;
+	bool dirty, due; /* the journal: to be written; at the end of this turn */
+	bool news;
+	uint64_t settled_ns;
+	struct sn_timer settle_timer;
+	struct sn_flush flush;
 	uint64_t restarts;
 	void (*on_stopped)(void *ctx);
 	void *stopped_ctx;
 };
 
-static char *copy(const char *text)
+static char *in_state_dir(const struct sn_tasks *tasks, const char *name)
 {
-	return sn_xstrdup(text != NULL ? text : "");
+	return sn_fs_join(tasks->config.state_dir, name);
+}
+
+/* The journal ---------------------------------------------------------------------------- */
+
+static uint64_t next_batch(const struct sn_tasks *tasks)
+{
+	return tasks->config.spool != NULL ? sn_spool_next_seq(tasks->config.spool) : 0;
+}
+
+static const char *stream_of(const struct sn_tasks *tasks)
+{
+	return tasks->config.spool != NULL ? sn_spool_stream(tasks->config.spool) : "";
+}
+
+static int write_journal(struct sn_tasks *tasks)
+{
+	sn_autofree char *path = in_state_dir(tasks, "iterations.json");
+	struct sn_journal *journal = &tasks->journal;
+	struct sn_buf text = {0};
+	struct sn_err err = {0};
+	int error;
+
+	journal->next_batch = next_batch(tasks);
+	snprintf(journal->stream, sizeof(journal->stream), "%s", stream_of(tasks));
+	sn_journal_format(journal, &text);
+	error = sn_fs_write_atomic(path, text.p, text.n, FILE_MODE, &err);
+	sn_buf_finish(&text);
+	if (error != 0)
+		SN_LOG_LIMITED(SN_LOG_WARNING, "a restart may run tasks again: %s", err.text);
+	return error;
+}
+
+/* Rows first: the journal never calls complete what is not on disk. */
+static void settle(struct sn_tasks *tasks)
+{
+	uint64_t behind;
+
+	tasks->due = false;
+	tasks->settled_ns = sn_loop_now(tasks->config.loop);
+	if (tasks->config.settle != NULL)
+		tasks->config.settle(tasks->config.ctx);
+	behind = next_batch(tasks);
+	for (size_t i = 0; i < tasks->journal.count; i++) {
+		struct sn_record *record = tasks->journal.items[i];
+
+		if (record->final == SN_FINAL_NONE || record->settled)
+			continue;
+		record->behind = behind;
+		record->settled = true;
+		tasks->news = true;
+	}
+	tasks->dirty = write_journal(tasks) != 0;
+	if (tasks->dirty)
+		sn_timer_in(&tasks->settle_timer, WRITE_AGAIN_NS);
+}
+
+static void settle_due(struct sn_timer *timer)
+{
+	struct sn_tasks *tasks = sn_container_of(timer, struct sn_tasks, settle_timer);
+
+	tasks->due = tasks->dirty;
+}
+
+static void end_of_turn(struct sn_flush *flush)
+{
+	struct sn_tasks *tasks = sn_container_of(flush, struct sn_tasks, flush);
+
+	if (tasks->due)
+		settle(tasks);
+	if (!tasks->news)
+		return;
+	tasks->news = false;
+	if (tasks->config.on_news != NULL)
+		tasks->config.on_news(tasks->config.ctx);
+}
+
+void sn_tasks_settle(struct sn_tasks *tasks)
+{
+	uint64_t due_ns = tasks->settled_ns + SN_TASKS_SETTLE_NS;
+
+	tasks->dirty = true;
+	/* Hundreds of short iterations at once had better share their files. */
+	if (tasks->settled_ns == 0 || sn_loop_now(tasks->config.loop) >= due_ns)
+		tasks->due = true;
+	else if (!sn_timer_armed(&tasks->settle_timer) || tasks->settle_timer.due_ns > due_ns)
+		sn_timer_at(&tasks->settle_timer, due_ns);
+}
+
+void sn_tasks_has_news(struct sn_tasks *tasks)
+{
+	tasks->news = true;
+}
+
+/* Better to begin anew than not to measure; what is lost is kept for people. */
+static void read_journal(struct sn_tasks *tasks)
+{
+	sn_autofree char *path = in_state_dir(tasks, "iterations.json");
+	sn_autofree char *broken = sn_xasprintf("%s.broken", path);
+	struct sn_buf text = {0};
+	struct sn_err err = {0};
+	int error;
+
+	if (!sn_fs_exists(path))
+		return;
+	error = sn_fs_read(path, SN_JOURNAL_FILE_MAX, &text, &err);
+	if (error == 0)
+		error = sn_journal_parse(text.p, text.n, &tasks->journal, &err);
+	sn_buf_finish(&text);
+	if (error == 0)
+		return;
+	sn_error("cannot use '%s', tasks may be run again: %s", path, err.text);
+	(void)rename(path, broken);
+}
+
+/* Life ------------------------------------------------------------------------------------- */
+
+void sn_tasks_clock_set(struct sn_tasks *tasks)
+{
+	sn_list_for_each (link, &tasks->set)
+		sn_task_clock_set(sn_list_entry(link, struct sn_task, link));
+}
+
+static void clock_set(void *ctx)
+{
+	sn_notice("the clock was set");
+	sn_tasks_clock_set(ctx);
 }
 
 struct sn_tasks *sn_tasks_create(const struct sn_tasks_config *config)
 {
 	struct sn_tasks *tasks = sn_new(struct sn_tasks);
+	struct sn_runner_config runner = {
+		.loop = config->loop,
+		.program_dir = config->program_dir,
+		.priv_socket = config->priv_socket,
+		.stop_ns = config->stop_ns,
+	};
 
 	tasks->config = *config;
-	tasks->config.program_dir = copy(config->program_dir);
-	tasks->config.cache_file = copy(config->cache_file);
-	tasks->config.priv_socket = copy(config->priv_socket);
+	tasks->config.program_dir = tasks->config.priv_socket = NULL; /* the runner has its own */
+	tasks->config.state_dir = sn_xstrdup(config->state_dir);
+	tasks->runner = sn_runner_create(&runner);
 	sn_list_init(&tasks->set);
 	sn_list_init(&tasks->stopping);
+	sn_timer_init(&tasks->settle_timer, config->loop, settle_due);
+	sn_flush_init(&tasks->flush, config->loop, end_of_turn);
+	sn_jump_start(&tasks->jump, config->loop, clock_set, tasks);
+	read_journal(tasks);
 	return tasks;
 }
 
@@ -54,12 +202,14 @@ void sn_tasks_destroy(struct sn_tasks *tasks)
 		return;
 	destroy_all(&tasks->set);
 	destroy_all(&tasks->stopping);
-	for (size_t i = 0; i < tasks->scratch_count; i++)
-		sn_batch_destroy(tasks->scratch[i]);
-	free(tasks->scratch);
-	free((char *)(uintptr_t)tasks->config.program_dir);
-	free((char *)(uintptr_t)tasks->config.cache_file);
-	free((char *)(uintptr_t)tasks->config.priv_socket);
+	if (tasks->dirty)
+		settle(tasks);
+	sn_jump_stop(&tasks->jump);
+	sn_flush_stop(&tasks->flush);
+	sn_timer_stop(&tasks->settle_timer);
+	sn_journal_finish(&tasks->journal);
+	sn_runner_destroy(tasks->runner);
+	free((char *)(uintptr_t)tasks->config.state_dir);
 	free(tasks);
 }
 
@@ -70,9 +220,19 @@ struct sn_loop *sn_tasks_loop(const struct sn_tasks *tasks)
 	return tasks->config.loop;
 }
 
+struct sn_runner *sn_tasks_runner(const struct sn_tasks *tasks)
+{
+	return tasks->runner;
+}
+
 const struct sn_tasks_config *sn_tasks_config(const struct sn_tasks *tasks)
 {
 	return &tasks->config;
+}
+
+struct sn_record *sn_tasks_record(const struct sn_tasks *tasks, const char *id)
+{
+	return sn_journal_find(&tasks->journal, id);
 }
 
 void sn_tasks_count_restart(struct sn_tasks *tasks)
@@ -94,23 +254,6 @@ void sn_tasks_stopped(struct sn_tasks *tasks)
 		return;
 	tasks->on_stopped = NULL;
 	fn(tasks->stopped_ctx);
-}
-
-struct sn_batch *sn_tasks_scratch(struct sn_tasks *tasks, const struct sn_dataset *dataset)
-{
-	struct sn_batch *batch;
-
-	for (size_t i = 0; i < tasks->scratch_count; i++) {
-		if (sn_batch_dataset(tasks->scratch[i]) == dataset) {
-			sn_batch_clear(tasks->scratch[i]);
-			return tasks->scratch[i];
-		}
-	}
-	batch = sn_batch_create(dataset);
-	tasks->scratch =
-		sn_xrealloc(tasks->scratch, tasks->scratch_count + 1, sizeof(*tasks->scratch));
-	tasks->scratch[tasks->scratch_count++] = batch;
-	return batch;
 }
 
 /* The set -------------------------------------------------------------------------------- */
@@ -141,26 +284,53 @@ static void stop_unwanted(struct sn_tasks *tasks, const struct sn_task_set *set)
 	sn_list_for_each (link, &tasks->set) {
 		struct sn_task *task = sn_list_entry(link, struct sn_task, link);
 		const struct sn_task_spec *spec = find_spec(set, task->spec.id);
+		char id[SN_TASK_ID_MAX];
 
 		if (spec != NULL && sn_task_spec_same_work(spec, &task->spec))
 			continue;
 		sn_info("task %s task=%s name=\"%s\"", spec == NULL ? "removed" : "changed",
 			task->spec.id, task->spec.name);
-		sn_task_stop(task);
+		strcpy(id, task->spec.id);
+		sn_task_stop(task, SN_TASK_REMOVED);
+		/* What was done of other work says nothing. */
+		sn_journal_forget(&tasks->journal, id);
+		sn_tasks_settle(tasks);
 	}
+}
+
+static void forget_unlisted(struct sn_tasks *tasks, const struct sn_task_set *set)
+{
+	size_t before = tasks->journal.count;
+
+	for (size_t i = 0; i < tasks->journal.count; i++) {
+		struct sn_record *record = tasks->journal.items[i];
+
+		record->listed = find_spec(set, record->id) != NULL;
+	}
+	sn_journal_prune(&tasks->journal);
+	if (tasks->journal.count != before)
+		sn_tasks_settle(tasks);
 }
 
 static void adopt(struct sn_tasks *tasks, struct sn_task_set *set)
 {
+	int64_t now_ns = sn_loop_wall_now(tasks->config.loop);
+
 	stop_unwanted(tasks, set);
+	forget_unlisted(tasks, set);
 	for (size_t i = 0; i < set->count; i++) {
-		struct sn_task *task = find_task(tasks, set->items[i].id);
+		struct sn_task_spec *spec = &set->items[i];
+		struct sn_task *task = find_task(tasks, spec->id);
 
 		if (task != NULL) {
-			memcpy(task->spec.name, set->items[i].name, sizeof(task->spec.name));
+			memcpy(task->spec.name, spec->name, sizeof(task->spec.name));
 			continue;
 		}
-		task = sn_task_create(tasks, &set->items[i]);
+		/* From now on its iterations can be missed. */
+		if (spec->when.repeated && sn_journal_find(&tasks->journal, spec->id) == NULL)
+			sn_tasks_settle(tasks);
+		task = sn_task_create(tasks, spec,
+				      sn_journal_get(&tasks->journal, spec->id, now_ns));
 		sn_list_append(&tasks->set, &task->link);
 	}
 	memcpy(tasks->etag, set->etag, sizeof(tasks->etag));
@@ -168,6 +338,7 @@ static void adopt(struct sn_tasks *tasks, struct sn_task_set *set)
 
 int sn_tasks_apply(struct sn_tasks *tasks, const void *json, size_t size, struct sn_err *err)
 {
+	sn_autofree char *path = in_state_dir(tasks, "tasks.json");
 	struct sn_task_set set;
 	struct sn_err cache_err = {0};
 	int error = sn_task_set_parse(json, size, &set, err);
@@ -177,15 +348,62 @@ int sn_tasks_apply(struct sn_tasks *tasks, const void *json, size_t size, struct
 	adopt(tasks, &set);
 	sn_task_set_finish(&set);
 	/* Not being able to remember is no reason not to measure. */
-	if (sn_fs_write_atomic(tasks->config.cache_file, json, size, 0600, &cache_err) != 0)
+	if (sn_fs_write_atomic(path, json, size, FILE_MODE, &cache_err) != 0)
 		SN_LOG_LIMITED(SN_LOG_WARNING, "tasks will be forgotten by a restart: %s",
 			       cache_err.text);
 	return 0;
 }
 
+/* After a restart ---------------------------------------------------------------------------- */
+
+/* Its rows are in the spool: the iteration that they are of is complete. */
+static void count_recovered(struct sn_tasks *tasks, const struct sn_task_spec *spec,
+			    int64_t latest_ns)
+{
+	struct sn_record *record =
+		sn_journal_get(&tasks->journal, spec->id, sn_loop_wall_now(tasks->config.loop));
+	int64_t start_ns;
+
+	/* Of a single run any row is one, whatever the clock said. */
+	if (sn_course_last_start(&spec->when, latest_ns, &start_ns) != 0 && spec->when.repeated)
+		return;
+	sn_info("rows found in the spool; counted as complete task=%s", spec->id);
+	record->begun = record->succeeded = true;
+	sn_course_add(&record->course, &spec->when, start_ns);
+	sn_tasks_settle(tasks);
+}
+
+static void recover(struct sn_tasks *tasks, const struct sn_task_set *set)
+{
+	sn_autofree struct sn_recovered *items = sn_new_n(struct sn_recovered, set->count + 1);
+	bool same = strcmp(tasks->journal.stream, stream_of(tasks)) == 0;
+	size_t count = 0;
+
+	/* Of an older spool: what it stood for is gone, or set aside for people. */
+	for (size_t i = 0; i < tasks->journal.count; i++) {
+		struct sn_record *record = tasks->journal.items[i];
+
+		record->behind = SN_MIN(record->behind, next_batch(tasks));
+	}
+	if (tasks->config.spool == NULL)
+		return;
+	for (size_t i = 0; i < set->count; i++) {
+		const struct sn_task_spec *spec = &set->items[i];
+		const struct sn_record *record = sn_journal_find(&tasks->journal, spec->id);
+
+		if (sn_task_spec_holds(spec) && (record == NULL || record->final == SN_FINAL_NONE))
+			items[count++].id = spec->id;
+	}
+	sn_recover(tasks->config.spool, same ? tasks->journal.next_batch : 0, items, count);
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].found)
+			count_recovered(tasks, find_spec(set, items[i].id), items[i].latest_ns);
+	}
+}
+
 int sn_tasks_load(struct sn_tasks *tasks, struct sn_err *err)
 {
-	const char *path = tasks->config.cache_file;
+	sn_autofree char *path = in_state_dir(tasks, "tasks.json");
 	struct sn_buf text = {0};
 	struct sn_task_set set;
 	int error;
@@ -196,8 +414,10 @@ int sn_tasks_load(struct sn_tasks *tasks, struct sn_err *err)
 	if (error == 0) {
 		error = sn_task_set_parse(text.p, text.n, &set, err);
 		if (error == 0) {
+			recover(tasks, &set);
 			adopt(tasks, &set);
 			sn_task_set_finish(&set);
+			tasks->news = true;
 		} else {
 			sn_err_wrap(err, "cannot use '%s'", path);
 		}
@@ -208,12 +428,53 @@ int sn_tasks_load(struct sn_tasks *tasks, struct sn_err *err)
 
 void sn_tasks_stop(struct sn_tasks *tasks, void (*on_stopped)(void *ctx), void *ctx)
 {
-	tasks->on_stopped = on_stopped;
-	tasks->stopped_ctx = ctx;
 	tasks->etag[0] = '\0';
 	sn_list_for_each (link, &tasks->set)
-		sn_task_stop(sn_list_entry(link, struct sn_task, link));
+		sn_task_stop(sn_list_entry(link, struct sn_task, link), SN_TASK_SHUTDOWN);
+	/* Last, because the caller may end us in there. */
+	tasks->on_stopped = on_stopped;
+	tasks->stopped_ctx = ctx;
 	sn_tasks_stopped(tasks);
+}
+
+/* Reports -------------------------------------------------------------------------------- */
+
+/* Only of what is in the set: whoever took it out does not ask any more. */
+bool sn_tasks_report(const struct sn_tasks *tasks, uint64_t acknowledged,
+		     struct sn_task_report *report)
+{
+	sn_list_for_each (link, &tasks->set) {
+		const struct sn_task *task = sn_list_entry(link, struct sn_task, link);
+		const struct sn_record *record = task->record;
+
+		*report = (struct sn_task_report){.id = record->id};
+		if (record->final != SN_FINAL_NONE) {
+			if (record->reported || !record->settled || record->behind > acknowledged)
+				continue;
+			report->state = record->final == SN_FINAL_DONE ? "done" : "failed";
+			report->error = record->error[0] != '\0' ? record->error : NULL;
+			return true;
+		}
+		if (record->begun && !record->told_running) {
+			report->state = "running";
+			return true;
+		}
+	}
+	return false;
+}
+
+void sn_tasks_reported(struct sn_tasks *tasks, const char *id, const char *state)
+{
+	struct sn_record *record = sn_journal_find(&tasks->journal, id);
+
+	if (record == NULL)
+		return;
+	if (strcmp(state, "running") == 0) {
+		record->told_running = true;
+	} else if (record->final != SN_FINAL_NONE) {
+		record->reported = true;
+		sn_tasks_settle(tasks);
+	}
 }
 
 /* What there is to say about it ----------------------------------------------------------- */
@@ -237,6 +498,28 @@ uint64_t sn_tasks_restarts(const struct sn_tasks *tasks)
 	return tasks->restarts;
 }
 
+uint64_t sn_tasks_missed(const struct sn_tasks *tasks)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < tasks->journal.count; i++)
+		count += tasks->journal.items[i]->course.missed;
+	return count;
+}
+
+static void tell_missed(const struct sn_task *task, uint64_t now_ns,
+			void (*fn)(const char *text, void *ctx), void *ctx)
+{
+	sn_autofree char *text = NULL;
+
+	if (task->missed_ns == 0 || now_ns - task->missed_ns >= TELL_MISSED_NS)
+		return;
+	text = sn_xasprintf("task '%.60s': %" PRIu64 " iterations were missed (the node was down, "
+			    "its clock was set, or the one before took too long)",
+			    task->spec.name, task->missed_told);
+	fn(text, ctx);
+}
+
 void sn_tasks_problems(const struct sn_tasks *tasks, void (*fn)(const char *text, void *ctx),
 		       void *ctx)
 {
@@ -246,6 +529,7 @@ void sn_tasks_problems(const struct sn_tasks *tasks, void (*fn)(const char *text
 		struct sn_task *task = sn_list_entry(link, struct sn_task, link);
 		sn_autofree char *text = NULL;
 
+		tell_missed(task, now_ns, fn, ctx);
 		/* A process that runs steadily has left its trouble behind. */
 		if (task->state == SN_TASK_RUNNING &&
 		    now_ns - task->problem_ns >= SN_TASKS_STEADY_NS)
@@ -259,7 +543,5 @@ void sn_tasks_problems(const struct sn_tasks *tasks, void (*fn)(const char *text
 
 bool sn_tasks_can_run(const struct sn_tasks *tasks, const struct sn_method *method)
 {
-	sn_autofree char *path = sn_fs_join(tasks->config.program_dir, method->program);
-
-	return access(path, X_OK) == 0;
+	return sn_runner_can(tasks->runner, method);
 }

@@ -39,6 +39,8 @@ struct sn_upload {
 	struct sn_flush flush;
 	struct sn_backoff backoff;
 	struct sn_buf body;
+	void (*on_progress)(void *ctx); /* may be NULL */
+	void *progress_ctx;
 	char blocked[PROBLEM_MAX]; /* why nothing gets through; "" when it does */
 	char refused[PROBLEM_MAX]; /* the last batch that was refused for good */
 };
@@ -282,6 +284,14 @@ static void settle(struct sn_flush *flush)
 		return;
 	upload->acknowledged = false;
 	sn_spool_settle(upload->spool);
+	if (upload->on_progress != NULL)
+		upload->on_progress(upload->progress_ctx);
+}
+
+void sn_upload_on_progress(struct sn_upload *upload, void (*fn)(void *ctx), void *ctx)
+{
+	upload->on_progress = fn;
+	upload->progress_ctx = ctx;
 }
 
 struct sn_upload *sn_upload_create(struct sn_loop *loop, struct sn_spool *spool,
@@ -312,6 +322,7 @@ void sn_upload_destroy(struct sn_upload *upload)
 		if (upload->slots[i].fetch != NULL)
 			sn_http_fetch_cancel(upload->slots[i].fetch);
 	}
+	upload->on_progress = NULL;
 	settle(&upload->flush);
 	sn_flush_stop(&upload->flush);
 	sn_timer_stop(&upload->timer);

@@ -31,6 +31,8 @@ struct sn_upload;
 struct sn_upload *sn_upload_create(struct sn_loop *loop, struct sn_spool *spool,
 				   struct sn_uplink *uplink);
 void sn_upload_destroy(struct sn_upload *upload); /* before its spool and uplink */
+/* Calls `fn` whenever batches have left the spool, at the end of the turn. */
+void sn_upload_on_progress(struct sn_upload *upload, void (*fn)(void *ctx), void *ctx);
 /* There may be something new in the spool. */
 void sn_upload_kick(struct sn_upload *upload);
 /* The hub can be reached: no need to wait any longer, unless it asked for it. */

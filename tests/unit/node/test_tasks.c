@@ -59,7 +59,7 @@ static struct sn_tasks *create(const char *priv_socket)
 	struct sn_tasks_config config = {
 		.loop = loop,
 		.program_dir = dir,
-		.cache_file = at("tasks.json"),
+		.state_dir = dir,
 		.priv_socket = priv_socket,
 		.on_rows = take_rows,
 		.ctx = &row_count,

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define SN_MODULE "run"
+#include "node/run/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proc.h"
+#include "data/codec.h"
+#include "priv/client.h"
+
+#define CAPTURE_FD     3 /* the first descriptor that a child is given */
+#define LAST_WORDS_MAX 200
+#define NAME_MAX_BYTES 64
+#define ERR_READS      64 /* of one wake-up: a pipe holds no more */
+#define ERR_READ_STEP  4096
+
+struct sn_runner {
+	struct sn_loop *loop;
+	char *program_dir, *priv_socket;
+	uint64_t stop_ns;
+	struct sn_batch **scratch; /* one per dataset that was ever used */
+	size_t scratch_count;
+};
+
+struct sn_run {
+	struct sn_runner *runner;
+	const struct sn_method *method;
+	const struct sn_run_ops *ops;
+	void *ctx;
+	struct sn_proc *proc;
+	struct sn_timer patience;
+	struct sn_io err_io;
+	int err_fd;
+	char name[NAME_MAX_BYTES];
+	uint64_t rows;
+	bool stopped;
+	char line[LAST_WORDS_MAX];       /* of standard error, not ended yet */
+	char last_words[LAST_WORDS_MAX]; /* the last line that was */
+	size_t line_length;
+};
+
+/* The runner ------------------------------------------------------------------------- */
+
+static char *copy(const char *text)
+{
+	return sn_xstrdup(text != NULL ? text : "");
+}
+
+struct sn_runner *sn_runner_create(const struct sn_runner_config *config)
+{
+	struct sn_runner *runner = sn_new(struct sn_runner);
+
+	runner->loop = config->loop;
+	runner->program_dir = copy(config->program_dir);
+	runner->priv_socket = copy(config->priv_socket);
+	runner->stop_ns = config->stop_ns > 0 ? config->stop_ns : (uint64_t)SN_RUN_STOP_NS;
+	return runner;
+}
+
+void sn_runner_destroy(struct sn_runner *runner)
+{
+	if (runner == NULL)
+		return;
+	for (size_t i = 0; i < runner->scratch_count; i++)
+		sn_batch_destroy(runner->scratch[i]);
+	free(runner->scratch);
+	free(runner->program_dir);
+	free(runner->priv_socket);
+	free(runner);
+}
+
+bool sn_runner_can(const struct sn_runner *runner, const struct sn_method *method)
+{
+	sn_autofree char *path = sn_fs_join(runner->program_dir, method->program);
+
+	return access(path, X_OK) == 0;
+}
+
+bool sn_run_is_one_shot(const struct sn_method *method, const json_t *parameters)
+{
+	return sn_method_param(method, "period") != NULL &&
+	       json_object_get(parameters, "period") == NULL;
+}
+
+struct sn_batch *sn_runner_scratch(struct sn_runner *runner, const struct sn_dataset *dataset)
+{
+	struct sn_batch *batch;
+
+	for (size_t i = 0; i < runner->scratch_count; i++) {
+		if (sn_batch_dataset(runner->scratch[i]) == dataset) {
+			sn_batch_clear(runner->scratch[i]);
+			return runner->scratch[i];
+		}
+	}
+	batch = sn_batch_create(dataset);
+	runner->scratch =
+		sn_xrealloc(runner->scratch, runner->scratch_count + 1, sizeof(*runner->scratch));
+	runner->scratch[runner->scratch_count++] = batch;
+	return batch;
+}
+
+/* Rows --------------------------------------------------------------------------------- */
+
+static void take_line(struct sn_proc *proc SN_UNUSED, struct sn_str line, int error, void *ctx)
+{
+	struct sn_run *run = ctx;
+	struct sn_batch *row = sn_runner_scratch(run->runner, run->method->dataset);
+	struct sn_err err = {0};
+
+	if (error == -ENODATA) /* cut off by the end of the process: no row yet */
+		return;
+	if (error != 0) {
+		run->ops->refused("the line is too long", run->ctx);
+	} else if (sn_jsonl_read_row(row, line, &err) != 0) {
+		run->ops->refused(err.text, run->ctx);
+	} else if (sn_batch_get(row, 0, SN_COL_TIME)->type == SN_TYPE_NULL) {
+		run->ops->refused("'time' is missing", run->ctx);
+	} else {
+		run->rows++;
+		run->ops->row(row, line, run->ctx);
+	}
+}
+
+/* Standard error ----------------------------------------------------------------------- */
+
+static void end_error_line(struct sn_run *run)
+{
+	if (run->line_length > 0) {
+		memcpy(run->last_words, run->line, run->line_length);
+		run->last_words[run->line_length] = '\0';
+	}
+	run->line_length = 0;
+}
+
+static void note_errors(struct sn_run *run, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '\n')
+			end_error_line(run);
+		else if (run->line_length < sizeof(run->line) - 1)
+			run->line[run->line_length++] =
+				(char)((unsigned char)p[i] < ' ' ? ' ' : p[i]);
+	}
+}
+
+static void close_errors(struct sn_run *run)
+{
+	sn_io_stop(&run->err_io);
+	if (run->err_fd >= 0)
+		close(run->err_fd);
+	run->err_fd = -1;
+}
+
+static void read_errors(struct sn_run *run)
+{
+	char data[ERR_READ_STEP];
+
+	for (unsigned reads = 0; run->err_fd >= 0 && reads < ERR_READS; reads++) {
+		ssize_t n = read(run->err_fd, data, sizeof(data));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			close_errors(run);
+			return;
+		}
+		note_errors(run, data, (size_t)n);
+		/* Whether anybody reads ours is not our concern. */
+		(void)!write(STDERR_FILENO, data, (size_t)n);
+	}
+}
+
+static void errors_ready(struct sn_io *io, int events SN_UNUSED)
+{
+	read_errors(sn_container_of(io, struct sn_run, err_io));
+}
+
+/* -1: the child keeps ours. */
+static int open_errors(struct sn_run *run)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return -1;
+	/* Only our end: the child's writes shall block, not fail. */
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	run->err_fd = fds[0];
+	sn_io_init(&run->err_io, run->runner->loop, run->err_fd, errors_ready);
+	sn_io_start(&run->err_io, SN_IO_READ);
+	return fds[1];
+}
+
+/* Its end -------------------------------------------------------------------------------- */
+
+/* Programs begin their messages with their own name, which is said already. */
+static const char *without_name(const char *words, const char *program)
+{
+	size_t n = strlen(program);
+
+	return strncmp(words, program, n) == 0 && strncmp(words + n, ": ", 2) == 0 ? words + n + 2
+										   : words;
+}
+
+static void describe(struct sn_run *run, int status, struct sn_run_end *end)
+{
+	const char *words = without_name(run->last_words, run->method->program);
+	char text[64];
+
+	*end = (struct sn_run_end){
+		.rows = run->rows,
+		.exited = WIFEXITED(status),
+		.in_order = WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		.stopped = run->stopped,
+	};
+	snprintf(end->how, sizeof(end->how), "%s ended: %s%s%s", run->method->program,
+		 sn_proc_describe(status, text, sizeof(text)), words[0] != '\0' ? ": " : "", words);
+}
+
+static void process_ended(struct sn_proc *proc SN_UNUSED, int status, void *ctx)
+{
+	struct sn_run *run = ctx;
+	const struct sn_run_ops *ops = run->ops;
+	void *ops_ctx = run->ctx;
+	struct sn_run_end end;
+
+	read_errors(run);
+	end_error_line(run);
+	describe(run, status, &end);
+	sn_run_destroy(run);
+	ops->ended(&end, ops_ctx);
+}
+
+static void patience_ended(struct sn_timer *timer)
+{
+	struct sn_run *run = sn_container_of(timer, struct sn_run, patience);
+
+	sn_warn("process did not end when told to; killed for=%s", run->name);
+	/* Its end is reported as always. */
+	sn_proc_signal(run->proc, SIGKILL);
+}
+
+void sn_run_stop(struct sn_run *run)
+{
+	if (run->stopped)
+		return;
+	run->stopped = true;
+	sn_proc_signal(run->proc, SIGTERM);
+	sn_timer_in(&run->patience, run->runner->stop_ns);
+}
+
+void sn_run_destroy(struct sn_run *run)
+{
+	if (run == NULL)
+		return;
+	sn_timer_stop(&run->patience);
+	sn_proc_destroy(run->proc);
+	close_errors(run);
+	free(run);
+}
+
+pid_t sn_run_pid(const struct sn_run *run)
+{
+	return sn_proc_pid(run->proc);
+}
+
+/* Its start ------------------------------------------------------------------------------ */
+
+/* The capture socket for a meter; -1 if it must open the interface itself. */
+static int capture_socket(const struct sn_run *run, const json_t *parameters)
+{
+	const char *interface = json_string_value(json_object_get(parameters, "interface"));
+	struct sn_priv *priv;
+	struct sn_err err = {0};
+	int fd;
+
+	if (run->method->dataset != &sn_dataset_flow || run->runner->priv_socket[0] == '\0' ||
+	    interface == NULL)
+		return -1;
+	fd = sn_priv_connect(run->runner->priv_socket, &priv, &err);
+	if (fd == 0) {
+		fd = sn_priv_capture_socket(priv, "", interface, &err);
+		sn_priv_close(priv);
+	}
+	if (fd >= 0)
+		return fd;
+	sn_warn("no capture socket from the root helper; the meter tries by itself for=%s "
+		"reason=\"%s\"",
+		run->name, err.text);
+	return -1;
+}
+
+/* `argv` with "--capture-fd 3" behind the program's name; the strings stay argv's. */
+static const char **with_capture_fd(char **argv)
+{
+	static const char number[] = {'0' + CAPTURE_FD, '\0'};
+	size_t count = 0;
+	const char **out;
+
+	while (argv[count] != NULL)
+		count++;
+	out = sn_new_n(const char *, count + 3);
+	out[0] = argv[0];
+	out[1] = "--capture-fd";
+	out[2] = number;
+	memcpy(out + 3, argv + 1, (count - 1) * sizeof(*out));
+	return out;
+}
+
+static int start_process(struct sn_run *run, const json_t *parameters, struct sn_err *err)
+{
+	sn_autofree char *path = sn_fs_join(run->runner->program_dir, run->method->program);
+	char **argv = sn_method_argv(run->method, parameters, path);
+	sn_autofree const char **capture_argv = NULL;
+	sn_autoclose int capture = capture_socket(run, parameters);
+	sn_autoclose int child_err = open_errors(run);
+	struct sn_proc_spec spec = {.argv = (const char *const *)argv,
+				    .err_fd = SN_MAX(child_err, 0),
+				    .on_line = take_line,
+				    .on_exit = process_ended,
+				    .ctx = run};
+	int error;
+
+	if (capture >= 0) {
+		capture_argv = with_capture_fd(argv);
+		spec.argv = capture_argv;
+		spec.fds[spec.fd_count++] = capture;
+	}
+	error = sn_proc_start(run->runner->loop, &spec, &run->proc, err);
+	sn_method_argv_free(argv);
+	return error;
+}
+
+int sn_run_start(struct sn_runner *runner, const struct sn_method *method, const json_t *parameters,
+		 const char *name, const struct sn_run_ops *ops, void *ctx, struct sn_run **out,
+		 struct sn_err *err)
+{
+	struct sn_run *run = sn_new(struct sn_run);
+	int error;
+
+	*run = (struct sn_run){
+		.runner = runner, .method = method, .ops = ops, .ctx = ctx, .err_fd = -1};
+	snprintf(run->name, sizeof(run->name), "%s", name);
+	sn_timer_init(&run->patience, runner->loop, patience_ended);
+	error = start_process(run, parameters, err);
+	if (error != 0) {
+		sn_run_destroy(run);
+		run = NULL;
+	}
+	*out = run;
+	return error;
+}
