@@ -96,6 +96,50 @@ const tests = [
 		await page.keyboard.press('Enter');
 		await page.getByRole('heading', { name: 'Fleet' }).waitFor();
 	}],
+	['what can be measured is listed, and who can', async () => {
+		await page.goto(new URL('/measure', sonde.url).href);
+		const row = page.getByRole('region', { name: 'Capabilities of nodes' }).locator('tr', { hasText: 'ping' }).first();
+		await row.getByText('1 of 1').waitFor({ timeout: 15000 });
+	}],
+	['a form says what is wrong while one types, and what it would mean when nothing is', async () => {
+		await page.getByRole('link', { name: 'ping', exact: true }).click();
+		await page.getByRole('heading', { name: 'ping', level: 1 }).waitFor();
+		await page.getByLabel('count', { exact: true }).fill('0');
+		await page.getByText('allowed: 1 to').waitFor();
+		await page.getByLabel('count', { exact: true }).fill('2');
+		await page.getByLabel(/^targets/).fill('127.0.0.1');
+		await page.getByText(/1 runs? each|, once/).waitFor({ timeout: 5000 });
+	}],
+	['the form is a command, too', async () => {
+		await page.getByRole('button', { name: 'As command' }).click();
+		await page.getByRole('dialog').getByText('sonde measure ping 127.0.0.1 count=2').waitFor();
+		await page.getByRole('dialog').getByText('"capability":"ping"').first().waitFor();
+		await page.keyboard.press('Escape');
+	}],
+	['one click measures, and the result appears by itself', async () => {
+		await page.getByRole('button', { name: 'Measure', exact: true }).click();
+		await page.waitForURL(/\/measurements\//);
+		const results = page.getByRole('region', { name: 'Results' });
+		await results.getByText('127.0.0.1').first().waitFor({ timeout: 15000 });
+		await page.locator('.head').getByText('done').waitFor({ timeout: 15000 });
+		assert(Number(await page.locator('.lines').getAttribute('data-points')) >= 1, 'nothing is drawn');
+	}],
+	['a standing measurement gives more and more results until it is stopped', async () => {
+		await page.getByRole('link', { name: 'Measure again' }).click();
+		await page.getByLabel(/^targets/).fill('127.0.0.1');
+		await page.getByLabel('count', { exact: true }).fill('1');
+		await page.getByLabel('How often').selectOption('standing');
+		await page.getByLabel('Period').fill('1s');
+		await page.getByLabel('Name').fill('heartbeat');
+		await page.getByRole('button', { name: 'Measure', exact: true }).click();
+		await page.waitForURL(/\/measurements\//);
+		await until('three results', 20, async () => (await page.getByRole('region', { name: 'Results' }).locator('tbody tr').count()) >= 3);
+		page.once('dialog', (dialog) => dialog.accept());
+		await page.getByRole('button', { name: 'Stop …' }).click();
+		await page.locator('.head').getByText('stopped').waitFor({ timeout: 10000 });
+		await page.goto(new URL('/measure', sonde.url).href);
+		await page.getByRole('link', { name: 'heartbeat' }).waitFor();
+	}],
 	['light and dark are both there and remembered', async () => {
 		const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
 		const button = page.getByRole('button', { name: /Colours/ });
@@ -109,7 +153,7 @@ const tests = [
 	}],
 	['a narrow screen needs no sideways scrolling', async () => {
 		await page.setViewportSize({ width: 360, height: 740 });
-		for (const path of ['/', '/nodes', '/flows', '/admin']) {
+		for (const path of ['/', '/nodes', '/measure', '/measure/ping', '/flows', '/admin']) {
 			await page.goto(new URL(path, sonde.url).href);
 			await page.getByRole('heading', { level: 1 }).waitFor();
 			const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
