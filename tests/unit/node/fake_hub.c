@@ -167,6 +167,27 @@ static void heartbeat(struct sn_http_request *request, void *ctx)
 				     hub->tasks_etag != NULL ? hub->tasks_etag : ""));
 }
 
+static void task_report(struct sn_http_request *request, void *ctx)
+{
+	struct fake_hub *hub = ctx;
+	struct sn_str body = sn_http_body(request);
+	sn_autojson json_t *json = sn_json_parse(body.p, body.n, NULL);
+	const char *error = json_string_value(json_object_get(json, "error"));
+	size_t used = strlen(hub->report_log);
+
+	hub->reports++;
+	if (hub->report_status != 0) {
+		refuse(hub, request, hub->report_status);
+		return;
+	}
+	snprintf(hub->report_log + used, sizeof(hub->report_log) - used, "%s %s%s%s\n",
+		 sn_http_param(request, "id"), json_string_value(json_object_get(json, "state")),
+		 error != NULL ? ": " : "", error != NULL ? error : "");
+	hub->stored_at_report = hub->stored;
+	hub->report_ns = sn_mono_ns();
+	sn_http_reply(request, 204, NULL, NULL, 0);
+}
+
 static void tasks(struct sn_http_request *request, void *ctx)
 {
 	struct fake_hub *hub = ctx;
@@ -263,6 +284,9 @@ static void store(struct fake_hub *hub, struct sn_http_request *request, bool an
 		answer_stored(request, 0, true);
 		return;
 	}
+	if (hub->first_row_ns == 0 &&
+	    strncmp(sn_http_header(request, "Sonde-Dataset"), "ping", 4) == 0)
+		hub->first_row_ns = sn_mono_ns();
 	batch->stored = true;
 	batch->rows = (uint32_t)atoi(sn_http_header(request, "Sonde-Rows"));
 	snprintf(batch->digest, sizeof(batch->digest), "%s", digest);
@@ -355,6 +379,7 @@ static const struct sn_http_route routes[] = {
 	{"POST", "/api/v1/node/renew", renew, 65536, 1, NULL},
 	{"POST", "/api/v1/node/heartbeat", heartbeat, 65536, 1, NULL},
 	{"GET", "/api/v1/node/tasks", tasks, 0, 1, NULL},
+	{"POST", "/api/v1/node/tasks/{id}", task_report, 65536, 1, NULL},
 	{"GET", "/api/v1/node/events", events, 0, 1, NULL},
 	{"PUT", "/api/v1/node/batches/{stream}/{seq}", put_batch, 4 << 20, 1, NULL},
 };

@@ -34,7 +34,7 @@ struct fake_hub {
 	char fingerprint[SN_PKI_FINGERPRINT_SIZE], token[128];
 
 	/* What it shall answer. */
-	unsigned put_status, heartbeat_status, enrol_status; /* 0: as it should */
+	unsigned put_status, heartbeat_status, enrol_status, report_status; /* 0: as it should */
 	unsigned put_failures; /* so often `put_status`, then no more; 0: for ever */
 	const char *code, *retry_after;
 	bool forget_answers; /* store, but never answer: a hub that dies after its commit */
@@ -52,7 +52,11 @@ struct fake_hub {
 	unsigned puts, duplicates, conflicts, stored, heartbeats, task_fetches, streams, renewals,
 		enrolments;
 	unsigned in_flight_max;
-	char heartbeat[8192]; /* body of the last one */
+	unsigned reports;
+	char report_log[2048];     /* "t1 running\nt2 failed: why\n" of those that were taken */
+	unsigned stored_at_report; /* batches, when the last one came */
+	uint64_t first_row_ns, report_ns; /* monotonic: first PUT with a task's row, last report */
+	char heartbeat[8192];             /* body of the last one */
 	char csr[4096], csr_before[4096], name[64];
 	char peer_serial[SN_PKI_SERIAL_SIZE];
 

@@ -334,6 +334,181 @@ static void two_agents_do_not_share_a_state(void **state)
 	assert_non_null(strstr(err.text, "held by process"));
 }
 
+/* Reports of tasks ------------------------------------------------------------------ */
+
+#define ONCE(id)                                                                                   \
+	"{\"id\":\"" id "\",\"name\":\"n-" id "\",\"method\":\"ping\",\"parameters\":{"            \
+	"\"targets\":[\"192.0.2.1\"]},\"when\":\"2026-03-01 12:00:00\"}"
+#define ONE_ROW                                                                                    \
+	"#!/bin/sh\necho \"{\\\"time\\\":\\\"$(date -u +%FT%TZ)\\\",\\\"target\\\":\\\"a\\\"}\"\n"
+
+static void install_probe(const char *script)
+{
+	char probe[100];
+
+	snprintf(probe, sizeof(probe), "%s/sonde-probe", programs);
+	assert_int_equal(sn_fs_write_atomic(probe, script, strlen(script), 0755, NULL), 0);
+}
+
+static bool is_done(void)
+{
+	return strstr(hub.report_log, "t1 done\n") != NULL;
+}
+
+static bool has_failed(void)
+{
+	return strstr(hub.report_log, "t1 failed: ") != NULL;
+}
+
+static bool reports_came(void)
+{
+	return hub.reports >= wanted;
+}
+
+static unsigned ping_batches(void)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < HUB_BATCHES_MAX; i++)
+		count += hub.batches[i].stored && strcmp(hub.batches[i].dataset, "ping/1") == 0;
+	return count;
+}
+
+static void order_once(void)
+{
+	install_probe(ONE_ROW);
+	hub.tasks = SET("e1", ONCE("t1"));
+	hub.tasks_etag = "e1";
+}
+
+static void a_single_run_is_reported_when_the_hub_has_its_rows(void **state)
+{
+	uint64_t ordered_ns;
+
+	(void)state;
+	hub.interval_s = 3600;
+	hub.tasks = SET("e0", "");
+	hub.tasks_etag = "e0";
+	start_agent();
+	assert_true(turn_until(loop, is_stream_open));
+	assert_true(wait_for(batches_came, 1));
+	turn_for(loop, 600 * SN_NS_PER_MS);
+	order_once();
+	ordered_ns = sn_mono_ns();
+	hub_event(&hub, "tasks", "{\"etag\":\"e1\"}");
+	assert_true(turn_until(loop, is_done));
+	print_message("# from the order to the rows %.1f ms, to the report %.1f ms\n",
+		      (double)(hub.first_row_ns - ordered_ns) / 1e6,
+		      (double)(hub.report_ns - ordered_ns) / 1e6);
+	assert_int_equal(ping_batches(), 1);
+	assert_true(hub.stored_at_report == hub.stored);
+	/* No linger, no poll stands in the way. */
+	assert_true(hub.report_ns - ordered_ns < 450 * SN_NS_PER_MS);
+	turn_for(loop, 100 * SN_NS_PER_MS);
+	assert_true(hub.reports <= 2);
+}
+
+static void nothing_is_reported_while_rows_wait(void **state)
+{
+	(void)state;
+	hub.put_status = 503;
+	order_once();
+	start_agent();
+	turn_for(loop, 400 * SN_NS_PER_MS);
+	assert_false(is_done());
+	hub.put_status = 0;
+	assert_true(turn_until(loop, is_done));
+	assert_int_equal(ping_batches(), 1);
+}
+
+static void a_report_outlives_hub_and_node(void **state)
+{
+	(void)state;
+	hub.report_status = 503;
+	order_once();
+	start_agent();
+	assert_true(wait_for(reports_came, 1));
+	turn_for(loop, 300 * SN_NS_PER_MS);
+	stop_agent();
+	hub_down(&hub);
+	start_agent();
+	turn_for(loop, 100 * SN_NS_PER_MS);
+	hub.report_status = 0;
+	hub_up(&hub);
+	assert_true(turn_until(loop, is_done));
+	turn_for(loop, 200 * SN_NS_PER_MS);
+	assert_int_equal(ping_batches(), 1);
+	assert_null(strstr(strstr(hub.report_log, "t1 done\n") + 1, "t1 done\n"));
+}
+
+static void what_nobody_wants_to_know_is_told_once(void **state)
+{
+	unsigned told;
+
+	(void)state;
+	hub.report_status = 404;
+	order_once();
+	start_agent();
+	assert_true(wait_for(reports_came, 1));
+	turn_for(loop, 700 * SN_NS_PER_MS);
+	told = hub.reports;
+	assert_in_range(told, 1, 2);
+	stop_agent();
+	start_agent();
+	turn_for(loop, 400 * SN_NS_PER_MS);
+	assert_int_equal(hub.reports, told);
+	assert_int_equal(ping_batches(), 1);
+}
+
+static void a_run_that_fails_is_reported_with_the_reason(void **state)
+{
+	(void)state;
+	order_once();
+	install_probe("#!/bin/sh\nexit 3\n");
+	start_agent();
+	assert_true(turn_until(loop, has_failed));
+	assert_non_null(strstr(hub.report_log, "t1 failed: sonde-probe ended: exit status 3\n"));
+}
+
+static void the_place_is_told_as_it_was_configured(void **state)
+{
+	struct sn_err err = {0};
+
+	(void)state;
+	sn_conf_set(&sn_node_schema, &config, "country", SN_STR("no"), NULL);
+	sn_conf_set(&sn_node_schema, &config, "asn", SN_STR("64500"), NULL);
+	sn_conf_set(&sn_node_schema, &config, "system", SN_STR("a small box"), NULL);
+	assert_int_equal(sn_node_config_check(&config, &err), 0);
+	start_agent();
+	assert_true(wait_for(heartbeats_came, 1));
+	assert_true(reports("\"country\":\"NO\",\"asn\":\"AS64500\",\"system\":\"a small box\""));
+}
+
+static void a_place_that_cannot_be_is_refused(void **state)
+{
+	static const struct {
+		const char *key, *value;
+	} cases[] = {{"country", "Norway"},
+		     {"country", "N1"},
+		     {"country", ""},
+		     {"asn", "AS"},
+		     {"asn", "4294967296"},
+		     {"asn", "0"},
+		     {"asn", "AS64500 and more"}};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		struct sn_node_config own = {0};
+		struct sn_err err = {0};
+
+		assert_int_equal(sn_conf_defaults(&sn_node_schema, &own, &err), 0);
+		sn_conf_set(&sn_node_schema, &own, cases[i].key, sn_str(cases[i].value), NULL);
+		assert_int_equal(sn_node_config_check(&own, &err), -EINVAL);
+		assert_non_null(strstr(err.text, cases[i].key));
+		sn_conf_release(&sn_node_schema, &own);
+	}
+}
+
 static unsigned ends;
 
 static void ended(void *ctx)
@@ -399,6 +574,13 @@ int main(void)
 		T(a_bad_task_document_is_a_problem_and_not_the_end),
 		T(two_agents_do_not_share_a_state),
 		T(told_to_end_it_spools_what_is_under_way),
+		T(a_single_run_is_reported_when_the_hub_has_its_rows),
+		T(nothing_is_reported_while_rows_wait),
+		T(a_report_outlives_hub_and_node),
+		T(what_nobody_wants_to_know_is_told_once),
+		T(a_run_that_fails_is_reported_with_the_reason),
+		T(the_place_is_told_as_it_was_configured),
+		T(a_place_that_cannot_be_is_refused),
 		cmocka_unit_test(waits_grow_at_random_up_to_a_limit),
 	};
 
