@@ -30,7 +30,7 @@ static int permit(const char *identity, const struct sn_mp_message *capability,
 	return sn_err_set(err, -EACCES, "'%s' may not use '%s'", identity, capability->label);
 }
 
-void world_give_result(struct peer_world *world, const char *value)
+void peer_give_result(struct peer_world *world, const char *value)
 {
 	struct sn_mp_message *result =
 		sn_mp_message_as(sn_job_specification(world->job), SN_MP_RESULT);
@@ -44,11 +44,11 @@ void world_give_result(struct peer_world *world, const char *value)
 	sn_job_result(world->job, result);
 }
 
-void world_end_job(struct peer_world *world)
+void peer_end_job(struct peer_world *world)
 {
 	struct sn_job *job = world->job;
 
-	world_give_result(world, "412");
+	peer_give_result(world, "412");
 	world->job = NULL;
 	sn_job_end(job, NULL);
 }
@@ -77,7 +77,7 @@ static int start(struct sn_job *job, struct sn_err *err, void *ctx)
 	note(world, job);
 	world->job = job;
 	if (world->work == WORLD_INSTANT)
-		world_end_job(world);
+		peer_end_job(world);
 	else if (world->work == WORLD_DIE)
 		sn_job_end(sn_steal(&world->job), "it fell over");
 	else if (world->work == WORLD_SILENT)
@@ -92,12 +92,12 @@ static void stop(struct sn_job *job, void *ctx)
 	world->stopped++;
 	assert_ptr_equal(job, world->job);
 	if (!world->stop_is_late)
-		world_end_job(world);
+		peer_end_job(world);
 }
 
 /* Life ---------------------------------------------------------------------------- */
 
-void world_init(struct peer_world *world, const struct sn_clock *clock)
+void peer_init(struct peer_world *world, const struct sn_clock *clock)
 {
 	struct sn_component_config config = {.registries = NULL};
 
@@ -111,7 +111,7 @@ void world_init(struct peer_world *world, const struct sn_clock *clock)
 	world->component = sn_component_create(&config);
 }
 
-void world_finish(struct peer_world *world)
+void peer_finish(struct peer_world *world)
 {
 	sn_component_destroy(world->component);
 	for (size_t i = 0; i < world->cap_count; i++)
@@ -128,8 +128,7 @@ static void set_when(struct sn_mp_message *message, const char *when)
 		fail_msg("%s", err.text);
 }
 
-struct sn_mp_message *world_capability(struct peer_world *world, const char *label,
-				       const char *when)
+struct sn_mp_message *peer_capability(struct peer_world *world, const char *label, const char *when)
 {
 	struct sn_mp_message *message = sn_mp_message_create(SN_MP_CAPABILITY, SN_MP_VERB_MEASURE);
 	char token[64];
@@ -145,13 +144,13 @@ struct sn_mp_message *world_capability(struct peer_world *world, const char *lab
 	return message;
 }
 
-void world_offer(struct peer_world *world, const char *label, const char *when)
+void peer_offer(struct peer_world *world, const char *label, const char *when)
 {
 	assert_true(world->cap_count < WORLD_CAPS_MAX);
-	world->caps[world->cap_count++] = world_capability(world, label, when);
+	world->caps[world->cap_count++] = peer_capability(world, label, when);
 }
 
-void world_withdraw(struct peer_world *world, const char *label)
+void peer_withdraw(struct peer_world *world, const char *label)
 {
 	for (size_t i = 0; i < world->cap_count; i++) {
 		if (strcmp(world->caps[i]->label, label) != 0)
@@ -163,7 +162,7 @@ void world_withdraw(struct peer_world *world, const char *label)
 	fail_msg("'%s' is not offered", label);
 }
 
-bool world_until(struct peer_world *world, const unsigned *flag, unsigned at_least)
+bool peer_until(struct peer_world *world, const unsigned *flag, unsigned at_least)
 {
 	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
 
@@ -172,7 +171,7 @@ bool world_until(struct peer_world *world, const unsigned *flag, unsigned at_lea
 	return *flag >= at_least;
 }
 
-void world_turns(struct peer_world *world, unsigned milliseconds)
+void peer_turns(struct peer_world *world, unsigned milliseconds)
 {
 	uint64_t end_ns = sn_mono_ns() + milliseconds * (uint64_t)SN_NS_PER_MS, now_ns;
 
@@ -182,10 +181,10 @@ void world_turns(struct peer_world *world, unsigned milliseconds)
 
 /* Messages ------------------------------------------------------------------------ */
 
-struct sn_mp_message *world_specification(struct peer_world *world, const char *label,
-					  const char *token, const char *when)
+struct sn_mp_message *peer_specification(struct peer_world *world, const char *label,
+					 const char *token, const char *when)
 {
-	sn_automp struct sn_mp_message *capability = world_capability(world, label, when);
+	sn_automp struct sn_mp_message *capability = peer_capability(world, label, when);
 	struct sn_mp_message *message = sn_mp_message_as(capability, SN_MP_SPECIFICATION);
 	char name[64];
 
@@ -197,7 +196,7 @@ struct sn_mp_message *world_specification(struct peer_world *world, const char *
 	return message;
 }
 
-struct sn_mp_message *world_message(struct peer_world *world, const char *json)
+struct sn_mp_message *peer_message(struct peer_world *world, const char *json)
 {
 	struct sn_err err = {0};
 	struct sn_mp_message *message =
@@ -208,7 +207,7 @@ struct sn_mp_message *world_message(struct peer_world *world, const char *json)
 	return message;
 }
 
-struct sn_mp_message *world_token_only(enum sn_mp_kind kind, const char *token)
+struct sn_mp_message *peer_token_only(enum sn_mp_kind kind, const char *token)
 {
 	struct sn_mp_message *message = sn_mp_message_create(kind, SN_MP_VERB_MEASURE);
 
@@ -239,8 +238,8 @@ void heard_finish(struct heard *heard)
 	*heard = (struct heard){0};
 }
 
-void world_take(struct peer_world *world, const char *identity, const struct sn_mp_message *message,
-		uint64_t wait_ns, struct heard *heard)
+void peer_take(struct peer_world *world, const char *identity, const struct sn_mp_message *message,
+	       uint64_t wait_ns, struct heard *heard)
 {
 	sn_component_take(world->component, identity, message, wait_ns, heard_reply, heard);
 }

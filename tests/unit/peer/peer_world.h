@@ -45,25 +45,25 @@ struct peer_world {
 };
 
 /* `clock` may be NULL. */
-void world_init(struct peer_world *world, const struct sn_clock *clock);
-void world_finish(struct peer_world *world);
+void peer_init(struct peer_world *world, const struct sn_clock *clock);
+void peer_finish(struct peer_world *world);
 /* `label` with destination.ip4 (any) and WORLD_RESULT; token is "cap-<label>". */
-void world_offer(struct peer_world *world, const char *label, const char *when);
-void world_withdraw(struct peer_world *world, const char *label);
+void peer_offer(struct peer_world *world, const char *label, const char *when);
+void peer_withdraw(struct peer_world *world, const char *label);
 /* Result with one row and the end of the held job. */
-void world_end_job(struct peer_world *world);
-void world_give_result(struct peer_world *world, const char *value);
+void peer_end_job(struct peer_world *world);
+void peer_give_result(struct peer_world *world, const char *value);
 
 /* Turns the loop until *flag or patience is over; true if the flag was set. */
-bool world_until(struct peer_world *world, const unsigned *flag, unsigned at_least);
-void world_turns(struct peer_world *world, unsigned milliseconds);
+bool peer_until(struct peer_world *world, const unsigned *flag, unsigned at_least);
+void peer_turns(struct peer_world *world, unsigned milliseconds);
 
-struct sn_mp_message *world_specification(struct peer_world *world, const char *label,
-					  const char *token, const char *when);
-struct sn_mp_message *world_message(struct peer_world *world, const char *json);
-struct sn_mp_message *world_token_only(enum sn_mp_kind kind, const char *token);
-struct sn_mp_message *world_capability(struct peer_world *world, const char *label,
-				       const char *when);
+struct sn_mp_message *peer_specification(struct peer_world *world, const char *label,
+					 const char *token, const char *when);
+struct sn_mp_message *peer_message(struct peer_world *world, const char *json);
+struct sn_mp_message *peer_token_only(enum sn_mp_kind kind, const char *token);
+struct sn_mp_message *peer_capability(struct peer_world *world, const char *label,
+				      const char *when);
 
 /* A copy of the last answer, and how many there were. */
 struct heard {
@@ -76,8 +76,8 @@ void heard_message(const struct sn_mp_message *message, const struct sn_err *err
 		   void *ctx); /* sn_peer_message_fn */
 void heard_finish(struct heard *heard);
 /* Takes and asserts that it was answered at once, with this kind. */
-void world_take(struct peer_world *world, const char *identity, const struct sn_mp_message *message,
-		uint64_t wait_ns, struct heard *heard);
+void peer_take(struct peer_world *world, const char *identity, const struct sn_mp_message *message,
+	       uint64_t wait_ns, struct heard *heard);
 void assert_kind(const struct heard *heard, enum sn_mp_kind kind);
 void assert_exception(const struct heard *heard, const char *part);
 

@@ -14,15 +14,15 @@ static unsigned told_results;
 static int setup(void **state SN_UNUSED)
 {
 	sn_clock_virtual_init(&vclock, 1000 * SN_NS_PER_S, T0_S * SN_NS_PER_S);
-	world_init(&world, &vclock.clock);
-	world_offer(&world, "echo", "now ... future");
+	peer_init(&world, &vclock.clock);
+	peer_offer(&world, "echo", "now ... future");
 	told_results = 0;
 	return 0;
 }
 
 static int teardown(void **state SN_UNUSED)
 {
-	world_finish(&world);
+	peer_finish(&world);
 	heard_finish(&heard);
 	heard_finish(&told);
 	return 0;
@@ -37,23 +37,23 @@ static void advance(double seconds)
 static void send_as(const char *identity, struct sn_mp_message *message, double wait_s)
 {
 	heard_finish(&heard);
-	world_take(&world, identity, message, (uint64_t)(wait_s * 1e9), &heard);
+	peer_take(&world, identity, message, (uint64_t)(wait_s * 1e9), &heard);
 	sn_mp_message_destroy(message);
 }
 
 static void ask(const char *token, const char *when, double wait_s)
 {
-	send_as(ALICE, world_specification(&world, "echo", token, when), wait_s);
+	send_as(ALICE, peer_specification(&world, "echo", token, when), wait_s);
 }
 
 static void redeem(const char *identity, const char *token)
 {
-	send_as(identity, world_token_only(SN_MP_REDEMPTION, token), 0);
+	send_as(identity, peer_token_only(SN_MP_REDEMPTION, token), 0);
 }
 
 static void interrupt(const char *identity, const char *token)
 {
-	send_as(identity, world_token_only(SN_MP_INTERRUPT, token), 0);
+	send_as(identity, peer_token_only(SN_MP_INTERRUPT, token), 0);
 }
 
 static void listen_result(const char *identity, const struct sn_mp_message *result,
@@ -105,7 +105,7 @@ static void a_result_within_patience_spares_the_receipt(void **state SN_UNUSED)
 {
 	ask("t1", "now", 5);
 	advance(2);
-	world_end_job(&world);
+	peer_end_job(&world);
 	assert_kind(&heard, SN_MP_RESULT);
 	advance(60);
 	assert_int_equal(heard.calls, 1);
@@ -115,7 +115,7 @@ static void who_has_gone_is_not_answered(void **state SN_UNUSED)
 {
 	ask("t1", "now", 5);
 	sn_component_forget(world.component, &heard);
-	world_end_job(&world);
+	peer_end_job(&world);
 	advance(10);
 	assert_int_equal(heard.calls, 0);
 	redeem(ALICE, "t1");
@@ -162,7 +162,7 @@ static void a_token_seen_twice_runs_once(void **state SN_UNUSED)
 	assert_kind(&heard, SN_MP_RECEIPT);
 	ask("t1", "now", 5);
 	assert_kind(&heard, SN_MP_RECEIPT);
-	world_end_job(&world);
+	peer_end_job(&world);
 	ask("t1", "now", 5);
 	assert_kind(&heard, SN_MP_RESULT);
 	assert_int_equal(world.started, 1);
@@ -172,7 +172,7 @@ static void equal_tokens_of_two_identities_are_two_jobs(void **state SN_UNUSED)
 {
 	world.work = WORLD_INSTANT;
 	ask("t1", "now", 5);
-	send_as(BOB, world_specification(&world, "echo", "t1", "now"), 5);
+	send_as(BOB, peer_specification(&world, "echo", "t1", "now"), 5);
 	assert_kind(&heard, SN_MP_RESULT);
 	assert_int_equal(world.started, 2);
 	assert_string_equal(world.identity, BOB);
@@ -196,7 +196,7 @@ static void a_foreign_token_is_as_unknown_as_none(void **state SN_UNUSED)
 
 static void identity_and_token_do_not_run_into_each_other(void **state SN_UNUSED)
 {
-	send_as("ab", world_specification(&world, "echo", "c", "now"), 0);
+	send_as("ab", peer_specification(&world, "echo", "c", "now"), 0);
 	assert_kind(&heard, SN_MP_RECEIPT);
 	redeem("a", "bc");
 	assert_exception(&heard, "unknown job");
@@ -210,14 +210,14 @@ static void a_specification_without_token_gets_one(void **state SN_UNUSED)
 	assert_kind(&heard, SN_MP_RECEIPT);
 	assert_non_null(heard.message->token);
 	snprintf(token, sizeof(token), "%s", heard.message->token);
-	world_end_job(&world);
+	peer_end_job(&world);
 	redeem(ALICE, token);
 	assert_kind(&heard, SN_MP_RESULT);
 }
 
 static void a_redemption_may_come_in_full_and_again(void **state SN_UNUSED)
 {
-	struct sn_mp_message *specification = world_specification(&world, "echo", "t1", "now");
+	struct sn_mp_message *specification = peer_specification(&world, "echo", "t1", "now");
 	struct sn_mp_message *redemption = sn_mp_message_as(specification, SN_MP_REDEMPTION);
 
 	world.work = WORLD_INSTANT;
@@ -249,21 +249,21 @@ static void who_may_not_is_told_why(void **state SN_UNUSED)
 	assert_exception(&heard, "may not use 'echo'");
 	assert_int_equal(world.started, 0);
 	world.hidden_from = BOB;
-	send_as(BOB, world_specification(&world, "echo", "t1", "now"), 5);
+	send_as(BOB, peer_specification(&world, "echo", "t1", "now"), 5);
 	assert_kind(&heard, SN_MP_EXCEPTION);
 	assert_int_equal(world.started, 0);
 }
 
 static void other_kinds_are_unexpected(void **state SN_UNUSED)
 {
-	struct sn_mp_message *capability = world_capability(&world, "echo", "now");
+	struct sn_mp_message *capability = peer_capability(&world, "echo", "now");
 
 	send_as(ALICE, capability, 5);
 	assert_exception(&heard, "unexpected message");
 	assert_string_equal(heard.message->token, "cap-echo");
 	send_as(ALICE, sn_mp_exception("x", "away with you"), 5);
 	assert_exception(&heard, "unexpected message");
-	send_as(ALICE, world_token_only(SN_MP_REDEMPTION, NULL), 5);
+	send_as(ALICE, peer_token_only(SN_MP_REDEMPTION, NULL), 5);
 	assert_exception(&heard, "no token");
 }
 
@@ -271,15 +271,15 @@ static void a_capability_that_is_gone_is_withdrawn(void **state SN_UNUSED)
 {
 	world.work = WORLD_INSTANT;
 	ask("t1", "now", 5);
-	world_withdraw(&world, "echo");
+	peer_withdraw(&world, "echo");
 	ask("t2", "now", 5);
 	assert_kind(&heard, SN_MP_WITHDRAWAL);
 	assert_string_equal(heard.message->token, "cap-echo");
 	assert_string_equal(heard.message->label, "echo");
 	/* To one who never saw it, it never was. */
-	send_as(BOB, world_specification(&world, "echo", "t3", "now"), 5);
+	send_as(BOB, peer_specification(&world, "echo", "t3", "now"), 5);
 	assert_kind(&heard, SN_MP_EXCEPTION);
-	world_offer(&world, "echo", "now ... future");
+	peer_offer(&world, "echo", "now ... future");
 	ask("t2", "now", 5);
 	assert_kind(&heard, SN_MP_RESULT);
 }
@@ -309,13 +309,13 @@ static void an_envelope_is_answered_when_all_of_it_is(void **state SN_UNUSED)
 {
 	struct sn_mp_message *envelope = sn_mp_message_create(SN_MP_ENVELOPE, "message");
 
-	sn_mp_add_content(envelope, world_token_only(SN_MP_REDEMPTION, "nothing"));
-	sn_mp_add_content(envelope, world_specification(&world, "echo", "t1", "now"));
-	sn_mp_add_content(envelope, world_token_only(SN_MP_INTERRUPT, "nothing"));
+	sn_mp_add_content(envelope, peer_token_only(SN_MP_REDEMPTION, "nothing"));
+	sn_mp_add_content(envelope, peer_specification(&world, "echo", "t1", "now"));
+	sn_mp_add_content(envelope, peer_token_only(SN_MP_INTERRUPT, "nothing"));
 	send_as(ALICE, envelope, 5);
 	assert_int_equal(heard.calls, 0);
 	advance(1);
-	world_end_job(&world);
+	peer_end_job(&world);
 	assert_kind(&heard, SN_MP_ENVELOPE);
 	assert_int_equal(heard.message->content_count, 3);
 	assert_int_equal(heard.message->contents[0]->kind, SN_MP_EXCEPTION);
@@ -328,11 +328,11 @@ static void an_envelope_whose_sender_has_gone_is_forgotten(void **state SN_UNUSE
 	struct sn_mp_message *outer = sn_mp_message_create(SN_MP_ENVELOPE, "message");
 	struct sn_mp_message *inner = sn_mp_message_create(SN_MP_ENVELOPE, "message");
 
-	sn_mp_add_content(inner, world_specification(&world, "echo", "t1", "now"));
+	sn_mp_add_content(inner, peer_specification(&world, "echo", "t1", "now"));
 	sn_mp_add_content(outer, inner);
 	send_as(ALICE, outer, 5);
 	sn_component_forget(world.component, &heard);
-	world_end_job(&world);
+	peer_end_job(&world);
 	advance(10);
 	assert_int_equal(heard.calls, 0);
 }
@@ -381,7 +381,7 @@ static void a_scope_that_is_over_is_refused(void **state SN_UNUSED)
 
 static void a_specification_without_when_is_refused(void **state SN_UNUSED)
 {
-	struct sn_mp_message *message = world_specification(&world, "echo", "t1", "now");
+	struct sn_mp_message *message = peer_specification(&world, "echo", "t1", "now");
 
 	message->when.set = false;
 	send_as(ALICE, message, 5);
@@ -411,11 +411,11 @@ static void a_query_runs_at_once_with_its_window(void **state SN_UNUSED)
 	struct sn_mp_message *message;
 
 	sn_mp_set_text(&((struct sn_mp_message *)(uintptr_t)world.caps[0])->verb, "query");
-	message = world_specification(&world, "echo", "t1",
-				      "2030-03-17 10:00:00 ... 2030-03-17 11:00:00");
+	message = peer_specification(&world, "echo", "t1",
+				     "2030-03-17 10:00:00 ... 2030-03-17 11:00:00");
 	sn_mp_set_text(&message->verb, "query");
-	world_withdraw(&world, "echo");
-	world_offer(&world, "echo", "past ... future");
+	peer_withdraw(&world, "echo");
+	peer_offer(&world, "echo", "past ... future");
 	sn_mp_set_text(&((struct sn_mp_message *)(uintptr_t)world.caps[0])->verb, "query");
 	world.work = WORLD_INSTANT;
 	send_as(ALICE, message, 5);
@@ -429,8 +429,8 @@ static void what_never_ends_shows_its_results_so_far(void **state SN_UNUSED)
 	listen_all();
 	ask("t1", "now ... future", 0);
 	assert_kind(&heard, SN_MP_RECEIPT);
-	world_give_result(&world, "1");
-	world_give_result(&world, "2");
+	peer_give_result(&world, "1");
+	peer_give_result(&world, "2");
 	assert_int_equal(told_results, 2);
 	redeem(ALICE, "t1");
 	assert_kind(&heard, SN_MP_ENVELOPE);
@@ -464,7 +464,7 @@ static void a_job_that_ends_slowly_is_answered_with_the_receipt(void **state SN_
 	interrupt(ALICE, "t1");
 	assert_kind(&heard, SN_MP_RECEIPT);
 	assert_int_equal(world.stopped, 1);
-	world_end_job(&world);
+	peer_end_job(&world);
 	redeem(ALICE, "t1");
 	assert_kind(&heard, SN_MP_RESULT);
 }
@@ -537,11 +537,11 @@ static void a_slow_iteration_lets_the_ones_it_covers_out(void **state SN_UNUSED)
 	assert_int_equal(world.started, 1);
 	advance(33);
 	assert_int_equal(world.started, 1);
-	world_end_job(&world);
+	peer_end_job(&world);
 	advance(0.1);
 	assert_int_equal(world.started, 2); /* that of 30 s, late; those of 10 and 20 are lost */
 	assert_string_equal(world.when, "2030-03-17 17:47:10.000000");
-	world_end_job(&world);
+	peer_end_job(&world);
 	advance(6);
 	assert_int_equal(world.started, 3);
 }
