@@ -11,6 +11,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/util.h"
+#include "hub/certificates.h"
+#include "hub/trust.h"
 #include "net/addr.h"
 
 #define KEY(name_, type_, member_, default_, help_)                                                \
@@ -70,6 +72,47 @@ static const struct sn_conf_key keys[] = {
 	     "write where this user's command line finds the hub")},
 	{KEY("log_level", SN_CONF_TEXT, log_level, "notice",
 	     "error, warning, notice, info or debug")},
+	{KEY("mplane_plain", SN_CONF_BOOL, mplane_plain, "false",
+	     "serve mPlane peers on the plain listener, too, where nobody proves who he is; for "
+	     "tests")},
+	{KEY("mplane_lease", SN_CONF_DURATION, mplane_lease, "30s",
+	     "how long a peer's capability is kept without a poll, or three times its interval"),
+	 .min = 1 * S, .max = 30 * DAY},
+	{KEY("mplane_poll", SN_CONF_DURATION, mplane_poll, "5s",
+	     "when peers that registered a callback are told to come again"),
+	 .min = 100 * SN_NS_PER_MS, .max = 3600 * S},
+	{KEY("mplane_wait", SN_CONF_DURATION, mplane_wait, "1s",
+	     "how long an mPlane client waits for a quick result before it gets a receipt"),
+	 .max = 60 * S},
+	{KEY("mplane_grace", SN_CONF_DURATION, mplane_grace, "60s",
+	     "how long after the end of its scope a peer's result may come"),
+	 .max = 30 * DAY},
+	{KEY("mplane_components", SN_CONF_TEXTS, mplane_components, "",
+	     "URLs of mPlane components that listen, whose client the hub is")},
+	{KEY("mplane_ca", SN_CONF_TEXT, mplane_ca, "",
+	     "file with the CAs of those components and of repositories; empty: the hub's own")},
+	{KEY("mplane_certificate", SN_CONF_TEXT, mplane_certificate, "",
+	     "file with the certificate that the hub shows them")},
+	{KEY("mplane_key", SN_CONF_TEXT, mplane_key, "", "file with its key")},
+	{KEY("parent_url", SN_CONF_TEXT, parent_url, "",
+	     "supervisor above this hub; empty for none")},
+	{KEY("parent_identity", SN_CONF_TEXT, parent_identity, "",
+	     "name of the parent in the policy; empty: 'dns:' and the host of its URL")},
+	{KEY("parent_ca", SN_CONF_TEXT, parent_ca, "", "file with the CA of the parent")},
+	{KEY("parent_certificate", SN_CONF_TEXT, parent_certificate, "",
+	     "file with the certificate that the hub shows its parent")},
+	{KEY("parent_key", SN_CONF_TEXT, parent_key, "", "file with its key")},
+	{KEY("parent_capabilities", SN_CONF_TEXTS, parent_capabilities, "",
+	     "labels that are offered to the parent, '*' for all; empty for none")},
+	{KEY("repositories", SN_CONF_TEXTS, repositories, "",
+	     "where results may be sent besides, each as name=URL")},
+	{KEY("mplane_domain", SN_CONF_TEXT, mplane_domain, "mplane.org",
+	     "domain in the subjects and names of certificates for mPlane peers")},
+	{KEY("peer_certificate_life", SN_CONF_DURATION, peer_certificate_life, "365d",
+	     "how long a certificate for an mPlane peer is good if nothing else is asked for"),
+	 .min = 1 * S, .max = 825 * DAY},
+	{KEY("trust", SN_CONF_TEXTS, trust, "",
+	     "files that say which peers of which foreign CAs are let in, one for each CA")},
 };
 
 const struct sn_conf_schema sn_hub_schema = {
@@ -205,6 +248,15 @@ int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 	}
 	if (check_peers(config, err) != 0)
 		return err->code;
+	if (!sn_cert_domain_is_good(config->mplane_domain))
+		return sn_err_set(err, -EINVAL,
+				  "key 'mplane_domain': '%.80s' is not one to eight labels of "
+				  "letters, digits, '-' (like 'mplane.org')",
+				  config->mplane_domain);
+	for (unsigned i = 0; i < config->trust.count; i++) {
+		if (sn_trust_check_file(config->trust.items[i], err) != 0)
+			return sn_err_wrap(err, "key 'trust'");
+	}
 	if (sn_log_set_level_name(config->log_level) != 0)
 		return sn_err_set(err, -EINVAL,
 				  "key 'log_level': '%.40s' is not error, warning, notice, info or "

@@ -41,6 +41,11 @@ struct sn_hub_config {
 	char *parent_ca, *parent_certificate, *parent_key; /* files */
 	struct sn_conf_texts parent_capabilities;
 	struct sn_conf_texts repositories; /* "name=URL" */
+
+	/* Certificates of mPlane peers: hub/certificates.h, hub/trust.h. */
+	char *mplane_domain;
+	int64_t peer_certificate_life;
+	struct sn_conf_texts trust; /* files */
 };
 
 extern const struct sn_conf_schema sn_hub_schema;

@@ -176,14 +176,11 @@ int sn_control_audit_decision(struct sn_db *db, const struct sn_audit_decision *
 	return changed < 0 ? changed : 0;
 }
 
-int sn_control_tidy(struct sn_db *db, int64_t now_ns, struct sn_err *err)
+int sn_control_tidy(struct sn_db *db, struct sn_err *err)
 {
 	int changed =
 		sn_db_run(db, err, "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?",
 			  "i", (int64_t)SN_AUDIT_ROWS_MAX);
 
-	if (changed >= 0)
-		changed = sn_db_run(db, err, "DELETE FROM certificates WHERE expires < ?", "i",
-				    now_ns);
 	return changed < 0 ? changed : 0;
 }

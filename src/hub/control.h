@@ -45,7 +45,7 @@ struct sn_audit_decision {
 int sn_control_audit_decision(struct sn_db *db, const struct sn_audit_decision *decision,
 			      struct sn_err *err);
 
-/* Drops the oldest lines beyond SN_AUDIT_ROWS_MAX and certificates that ran out. */
-int sn_control_tidy(struct sn_db *db, int64_t now_ns, struct sn_err *err);
+/* Drops the oldest lines beyond SN_AUDIT_ROWS_MAX. */
+int sn_control_tidy(struct sn_db *db, struct sn_err *err);
 
 #endif

@@ -44,26 +44,29 @@ static bool has_prefix(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* 0, or -EACCES for somebody who is known and shut out. */
+/* 0, or -EACCES and the reason (SN_TRUST_WHY_MAX) for somebody who is shut out. */
 static int ask_certificate(struct sn_hub *hub, const struct sn_pki_info *peer, int64_t now_ns,
-			   struct sn_who *who)
+			   struct sn_who *who, char *why)
 {
 	who->expires_ns = peer->not_after_unix_s * SN_NS_PER_S;
 	if (who->expires_ns <= now_ns)
 		return 0;
+	if (!sn_trust_accepts(hub->trust, peer, now_ns, why))
+		return -EACCES;
 	snprintf(who->serial, sizeof(who->serial), "%s", peer->serial);
 	if (has_prefix(peer->uri, SN_URI_NODE)) {
 		who->node = sn_fleet_by_id(hub->fleet, peer->uri + strlen(SN_URI_NODE));
 		if (who->node == NULL)
 			return 0;
-		if (who->node->state == SN_NODE_REVOKED)
+		if (who->node->state == SN_NODE_REVOKED) {
+			snprintf(why, SN_TRUST_WHY_MAX,
+				 "the machine has to join again with a new token");
 			return -EACCES;
+		}
 		who->kind = SN_WHO_NODE;
 	} else if (has_prefix(peer->uri, SN_URI_USER)) {
 		const char *user = peer->uri + strlen(SN_URI_USER);
 
-		if (!sn_identity_serial_is_good(hub->identity, peer->serial))
-			return -EACCES;
 		if (sn_people_role(hub->people, user, &who->role) != 0)
 			return 0;
 		snprintf(who->user, sizeof(who->user), "%s", user);
@@ -102,13 +105,13 @@ static void ask_session(struct sn_hub *hub, const char *cookie, int64_t now_ns, 
 	who->means = SN_BY_SESSION;
 }
 
-static int ask(struct sn_hub *hub, struct sn_http_request *request, struct sn_who *who)
+static int ask(struct sn_hub *hub, struct sn_http_request *request, struct sn_who *who, char *why)
 {
 	const struct sn_pki_info *peer = sn_http_peer(request);
 	int64_t now_ns = sn_hub_now(hub);
 
 	if (peer != NULL)
-		return ask_certificate(hub, peer, now_ns, who);
+		return ask_certificate(hub, peer, now_ns, who, why);
 	/* A bearer token that is no good does not fall back to a cookie. */
 	if (!ask_token(hub, sn_http_header(request, "Authorization"), now_ns, who))
 		ask_session(hub, sn_http_cookie(request, hub->session_cookie), now_ns, who);
@@ -333,6 +336,7 @@ int sn_guard(struct sn_http_request *request, void *ctx)
 	unsigned access = sn_http_request_route(request)->access;
 	struct sn_who *who = sn_new(struct sn_who);
 	bool loopback = sn_addr_is_loopback(sn_http_peer_addr(request));
+	char why[SN_TRUST_WHY_MAX] = "";
 
 	who->hub = hub;
 	who->policy = sn_authority_generation(hub->authority);
@@ -347,9 +351,9 @@ int sn_guard(struct sn_http_request *request, void *ctx)
 			"to 'names' in its configuration");
 		return -EACCES;
 	}
-	if (ask(hub, request, who) != 0) {
-		sn_http_problem(request, 403, "identity-revoked", "This certificate was revoked",
-				"the machine has to join again with a new token");
+	if (ask(hub, request, who, why) != 0) {
+		sn_http_problem(request, 403, "identity-revoked",
+				"This certificate is not accepted", "%s", why);
 		return -EACCES;
 	}
 	if (!sn_access_allows(access, who->kind, loopback))

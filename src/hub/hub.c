@@ -121,6 +121,27 @@ static bool owner_is_good(const void *owner, void *ctx)
 	return sn_guard_still(hub, owner, sn_hub_now(hub));
 }
 
+static bool peer_is_refused(const struct sn_pki_info *peer, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+
+	return !sn_trust_accepts(hub->trust, peer, sn_hub_now(hub), NULL);
+}
+
+/* Foreign CAs, their peers and revocation lists are configured in files that may change. */
+static void refresh_trust(struct sn_hub *hub)
+{
+	struct sn_http_tls tls;
+	struct sn_err err = {0};
+
+	if (!sn_trust_refresh(hub->trust, sn_hub_now(hub)))
+		return;
+	sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
+	tls = sn_identity_tls(hub->identity);
+	warn_if(sn_http_server_set_tls(hub->server, &tls, &err), &err, "use the foreign CAs");
+	sn_http_server_close_peers(hub->server, peer_is_refused, hub);
+}
+
 static void renew_if_due(struct sn_hub *hub, bool look_at_hosts)
 {
 	struct sn_err err = {0};
@@ -152,7 +173,8 @@ static void tidy(struct sn_hub *hub)
 	warn_if(sn_fleet_save(hub->fleet, &err), &err, "save the nodes");
 	warn_if(sn_people_tidy(hub->people, now_ns, &err), &err, "drop old sessions");
 	warn_if(sn_enrol_tidy(hub->control, now_ns, &err), &err, "drop old invites");
-	warn_if(sn_control_tidy(hub->control, now_ns, &err), &err, "tidy the control database");
+	warn_if(sn_control_tidy(hub->control, &err), &err, "tidy the control database");
+	warn_if(sn_certificates_tidy(hub->control, now_ns, &err), &err, "drop old certificates");
 }
 
 struct retention {
@@ -224,6 +246,7 @@ static void tick(struct sn_timer *timer)
 	sn_fleet_tick(hub->fleet, sn_hub_now(hub));
 	if (hub->ticks % TICKS_CHECK == 0)
 		sn_events_close_unless(hub->events, owner_is_good, hub);
+	refresh_trust(hub);
 	renew_if_due(hub, hub->ticks % TICKS_HOSTS == 0);
 	if (hub->ticks % TICKS_SAVE == 0)
 		tidy(hub);
@@ -317,11 +340,14 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	if (open_state(hub, err) != 0 ||
 	    sn_identity_open(hub->config->state, hub->id, hub->control, now_ns, &hub->identity,
 			     err) != 0 ||
+	    sn_trust_open(&hub->config->trust, hub->identity, now_ns, &hub->trust, err) != 0 ||
 	    sn_people_open(hub->control, now_ns, &hub->people, err) != 0 ||
 	    sn_fleet_open(hub->control, now_ns, hub->config->heartbeat_interval, &hub->fleet,
 			  err) != 0 ||
 	    sn_tasks_open(hub->control, &hub->tasks, err) != 0 || open_store(hub, err) != 0)
 		return err->code;
+	sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
+	hub->crl = sn_crl_create(hub->identity);
 	hub->events = sn_events_create(hub->loop);
 	sn_publish_init(hub);
 	if (open_authority(hub, err) != 0)
@@ -501,6 +527,8 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_authority_close(hub->authority);
 	sn_fleet_close(hub->fleet, sn_hub_now(hub));
 	sn_people_close(hub->people);
+	sn_crl_destroy(hub->crl);
+	sn_trust_close(hub->trust);
 	sn_identity_close(hub->identity);
 	sn_db_close(hub->control);
 	if (hub->lock >= 0)

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "hub/authority.h"
+#include "hub/certificates.h"
 #include "hub/config.h"
 #include "hub/events.h"
 #include "hub/fleet.h"
@@ -23,6 +24,7 @@
 #include "hub/readers.h"
 #include "hub/tasks.h"
 #include "hub/throttle.h"
+#include "hub/trust.h"
 #include "hub/web.h"
 #include "hub/work.h"
 #include "net/http_server.h"
@@ -51,6 +53,8 @@ struct sn_hub {
 	int lock; /* descriptor of the state directory's lock */
 	struct sn_db *control;
 	struct sn_identity *identity;
+	struct sn_trust *trust;
+	struct sn_crl *crl;
 	struct sn_people *people;
 	struct sn_fleet *fleet;
 	struct sn_authority *authority; /* the policy in force */

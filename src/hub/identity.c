@@ -2,6 +2,7 @@
 #define SN_MODULE "identity"
 #include "hub/identity.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,9 @@ struct sn_identity {
 
 	struct sn_buf cert_pem, key_pem; /* of this hub as server */
 	struct sn_buf hosts;             /* the names in it, a line each */
+	char *foreign_pem;               /* NULL: no foreign CA is trusted */
 	int64_t made_ns, expires_ns;
+	uint64_t revocations; /* of this run */
 };
 
 static int make_ca(struct sn_identity *identity, const char *hub_id, int64_t now_ns,
@@ -84,6 +87,7 @@ static int open_ca(struct sn_identity *identity, const char *dir, const char *hu
 						 : make_ca(identity, hub_id, now_ns, err);
 	if (failed != 0)
 		return failed;
+	sn_buf_cstr(&identity->ca_key);
 	if (sn_pki_info(sn_buf_cstr(&identity->ca_pem), &identity->ca, err) != 0)
 		return sn_err_wrap(err, "cannot use '%s'", identity->ca_file);
 	if (identity->ca.not_after_unix_s <= now_ns / SN_NS_PER_S)
@@ -125,6 +129,7 @@ void sn_identity_close(struct sn_identity *identity)
 	sn_buf_finish(&identity->ca_pem);
 	sn_buf_finish(&identity->cert_pem);
 	sn_buf_finish(&identity->hosts);
+	free(identity->foreign_pem);
 	free(identity->ca_file);
 	free(identity->key_file);
 	free(identity);
@@ -145,6 +150,21 @@ const char *sn_identity_ca_file(const struct sn_identity *identity)
 	return identity->ca_file;
 }
 
+struct sn_db *sn_identity_db(const struct sn_identity *identity)
+{
+	return identity->db;
+}
+
+uint64_t sn_identity_revocations(const struct sn_identity *identity)
+{
+	return identity->revocations;
+}
+
+void sn_identity_note_revocation(struct sn_identity *identity)
+{
+	identity->revocations++;
+}
+
 /* The hub's own certificate ---------------------------------------------- */
 
 static void write_hosts(struct sn_buf *out, const char *const *hosts)
@@ -153,19 +173,23 @@ static void write_hosts(struct sn_buf *out, const char *const *hosts)
 		sn_buf_addf(out, "%s\n", *hosts);
 }
 
-static int sign(struct sn_identity *identity, struct sn_pki_issue *issue, int64_t now_ns,
-		int64_t life_ns, struct sn_buf *cert_pem, struct sn_pki_info *info,
-		struct sn_err *err)
+int sn_identity_sign(struct sn_identity *identity, struct sn_pki_issue *issue, int64_t now_ns,
+		     int64_t life_ns, struct sn_buf *cert_pem, struct sn_pki_info *info,
+		     struct sn_err *err)
 {
 	int64_t end_s = (now_ns + life_ns) / SN_NS_PER_S;
 	int64_t slack_s = SN_MIN(CLOCK_SLACK_S, life_ns / SN_NS_PER_S / SLACK_SHARE);
 
-	issue->ca_cert_pem = sn_buf_cstr(&identity->ca_pem);
-	issue->ca_key_pem = sn_buf_cstr(&identity->ca_key);
+	issue->ca_cert_pem = identity->ca_pem.p;
+	issue->ca_key_pem = identity->ca_key.p;
 	issue->not_before_unix_s = now_ns / SN_NS_PER_S - slack_s;
 	issue->not_after_unix_s = SN_MIN(end_s, identity->ca.not_after_unix_s);
-	if (sn_pki_issue(issue, cert_pem, err) != 0)
+	if (sn_pki_issue(issue, cert_pem, err) != 0) {
+		/* A bad key and a long text are faults of the request like any other. */
+		if (err->code == -EKEYREJECTED || err->code == -EFBIG)
+			err->code = -EINVAL;
 		return err->code;
+	}
 	return sn_pki_info(sn_buf_cstr(cert_pem), info, err);
 }
 
@@ -187,7 +211,7 @@ static int make_server_pair(struct sn_identity *identity, const char *const *hos
 		failed = sn_pki_csr_create(sn_buf_cstr(key), "sonde-hub", &csr, err);
 	if (failed == 0) {
 		issue.csr_pem = sn_buf_cstr(&csr);
-		failed = sign(identity, &issue, now_ns, life_ns, cert, &info, err);
+		failed = sn_identity_sign(identity, &issue, now_ns, life_ns, cert, &info, err);
 	}
 	sn_buf_finish(&csr);
 	if (failed == 0)
@@ -241,7 +265,14 @@ struct sn_http_tls sn_identity_tls(const struct sn_identity *identity)
 		.cert_pem = identity->cert_pem.p,
 		.key_pem = identity->key_pem.p,
 		.ca_pem = identity->ca_pem.p,
+		.foreign_pem = identity->foreign_pem,
 	};
+}
+
+void sn_identity_set_foreign(struct sn_identity *identity, const char *pem)
+{
+	free(identity->foreign_pem);
+	identity->foreign_pem = pem != NULL ? sn_xstrdup(pem) : NULL;
 }
 
 /* Certificates of others ------------------------------------------------- */
@@ -258,14 +289,25 @@ int sn_identity_issue(struct sn_identity *identity, const char *uri, const char 
 	};
 	int changed;
 
-	if (sign(identity, &issue, now_ns, life_ns, cert_pem, info, err) != 0)
+	assert(strncmp(uri, "urn:sonde:", strlen("urn:sonde:")) == 0);
+	if (sn_identity_sign(identity, &issue, now_ns, life_ns, cert_pem, info, err) != 0)
 		return err->code;
+	/* "node:<id>" or "user:<name>": the name by which policies know them, too. */
 	changed = sn_db_run(identity->db, err,
-			    "INSERT INTO certificates (serial, uri, fingerprint, issued, expires)"
-			    " VALUES (?, ?, ?, ?, ?)",
-			    "tttii", info->serial, uri, info->fingerprint, now_ns,
-			    info->not_after_unix_s * SN_NS_PER_S);
+			    "INSERT INTO certificates (serial, uri, fingerprint, issued, expires,"
+			    " kind, identity) VALUES (?, ?, ?, ?, ?, substr(?, 1, 4), ?)",
+			    "tttiitt", info->serial, uri, info->fingerprint, now_ns,
+			    info->not_after_unix_s * SN_NS_PER_S, uri + strlen("urn:sonde:"),
+			    uri + strlen("urn:sonde:"));
 	return changed < 0 ? changed : 0;
+}
+
+int sn_identity_sign_crl(const struct sn_identity *identity, struct sn_pki_crl_order *order,
+			 struct sn_buf *der, struct sn_err *err)
+{
+	order->ca_cert_pem = identity->ca_pem.p;
+	order->ca_key_pem = identity->ca_key.p;
+	return sn_pki_crl_create(order, der, err);
 }
 
 bool sn_identity_serial_is_good(struct sn_identity *identity, const char *serial)
@@ -283,25 +325,6 @@ bool sn_identity_serial_is_good(struct sn_identity *identity, const char *serial
 	return good;
 }
 
-int sn_identity_revoke_serial(struct sn_identity *identity, const char *serial, int64_t now_ns,
-			      struct sn_err *err)
-{
-	return sn_db_run(identity->db, err,
-			 "UPDATE certificates SET revoked = ? WHERE serial = ?"
-			 " AND revoked IS NULL AND uri LIKE '" SN_URI_USER "%'",
-			 "it", now_ns, serial);
-}
-
-json_t *sn_identity_list(struct sn_identity *identity, int64_t now_ns, struct sn_err *err)
-{
-	return sn_sql_json(identity->db, err,
-			   "SELECT serial AS \"serial\", uri AS \"uri\","
-			   " fingerprint AS \"fingerprint\", issued AS \"issued:time\","
-			   " expires AS \"expires:time\", revoked AS \"revoked:time\""
-			   " FROM certificates WHERE expires > ? ORDER BY issued, serial",
-			   "i", now_ns);
-}
-
 int sn_identity_revoke_uri(struct sn_identity *identity, const char *uri, int64_t now_ns,
 			   struct sn_err *err)
 {
@@ -310,5 +333,7 @@ int sn_identity_revoke_uri(struct sn_identity *identity, const char *uri, int64_
 				" WHERE uri = ? AND revoked IS NULL",
 				"it", now_ns, uri);
 
+	if (changed > 0)
+		identity->revocations++;
 	return changed < 0 ? changed : 0;
 }

@@ -9,8 +9,9 @@
  * and leaves no key behind.
  *
  * Certificates for nodes (urn:sonde:node:<id>) and people (urn:sonde:user:<name>)
- * are short-lived and recorded in the control database.  Revocation is a column
- * there, looked up by the guard on every request, never a list that peers fetch.
+ * are short-lived and recorded in the control database; those of mPlane peers, the
+ * lists and the revocation list are in hub/certificates.h.  Revocation is a column
+ * in the database, looked up on every request (hub/trust.h).
  */
 #ifndef SONDE_HUB_IDENTITY_H
 #define SONDE_HUB_IDENTITY_H
@@ -46,7 +47,9 @@ int sn_identity_make_server(struct sn_identity *identity, const char *const *hos
  */
 bool sn_identity_server_is_due(const struct sn_identity *identity, const char *const *hosts,
 			       int64_t now_ns);
-/* Borrowed texts, valid until the next sn_identity_make_server(). */
+/* CAs of others whose clients may connect, PEM, copied; NULL for none (hub/trust.h). */
+void sn_identity_set_foreign(struct sn_identity *identity, const char *pem);
+/* Borrowed texts, valid until the next sn_identity_make_server() or _set_foreign(). */
 struct sn_http_tls sn_identity_tls(const struct sn_identity *identity);
 
 /*
@@ -59,13 +62,21 @@ int sn_identity_issue(struct sn_identity *identity, const char *uri, const char 
 
 /* Revoked or unknown serials are false; so is an error of the database. */
 bool sn_identity_serial_is_good(struct sn_identity *identity, const char *serial);
-/* Array of those that have not run out; NULL on error. */
-json_t *sn_identity_list(struct sn_identity *identity, int64_t now_ns, struct sn_err *err);
-/* A person's: 1 when it was revoked, 0 when there is no such valid certificate. */
-int sn_identity_revoke_serial(struct sn_identity *identity, const char *serial, int64_t now_ns,
-			      struct sn_err *err);
 /* Every certificate for `uri`. */
 int sn_identity_revoke_uri(struct sn_identity *identity, const char *uri, int64_t now_ns,
 			   struct sn_err *err);
+
+/* For hub/certificates.c ------------------------------------------------- */
+
+struct sn_db *sn_identity_db(const struct sn_identity *identity);
+/* Signs with our CA, from now for `life_ns`; -EINVAL as above.  Records nothing. */
+int sn_identity_sign(struct sn_identity *identity, struct sn_pki_issue *issue, int64_t now_ns,
+		     int64_t life_ns, struct sn_buf *cert_pem, struct sn_pki_info *info,
+		     struct sn_err *err);
+int sn_identity_sign_crl(const struct sn_identity *identity, struct sn_pki_crl_order *order,
+			 struct sn_buf *der, struct sn_err *err);
+/* Rises with every revocation of this run: a list that was made before is out of date. */
+uint64_t sn_identity_revocations(const struct sn_identity *identity);
+void sn_identity_note_revocation(struct sn_identity *identity);
 
 #endif

@@ -25,21 +25,22 @@ struct sn_api_routes {
 	size_t count;
 };
 
-extern const struct sn_api_routes sn_api_enrol;    /* enrol.c */
-extern const struct sn_api_routes sn_api_node;     /* node.c: what nodes call */
-extern const struct sn_api_routes sn_api_nodes;    /* nodes.c */
-extern const struct sn_api_routes sn_api_invites;  /* invites.c */
-extern const struct sn_api_routes sn_api_tasks;    /* tasks.c */
-extern const struct sn_api_routes sn_api_datasets; /* datasets.c */
-extern const struct sn_api_routes sn_api_series;   /* series.c */
-extern const struct sn_api_routes sn_api_session;  /* session.c */
-extern const struct sn_api_routes sn_api_users;    /* users.c */
-extern const struct sn_api_routes sn_api_policy;   /* policy.c */
-extern const struct sn_api_routes sn_api_hub;      /* hub.c */
-extern const struct sn_api_routes sn_api_events;   /* events.c */
-extern const struct sn_api_routes sn_api_openapi;  /* openapi.c */
-extern const struct sn_api_routes sn_api_metrics;  /* metrics.c */
-extern const struct sn_api_routes sn_api_web;      /* web.c, last: it takes every other path */
+extern const struct sn_api_routes sn_api_enrol;        /* enrol.c */
+extern const struct sn_api_routes sn_api_node;         /* node.c: what nodes call */
+extern const struct sn_api_routes sn_api_nodes;        /* nodes.c */
+extern const struct sn_api_routes sn_api_invites;      /* invites.c */
+extern const struct sn_api_routes sn_api_tasks;        /* tasks.c */
+extern const struct sn_api_routes sn_api_datasets;     /* datasets.c */
+extern const struct sn_api_routes sn_api_series;       /* series.c */
+extern const struct sn_api_routes sn_api_session;      /* session.c */
+extern const struct sn_api_routes sn_api_users;        /* users.c */
+extern const struct sn_api_routes sn_api_policy;       /* policy.c */
+extern const struct sn_api_routes sn_api_certificates; /* certificates.c */
+extern const struct sn_api_routes sn_api_hub;          /* hub.c */
+extern const struct sn_api_routes sn_api_events;       /* events.c */
+extern const struct sn_api_routes sn_api_openapi;      /* openapi.c */
+extern const struct sn_api_routes sn_api_metrics;      /* metrics.c */
+extern const struct sn_api_routes sn_api_web;          /* web.c, last: it takes every other path */
 
 /* Fills hub->routes, handlers and route_count; the arrays are the hub's to free. */
 void sn_api_make_routes(struct sn_hub *hub);

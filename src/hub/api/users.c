@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users, API tokens, certificates and the audit trail. */
+/* Users, API tokens and the audit trail. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,40 +212,6 @@ static void delete_token(struct sn_http_request *request, void *ctx)
 	sn_api_empty(request);
 }
 
-/* Certificates ------------------------------------------------------------------------ */
-
-static void get_certificates(struct sn_http_request *request, void *ctx)
-{
-	struct sn_hub *hub = ctx;
-	struct sn_err err = {0};
-
-	reply_list(request, sn_identity_list(hub->identity, sn_hub_now(hub), &err), "serial", &err);
-}
-
-static bool peer_has_serial(const struct sn_pki_info *peer, void *ctx)
-{
-	return strcmp(peer->serial, ctx) == 0;
-}
-
-static void revoke_certificate(struct sn_http_request *request, void *ctx)
-{
-	struct sn_hub *hub = ctx;
-	sn_autofree char *serial = sn_xstrdup(sn_http_param(request, "serial"));
-	struct sn_err err = {0};
-	int changed = sn_identity_revoke_serial(hub->identity, serial, sn_hub_now(hub), &err);
-
-	if (changed == 0) {
-		sn_api_not_found(request, "no person's valid certificate has this serial number "
-					  "(nodes are revoked as nodes)");
-	} else if (changed < 0) {
-		sn_api_trouble(request, &err);
-	} else {
-		sn_hub_audit(hub, actor(request), "certificate.revoke", serial, NULL);
-		sn_api_empty(request);
-		sn_http_server_close_peers(hub->server, peer_has_serial, serial);
-	}
-}
-
 /* Audit --------------------------------------------------------------------------------- */
 
 static const char *query_text(const struct sn_http_request *request, const char *name)
@@ -335,17 +301,6 @@ static const struct sn_api_field token_fields[] = {
 static const struct sn_api_schema token_schema = {"Token", "An API token, without its secret.",
 						  token_fields, SN_COUNT(token_fields)};
 
-static const struct sn_api_field cert_fields[] = {
-	{"serial", SN_API_TEXT, true, false, "hex"},
-	{"uri", SN_API_TEXT, true, false, "whose it is"},
-	{"fingerprint", SN_API_TEXT, true, false, "SHA-256, hex"},
-	{"issued", SN_API_TIME, true, false, "when it was signed"},
-	{"expires", SN_API_TIME, true, false, "when it runs out"},
-	{"revoked", SN_API_TIME, true, true, "when it was revoked"},
-};
-static const struct sn_api_schema cert_schema = {
-	"Certificate", "A certificate this hub has signed.", cert_fields, SN_COUNT(cert_fields)};
-
 static const struct sn_api_field audit_fields[] = {
 	{"id", SN_API_INTEGER, true, false, "grows with time"},
 	{"time", SN_API_TIME, true, false, "when"},
@@ -401,10 +356,6 @@ static const struct sn_api_doc add_token_doc = {
 };
 static const struct sn_api_doc remove_token_doc =
 	EMPTY_DOC("removeToken", "session", "make an API token worthless");
-static const struct sn_api_doc certs_doc =
-	LIST_DOC("listCertificates", "users", "certificates that have not run out", &cert_schema);
-static const struct sn_api_doc revoke_doc =
-	EMPTY_DOC("revokeCertificate", "users", "shut out a person's certificate at once");
 static const struct sn_api_param audit_params[] = {
 	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
 	{"cursor", SN_API_TEXT, "'next' of the page before", false},
@@ -430,9 +381,6 @@ static const struct sn_http_route routes[] = {
 	{"GET", "/api/v1/tokens", get_tokens, 0, SN_ACCESS_SELF, &tokens_doc},
 	{"POST", "/api/v1/tokens", post_token, 1024, SN_ACCESS_SELF, &add_token_doc},
 	{"DELETE", "/api/v1/tokens/{id}", delete_token, 0, SN_ACCESS_SELF, &remove_token_doc},
-	{"GET", "/api/v1/certificates", get_certificates, 0, SN_ACCESS_ADMIN, &certs_doc},
-	{"POST", "/api/v1/certificates/{serial}/revoke", revoke_certificate, 1024, SN_ACCESS_ADMIN,
-	 &revoke_doc},
 	{"GET", "/api/v1/audit", get_audit, 0, SN_ACCESS_ADMIN, &audit_doc},
 };
 const struct sn_api_routes sn_api_users = {routes, SN_COUNT(routes)};
