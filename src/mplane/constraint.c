@@ -213,6 +213,9 @@ static int parse_any(struct sn_mp_constraint *constraint, struct sn_str text, st
 {
 	struct sn_str low, high;
 
+	/* Without a pointer it would be no text at all to split, instead of the empty one. */
+	if (text.p == NULL)
+		text = SN_STR("");
 	if (text.n > SN_MP_CONSTRAINT_BYTES)
 		return sn_err_set(err, -ERANGE, "a constraint of more than %d bytes",
 				  SN_MP_CONSTRAINT_BYTES);

@@ -135,6 +135,22 @@ static void malformed_constraints_are_refused_with_the_reason(void **state)
 	}
 }
 
+static void no_text_is_the_empty_text(void **state)
+{
+	struct sn_mp_constraint constraint;
+	struct sn_err err = {0};
+
+	(void)state;
+	assert_int_equal(
+		sn_mp_constraint_parse(SN_MP_TIME, (struct sn_str){NULL, 0}, &constraint, &err),
+		-EINVAL);
+	assert_int_equal(
+		sn_mp_constraint_parse(SN_MP_STRING, (struct sn_str){NULL, 0}, &constraint, &err),
+		0);
+	assert_string_equal(sn_mp_constraint_single(&constraint), "");
+	sn_mp_constraint_finish(&constraint);
+}
+
 static void values_are_met_by_value(void **state)
 {
 	static const struct {
@@ -322,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_has_its_kind_and_canonical_text),
 		cmocka_unit_test(malformed_constraints_are_refused_with_the_reason),
+		cmocka_unit_test(no_text_is_the_empty_text),
 		cmocka_unit_test(values_are_met_by_value),
 		cmocka_unit_test(only_one_value_is_taken_over_by_itself),
 		cmocka_unit_test(a_network_can_be_written_as_a_range_that_means_the_same),
