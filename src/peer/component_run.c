@@ -271,7 +271,8 @@ struct sn_order *sn_order_create(struct sn_component *component, const char *ide
 		       strcmp(specification->verb, SN_MP_VERB_QUERY) == 0;
 	order->when = order->query ? *when : sn_mp_when_resolve(when, now_ns);
 	order->start_ns = order->query ? now_ns : sn_mp_when_starts(&order->when, now_ns);
-	order->after_ns = now_ns;
+	/* Scopes are resolved to microseconds: a repetition that begins now began before it. */
+	order->after_ns = now_ns - now_ns % SN_NS_PER_US;
 	sn_list_init(&order->ended);
 	sn_timer_init(&order->timer, component->loop, look);
 	sn_map_set(component->orders, order->key, order);
