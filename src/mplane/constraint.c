@@ -265,10 +265,12 @@ void sn_mp_constraint_finish(struct sn_mp_constraint *constraint)
 
 int sn_mp_constraint_copy(const struct sn_mp_constraint *from, struct sn_mp_constraint *to)
 {
-	*to = *from;
-	to->values = from->count == 0 ? NULL : sn_new_n(char *, from->count);
+	char **values = sn_new_n(char *, SN_MAX(from->count, 1));
+
 	for (size_t i = 0; i < from->count; i++)
-		to->values[i] = sn_xstrdup(from->values[i]);
+		values[i] = sn_xstrdup(from->values[i]);
+	*to = *from;
+	to->values = values;
 	return 0;
 }
 

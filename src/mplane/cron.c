@@ -75,7 +75,7 @@ static unsigned days_in_month(int year, unsigned month)
 	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
-	return days[month - 1] + (month == 2 && leap);
+	return days[month - 1] + (month == 2 && leap ? 1U : 0U);
 }
 
 static struct day day_of(int64_t number)

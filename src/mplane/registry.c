@@ -236,31 +236,38 @@ static int read_sections(struct registry *registry, const json_t *root, struct s
 	return rc;
 }
 
-static int read_registry(struct sn_str json, struct registry **registry, struct sn_err *err)
+static int check_head(const json_t *root, struct sn_err *err)
 {
-	const char *format, *uri;
+	const char *format = text_member(root, "registry-format");
 
-	if (json.n > SN_MP_REGISTRY_BYTES)
-		return sn_err_set(err, -ERANGE, "larger than %d bytes", SN_MP_REGISTRY_BYTES);
-	sn_autojson json_t *root = sn_json_parse(json.p, json.n, err);
-	if (root == NULL)
-		return -EINVAL;
-	format = text_member(root, "registry-format");
-	uri = text_member(root, "registry-uri");
 	if (format == NULL || strcmp(format, FORMAT) != 0)
 		return sn_err_set(err, -EINVAL, "'registry-format' must be \"" FORMAT "\"");
-	if (!uri_is_good(uri))
+	if (!uri_is_good(text_member(root, "registry-uri")))
 		return sn_err_set(err, -EINVAL, "'registry-uri' is missing or not a URI");
+	return 0;
+}
 
-	*registry = registry_create(uri);
-	int rc = read_sections(*registry, root, err);
+/* NULL: the reason is in `rc`. */
+static struct registry *read_registry(struct sn_str json, int *rc, struct sn_err *err)
+{
+	struct registry *registry;
 
-	if (rc != 0) {
-		registry_destroy(*registry);
-		*registry = NULL;
-		(void)sn_err_wrap(err, "%.200s", uri);
+	if (json.n > SN_MP_REGISTRY_BYTES) {
+		*rc = sn_err_set(err, -ERANGE, "larger than %d bytes", SN_MP_REGISTRY_BYTES);
+		return NULL;
 	}
-	return rc;
+	sn_autojson json_t *root = sn_json_parse(json.p, json.n, err);
+	*rc = root == NULL ? -EINVAL : check_head(root, err);
+	if (*rc != 0)
+		return NULL;
+
+	registry = registry_create(text_member(root, "registry-uri"));
+	*rc = read_sections(registry, root, err);
+	if (*rc == 0)
+		return registry;
+	(void)sn_err_wrap(err, "%.200s", registry->uri);
+	registry_destroy(registry);
+	return NULL;
 }
 
 /* The set ----------------------------------------------------------------- */
@@ -347,10 +354,11 @@ static void merge(struct sn_mp_registries *registries, struct registry *old, str
 int sn_mp_registries_add(struct sn_mp_registries *registries, struct sn_str json,
 			 struct sn_err *err)
 {
-	struct registry *added = NULL, *old;
-	int rc = read_registry(json, &added, err);
+	struct registry *added, *old;
+	int rc;
 
-	if (rc != 0)
+	added = read_registry(json, &rc, err);
+	if (added == NULL)
 		return rc;
 	old = find_registry(registries, added->uri);
 	rc = check_new(registries, added, old, err);

@@ -332,7 +332,7 @@ static int read_simple(struct reader *reader, struct sn_mp_when *when)
 int sn_mp_when_parse(struct sn_str text, struct sn_mp_when *when, struct sn_err *err)
 {
 	struct sn_mp_when parsed = {.set = true};
-	struct reader reader = {.err = err};
+	struct reader reader;
 	int rc;
 
 	if (text.n > SN_MP_WHEN_TEXT_MAX)
@@ -342,7 +342,7 @@ int sn_mp_when_parse(struct sn_str text, struct sn_mp_when *when, struct sn_err 
 		text.n--;
 	if (text.n == 0)
 		return sn_err_set(err, -EINVAL, "the time scope is empty (write 'now')");
-	reader.all = reader.rest = text;
+	reader = (struct reader){.all = text, .rest = text, .err = err};
 	rc = take(&reader, "repeat ") ? read_repeated(&reader, &parsed)
 				      : read_simple(&reader, &parsed);
 	if (rc == 0 && reader.rest.n > 0)
