@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sonde-node: the agent on a node; also joins it to its hub. */
+/* sonde-node: the agent on a node; also joins it to its hub, or is a component without one. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include "base/cli.h"
+#include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
 #include "node/agent/agent.h"
+#include "node/component/component.h"
 #include "node/join/join.h"
 
 struct options {
@@ -156,6 +158,123 @@ static int join(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UN
 	return SN_EXIT_OK;
 }
 
+/* A plain component ------------------------------------------------------------------------ */
+
+#define LISTEN_DEFAULT "127.0.0.1:1228"
+
+struct component_options {
+	const char *listen, *supervisor, *cert, *key, *ca, *identity, *policy, *name, *programs,
+		*priv_socket, *log_level;
+	struct sn_opt_texts allow, sources;
+	bool plain, native, json;
+};
+
+static void left(void *ctx)
+{
+	stopped(ctx);
+}
+
+static void say_where(const struct component_options *options, const struct sn_addr *bound)
+{
+	char where[SN_ADDR_TEXT_MAX];
+	const char *scheme = options->plain ? "http" : "https";
+
+	sn_addr_format_port(bound, where, sizeof(where));
+	printf(options->json ? "{\"url\":\"%s://%s\"}\n" : "listening at %s://%s\n", scheme, where);
+	fflush(stdout);
+}
+
+/* Runs until a signal. */
+static int run_component(const struct component_options *options,
+			 struct sn_node_component_config *config, struct sn_err *err)
+{
+	struct sn_loop *loop = sn_loop_create(NULL);
+	struct ending ending = {.loop = loop};
+	struct sn_node_component *component = NULL;
+	struct sn_addr bound = {0};
+	int error = sn_loop_handle_signals(loop);
+
+	config->loop = loop;
+	if (error == 0)
+		error = sn_node_component_create(config, &component, &bound, err);
+	else
+		sn_err_sys(err, error, "cannot watch signals");
+	if (error == 0) {
+		if (config->listen != NULL)
+			say_where(options, &bound);
+		sn_notify("READY=1");
+		sn_loop_run(loop);
+		sn_notify("STOPPING=1");
+		sn_node_component_leave(component, left, &ending);
+		if (!ending.done)
+			sn_loop_run(loop);
+	}
+	sn_node_component_destroy(component);
+	sn_loop_destroy(loop);
+	return error;
+}
+
+static int check_component(const struct component_options *options, struct sn_err *err)
+{
+	unsigned files = (options->cert != NULL) + (options->key != NULL) + (options->ca != NULL);
+
+	if (options->plain && files > 0)
+		return sn_err_set(err, -EINVAL, "--plain and certificates exclude each other");
+	if (!options->plain && files < 3)
+		return sn_err_set(err, -EINVAL,
+				  "give --cert, --key and --ca, or --plain for this machine alone");
+	if (options->identity != NULL && !options->plain)
+		return sn_err_set(err, -EINVAL,
+				  "--identity is for --plain: with TLS the certificate says it");
+	if (options->policy != NULL && options->allow.count > 0)
+		return sn_err_set(err, -EINVAL, "--policy and --allow exclude each other");
+	if (options->sources.count > SN_NODE_SOURCES_MAX)
+		return sn_err_set(err, -EINVAL, "at most %d --source", SN_NODE_SOURCES_MAX);
+	if (options->log_level != NULL && sn_log_set_level_name(options->log_level) != 0)
+		return sn_err_set(
+			err, -EINVAL,
+			"--log-level: '%s' is none of error, warning, notice, info, debug",
+			options->log_level);
+	return 0;
+}
+
+static int component(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
+		     char **argv SN_UNUSED)
+{
+	const struct component_options *options = opts;
+	sn_autofree char *own_dir = sn_fs_self_dir();
+	char host[256] = "node";
+	bool no_way = options->listen == NULL && options->supervisor == NULL;
+	struct sn_node_component_config config = {
+		.name = options->name != NULL ? options->name : host,
+		.listen = no_way ? LISTEN_DEFAULT : options->listen,
+		.supervisor = options->supervisor,
+		.cert_file = options->cert,
+		.key_file = options->key,
+		.ca_file = options->ca,
+		.identity = options->identity,
+		.policy_file = options->policy,
+		.allowed = options->allow.items,
+		.allowed_count = options->allow.count,
+		.native = options->native,
+		.program_dir = options->programs != NULL ? options->programs : own_dir,
+		.priv_socket = options->priv_socket,
+	};
+	struct sn_err err = {0};
+	int error = check_component(options, &err);
+
+	gethostname(host, sizeof(host) - 1);
+	for (unsigned i = 0; i < options->sources.count && i < SN_NODE_SOURCES_MAX; i++)
+		config.sources[i] = options->sources.items[i];
+	if (error == 0)
+		error = run_component(options, &config, &err);
+	if (error == -EINVAL)
+		return sn_cli_fail(SN_EXIT_USAGE, "%s", err.text);
+	if (error != 0)
+		return sn_cli_fail(sn_cli_exit_code(error), "%s", err.text);
+	return SN_EXIT_OK;
+}
+
 #define OPTION(n, t, member, ...)                                                                  \
 	{                                                                                          \
 		.name = n, .type = t, .offset = offsetof(struct options, member), __VA_ARGS__      \
@@ -181,6 +300,49 @@ static const struct sn_opt join_options[] = {
 	       .help = "what to call the node; without it the name of the machine"),
 };
 
+#define COMPONENT(n, t, member, ...)                                                               \
+	{                                                                                          \
+		.name = n, .type = t, .offset = offsetof(struct component_options, member),        \
+		__VA_ARGS__                                                                        \
+	}
+
+static const struct sn_opt component_options[] = {
+	COMPONENT("listen", SN_OPT_TEXT, listen, .letter = 'l', .argument = "ADDRESS:PORT",
+		  .help = "take clients here; without this and --supervisor " LISTEN_DEFAULT),
+	COMPONENT("supervisor", SN_OPT_TEXT, supervisor, .letter = 's', .argument = "URL",
+		  .help = "register with this supervisor and fetch work from it"),
+	COMPONENT("cert", SN_OPT_TEXT, cert, .argument = "FILE", .group = "Who is who",
+		  .help = "certificate of this component, PEM"),
+	COMPONENT("key", SN_OPT_TEXT, key, .argument = "FILE", .help = "its private key, PEM"),
+	COMPONENT("ca", SN_OPT_TEXT, ca, .argument = "FILE",
+		  .help = "certificate of the CA of clients and supervisor, PEM"),
+	COMPONENT("plain", SN_OPT_FLAG, plain,
+		  .help = "plain HTTP instead of TLS, on loopback only"),
+	COMPONENT("identity", SN_OPT_TEXT, identity, .argument = "NAME",
+		  .help = "what to call oneself to a plain supervisor"),
+	COMPONENT("policy", SN_OPT_TEXT, policy, .argument = "FILE",
+		  .help = "who may do what; read again when it changes"),
+	COMPONENT("allow", SN_OPT_TEXTS, allow, .argument = "IDENTITY",
+		  .help = "without a policy: who may use everything; may be repeated"),
+	COMPONENT("name", SN_OPT_TEXT, name, .argument = "NAME", .group = "What is offered",
+		  .help = "System_ID of the capabilities; without it the name of the machine"),
+	COMPONENT("source", SN_OPT_TEXTS, sources, .argument = "ADDRESS",
+		  .help = "address to measure from, one of each family; without it found out"),
+	COMPONENT(
+		"registry-native", SN_OPT_FLAG, native,
+		.help = "offer the methods under their own names, too, which only peers that know "
+			"Sonde's registry can read"),
+	COMPONENT(
+		"programs", SN_OPT_TEXT, programs, .argument = "DIR",
+		.help = "directory of sonde-probe and sonde-meter; by default that of sonde-node"),
+	COMPONENT("priv-socket", SN_OPT_TEXT, priv_socket, .argument = "PATH",
+		  .help = "socket of sonde-priv, which opens captures for meters"),
+	COMPONENT("json", SN_OPT_FLAG, json, .group = "Output",
+		  .help = "say where it listens as JSON"),
+	COMPONENT("log-level", SN_OPT_TEXT, log_level, .argument = "LEVEL",
+		  .help = "error, warning, notice, info or debug"),
+};
+
 static const struct sn_verb verbs[] = {
 	{.path = "",
 	 .arguments = "",
@@ -203,13 +365,26 @@ static const struct sn_verb verbs[] = {
 	 .min_args = 2,
 	 .max_args = 2,
 	 .run = join},
+	{.path = "component",
+	 .arguments = "",
+	 .help = "be a plain mPlane component: for clients, for a supervisor, without a hub",
+	 .examples =
+		 "sonde-node component --plain\n"
+		 "sonde-node component --supervisor https://supervisor.example:8889 --cert c.pem "
+		 "--key c.key --ca ca.pem",
+	 .options = component_options,
+	 .option_count = SN_COUNT(component_options),
+	 .options_size = sizeof(struct component_options),
+	 .run = component},
 };
 
 int main(int argc, char **argv)
 {
 	static const struct sn_program program = {
 		.name = "sonde-node",
-		.summary = "measures for a hub: standing tasks, results kept until they are stored",
+		.summary =
+			"measures for a hub, or as a plain mPlane component; keeps results until "
+			"they are stored",
 		.verbs = verbs,
 		.verb_count = SN_COUNT(verbs),
 	};
