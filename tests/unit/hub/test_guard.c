@@ -13,8 +13,10 @@
 
 /*
  * Who may, written down a second time: o anyone, l anyone on this machine, n a node,
- * u a person.  A route that is not here fails the test.
+ * u a person, d one who may read all, s one by full proof, a an administrator.  A route
+ * that is not here fails the test.
  */
+#define PERSONS "udsa"
 static const struct allowed {
 	const char *method, *pattern, *who;
 } allowed[] = {
@@ -35,31 +37,34 @@ static const struct allowed {
 	{"PUT", "/api/v1/node/batches/{stream}/{seq}", "n"},
 	{"GET", "/api/v1/session", "u"},
 	{"DELETE", "/api/v1/session", "u"},
-	{"PUT", "/api/v1/session/password", "u"},
-	{"POST", "/api/v1/session/certificate", "u"},
-	{"POST", "/api/v1/login-links", "u"},
-	{"GET", "/api/v1/users", "u"},
-	{"POST", "/api/v1/users", "u"},
-	{"DELETE", "/api/v1/users/{name}", "u"},
-	{"GET", "/api/v1/tokens", "u"},
-	{"POST", "/api/v1/tokens", "u"},
-	{"DELETE", "/api/v1/tokens/{id}", "u"},
-	{"GET", "/api/v1/certificates", "u"},
-	{"POST", "/api/v1/certificates/{serial}/revoke", "u"},
-	{"POST", "/api/v1/certificates", "u"},
+	{"PUT", "/api/v1/session/password", "s"},
+	{"POST", "/api/v1/session/certificate", "s"},
+	{"POST", "/api/v1/login-links", "s"},
+	{"GET", "/api/v1/users", "a"},
+	{"POST", "/api/v1/users", "a"},
+	{"PATCH", "/api/v1/users/{name}", "a"},
+	{"DELETE", "/api/v1/users/{name}", "a"},
+	{"GET", "/api/v1/tokens", "s"},
+	{"POST", "/api/v1/tokens", "s"},
+	{"DELETE", "/api/v1/tokens/{id}", "s"},
+	{"GET", "/api/v1/certificates", "a"},
+	{"POST", "/api/v1/certificates/{serial}/revoke", "a"},
+	{"POST", "/api/v1/certificates", "a"},
 	{"GET", "/api/v1/certificates/{serial}", "u"},
 	{"POST", "/api/v1/certificates/{serial}/renew", "u"},
 	{"GET", "/api/v1/ca/crl", "o"},
-	{"GET", "/api/v1/audit", "u"},
+	{"GET", "/api/v1/audit", "a"},
+	{"GET", "/api/v1/policy", "a"},
+	{"POST", "/api/v1/policy/explain", "u"},
 	{"GET", "/api/v1/hub", "u"},
 	{"GET", "/api/v1/openapi.json", "u"},
 	{"GET", "/api/v1/nodes", "u"},
 	{"GET", "/api/v1/nodes/{id}", "u"},
-	{"PATCH", "/api/v1/nodes/{id}", "u"},
-	{"POST", "/api/v1/nodes/{id}/revoke", "u"},
-	{"POST", "/api/v1/invites", "u"},
-	{"GET", "/api/v1/invites", "u"},
-	{"DELETE", "/api/v1/invites/{id}", "u"},
+	{"PATCH", "/api/v1/nodes/{id}", "a"},
+	{"POST", "/api/v1/nodes/{id}/revoke", "a"},
+	{"POST", "/api/v1/invites", "a"},
+	{"GET", "/api/v1/invites", "a"},
+	{"DELETE", "/api/v1/invites/{id}", "a"},
 	{"GET", "/api/v1/methods", "u"},
 	{"GET", "/api/v1/tasks", "u"},
 	{"GET", "/api/v1/tasks/{id}", "u"},
@@ -67,10 +72,10 @@ static const struct allowed {
 	{"DELETE", "/api/v1/tasks/{id}", "u"},
 	{"GET", "/api/v1/datasets", "u"},
 	{"GET", "/api/v1/datasets/{name}", "u"},
-	{"GET", "/api/v1/datasets/{name}/rows", "u"},
-	{"GET", "/api/v1/datasets/{name}/latest", "u"},
-	{"GET", "/api/v1/datasets/{name}/series", "u"},
-	{"GET", "/api/v1/check/{node}", "u"},
+	{"GET", "/api/v1/datasets/{name}/rows", "d"},
+	{"GET", "/api/v1/datasets/{name}/latest", "d"},
+	{"GET", "/api/v1/datasets/{name}/series", "d"},
+	{"GET", "/api/v1/check/{node}", "d"},
 	{"GET", "/api/v1/events", "u"},
 };
 
@@ -166,7 +171,7 @@ static void every_route_is_open_to_exactly_whom_it_should_be(void **state)
 		const char *code;
 
 		check_plain(AS_NOBODY, route, anyone);
-		check_plain(AS_LOCAL, route, anyone || strchr(who, 'u') != NULL);
+		check_plain(AS_LOCAL, route, anyone || strpbrk(who, PERSONS) != NULL);
 		if (may && is_stream(route))
 			continue;
 		concrete_path(route->pattern, path, sizeof(path));
@@ -176,6 +181,157 @@ static void every_route_is_open_to_exactly_whom_it_should_be(void **state)
 			fail_msg("%s %s as node: %u", route->method, path, node.status);
 	}
 	node_leave(&node);
+}
+
+/* A header with a token of `role` of its own, or NULL, for an account with the role `account`. */
+static void make_proof(const char *user, enum sn_role account, enum sn_role own, char header[160])
+{
+	char id[SN_ULID_SIZE], token[SN_SECRET_SIZE];
+	int64_t now_ns = sn_hub_now(world.hub);
+
+	if (!sn_people_exists(world.hub->people, user))
+		assert_int_equal(sn_people_add(world.hub->people, user, account, now_ns, NULL), 0);
+	assert_int_equal(sn_people_make_token(world.hub->people, user, "test", own, now_ns, 0, id,
+					      token, NULL),
+			 0);
+	snprintf(header, 160, "Authorization: Bearer %s\r\n", token);
+}
+
+static void every_route_is_open_to_exactly_the_roles_it_should_be(void **state)
+{
+	static const struct {
+		const char *user;
+		enum sn_role account, own;
+		const char *may;
+	} proofs[] = {
+		{"vera", SN_ROLE_VIEWER, SN_ROLES, "oluds"},
+		{"olga", SN_ROLE_OPERATOR, SN_ROLES, "oluds"},
+		{"anna", SN_ROLE_ADMIN, SN_ROLES, "oludsa"},
+		{"anna", SN_ROLE_ADMIN, SN_ROLE_ADMIN, "oluda"},
+		{"anna", SN_ROLE_ADMIN, SN_ROLE_VIEWER, "olud"},
+		{"vera", SN_ROLE_VIEWER, SN_ROLE_ADMIN, "olud"},
+	};
+	char header[160], path[256];
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(proofs); i++) {
+		make_proof(proofs[i].user, proofs[i].account, proofs[i].own, header);
+		for (size_t j = 0; j < world.hub->route_count; j++) {
+			const struct sn_http_route *route = &world.hub->routes[j];
+			bool may = strpbrk(find_allowed(route)->who, proofs[i].may) != NULL;
+			struct reply reply;
+
+			if (may && is_stream(route))
+				continue;
+			concrete_path(route->pattern, path, sizeof(path));
+			reply = plain(&world, AS_NOBODY, route->method, path, header,
+				      has_body(route) ? "{}" : NULL);
+			if (refused(reply.status, code_of(&reply)) == may)
+				fail_msg("%s %s as %s (%d): %u %s", route->method, path,
+					 proofs[i].user, proofs[i].own, reply.status,
+					 code_of(&reply));
+			reply_release(&reply);
+		}
+	}
+}
+
+static void session_tells_the_role_of_the_proof(void **state)
+{
+	struct reply reply;
+	char header[160];
+
+	(void)state;
+	make_proof("anna", SN_ROLE_ADMIN, SN_ROLE_OPERATOR, header);
+	reply = plain(&world, AS_NOBODY, "GET", "/api/v1/session", header, NULL);
+	assert_string_equal(json_string_value(json_object_get(reply.json, "role")), "operator");
+	assert_true(json_is_false(json_object_get(reply.json, "admin")));
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/session", NULL);
+	assert_string_equal(json_string_value(json_object_get(reply.json, "role")), "admin");
+	assert_true(json_is_true(json_object_get(reply.json, "admin")));
+	reply_release(&reply);
+}
+
+static void change_of_role_counts_at_once_and_ends_streams(void **state)
+{
+	struct sn_who who = {.kind = SN_WHO_USER, .hub = world.hub};
+	struct reply reply;
+	char header[160];
+
+	(void)state;
+	make_proof("otto", SN_ROLE_ADMIN, SN_ROLES, header);
+	who.policy = sn_authority_generation(world.hub->authority);
+	who.means = SN_BY_TOKEN;
+	who.role = SN_ROLE_ADMIN;
+	sn_secret_hash((struct sn_str){header + 22, strcspn(header + 22, "\r")}, who.hash);
+	assert_true(sn_guard_still(world.hub, &who, sn_hub_now(world.hub)));
+	reply = plain(&world, AS_NOBODY, "GET", "/api/v1/users", header, NULL);
+	assert_int_equal(reply.status, 200);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "PATCH", "/api/v1/users/otto",
+		       "{\"role\":\"viewer\"}");
+	assert_string_equal(json_string_value(json_object_get(reply.json, "role")), "viewer");
+	reply_release(&reply);
+	assert_false(sn_guard_still(world.hub, &who, sn_hub_now(world.hub)));
+	who.role = SN_ROLE_VIEWER;
+	assert_true(sn_guard_still(world.hub, &who, sn_hub_now(world.hub)));
+	who.policy--;
+	assert_false(sn_guard_still(world.hub, &who, sn_hub_now(world.hub)));
+	reply = plain(&world, AS_NOBODY, "GET", "/api/v1/users", header, NULL);
+	assert_int_equal(reply.status, 403);
+	reply_release(&reply);
+}
+
+static void nobody_makes_a_way_in_for_somebody_else(void **state)
+{
+	struct reply reply;
+	char header[160];
+
+	(void)state;
+	make_proof("olga", SN_ROLE_OPERATOR, SN_ROLES, header);
+	reply = plain(&world, AS_NOBODY, "POST", "/api/v1/login-links", header,
+		      "{\"user\":\"admin\"}");
+	assert_int_equal(reply.status, 403);
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", "/api/v1/login-links", header, "{}");
+	assert_int_equal(reply.status, 201);
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", "/api/v1/tokens", header,
+		      "{\"label\":\"x\",\"role\":\"admin\"}");
+	assert_int_equal(reply.status, 422);
+	assert_non_null(strstr(reply.body, "higher than one's own"));
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", "/api/v1/tokens", header,
+		      "{\"label\":\"x\",\"role\":\"viewer\"}");
+	assert_int_equal(reply.status, 201);
+	reply_release(&reply);
+}
+
+static void an_admin_is_always_left(void **state)
+{
+	struct reply reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/users",
+				    "{\"name\":\"ida\",\"role\":\"admin\"}");
+
+	(void)state;
+	reply_release(&reply);
+	for (size_t i = 0; i < 2; i++) { /* whoever of the tests before was one */
+		reply = plain(&world, AS_LOCAL, "DELETE", "/api/v1/users/anna", "", NULL);
+		reply_release(&reply);
+	}
+	reply = expect(&world, AS_LOCAL, 200, "PATCH", "/api/v1/users/ida",
+		       "{\"role\":\"operator\"}");
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 409, "PATCH", "/api/v1/users/admin",
+		       "{\"role\":\"viewer\"}");
+	assert_non_null(strstr(reply.body, "no admin would be left"));
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 409, "DELETE", "/api/v1/users/admin", NULL);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 404, "PATCH", "/api/v1/users/nobody",
+		       "{\"role\":\"viewer\"}");
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 422, "PATCH", "/api/v1/users/ida", "{\"role\":\"king\"}");
+	reply_release(&reply);
 }
 
 static void loopback_opens_nothing_for_somebody_elsewhere(void **state)
@@ -192,7 +348,7 @@ static void loopback_opens_nothing_for_somebody_elsewhere(void **state)
 		assert_true(sn_access_allows(access, SN_WHO_NODE, false) ==
 			    (strpbrk(who, "on") != NULL));
 		assert_true(sn_access_allows(access, SN_WHO_USER, false) ==
-			    (strpbrk(who, "ou") != NULL));
+			    (strpbrk(who, "o" PERSONS) != NULL));
 	}
 	/* A route that says nothing is open to nobody, anywhere. */
 	for (size_t i = 0; i < SN_COUNT(kinds); i++) {
@@ -402,6 +558,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_route_is_open_to_exactly_whom_it_should_be),
+		cmocka_unit_test(every_route_is_open_to_exactly_the_roles_it_should_be),
+		cmocka_unit_test(session_tells_the_role_of_the_proof),
+		cmocka_unit_test(change_of_role_counts_at_once_and_ends_streams),
+		cmocka_unit_test(nobody_makes_a_way_in_for_somebody_else),
+		cmocka_unit_test(an_admin_is_always_left),
 		cmocka_unit_test(loopback_opens_nothing_for_somebody_elsewhere),
 		cmocka_unit_test(wrong_tokens_and_cookies_are_nobody),
 		cmocka_unit_test(plain_listener_answers_to_loopback_names_only),

@@ -244,7 +244,7 @@ static void answers_are_as_described(void **state)
 		char path[160];
 
 		if (strcmp(route->method, "GET") != 0 || doc->answer == NULL ||
-		    (route->access & SN_ACCESS_USER) == 0 ||
+		    (route->access & SN_ACCESS_PERSON) == 0 ||
 		    !fill_in(route->pattern, path, sizeof(path)))
 			continue;
 		check_answer(route, doc, path);
