@@ -96,9 +96,12 @@ static const struct member {
 	const char *name;
 	bool (*is_good)(const json_t *value);
 } report_members[] = {
-	{"version", is_label},         {"boot_id", is_label},     {"stream", is_label},
-	{"uptime_seconds", is_number}, {"methods", is_methods},   {"interfaces", is_interfaces},
-	{"spool", is_spool},           {"problems", is_problems},
+	{"version", is_label},   {"boot_id", is_label},
+	{"stream", is_label},    {"uptime_seconds", is_number},
+	{"methods", is_methods}, {"interfaces", is_interfaces},
+	{"spool", is_spool},     {"problems", is_problems},
+	{"country", is_label},   {"asn", is_label},
+	{"system", is_label},
 };
 
 int sn_fleet_heartbeat(struct sn_fleet *fleet, struct sn_node *node, const json_t *report,
@@ -313,6 +316,9 @@ json_t *sn_fleet_json(const struct sn_fleet *fleet, const struct sn_node *node, 
 	json_object_set_new(json, "methods", reported(node, "methods", json_array()));
 	json_object_set_new(json, "problems", reported(node, "problems", json_array()));
 	json_object_set_new(json, "spool", reported(node, "spool", json_object()));
+	json_object_set_new(json, "country", reported(node, "country", json_null()));
+	json_object_set_new(json, "asn", reported(node, "asn", json_null()));
+	json_object_set_new(json, "system", reported(node, "system", json_null()));
 	json_object_set_new(json, "stream", reported(node, "stream", json_null()));
 	json_object_set_new(json, "uptime_seconds", reported(node, "uptime_seconds", json_null()));
 	json_object_set_new(json, "now", now_json(node, now_ns));

@@ -16,6 +16,7 @@
 #include "hub/api/api.h"
 #include "hub/control.h"
 #include "hub/enrol.h"
+#include "hub/progress.h"
 #include "hub/publish.h"
 
 #define TICK_NS          SN_NS_PER_S
@@ -67,6 +68,19 @@ static int write_revocation(struct sn_hub *hub, struct sn_node *node, const char
 	return sn_fleet_revoke(hub->fleet, node, now_ns, err);
 }
 
+/* What it had still to do, nobody will do. */
+static void end_parts(struct sn_hub *hub, const struct sn_node *node)
+{
+	char provider[SN_ULID_SIZE + 8];
+	struct sn_err err = {0};
+
+	snprintf(provider, sizeof(provider), "node:%s", node->id);
+	if (sn_measures_leave(hub->measures, provider, "the node was revoked", sn_hub_now(hub),
+			      &err) != 0)
+		SN_LOG_LIMITED(SN_LOG_ERROR, "cannot end the measurements of node '%s': %s",
+			       node->name, err.text);
+}
+
 int sn_hub_revoke_node(struct sn_hub *hub, struct sn_node *node, const char *actor,
 		       struct sn_err *err)
 {
@@ -82,6 +96,8 @@ int sn_hub_revoke_node(struct sn_hub *hub, struct sn_node *node, const char *act
 	}
 	if (sn_db_commit(hub->control, err) != 0)
 		return err->code;
+	sn_offers_set_node(hub->offers, node);
+	end_parts(hub, node);
 	closed = sn_http_server_close_peers(hub->server, peer_is_node, node);
 	sn_notice("node is revoked node=%s name=%s by=%s connections=%u", node->id, node->name,
 		  actor, closed);
@@ -95,15 +111,9 @@ void sn_hub_tell_tasks(struct sn_hub *hub, const struct sn_node *node)
 
 	if (node->stream == NULL)
 		return;
-	sn_tasks_etag(hub->tasks, node->id, etag);
+	sn_measures_etag(hub->measures, node->id, etag);
 	n = snprintf(data, sizeof(data), "{\"etag\":\"%s\"}", etag);
 	sn_sse_send(node->stream, "tasks", NULL, (struct sn_str){data, (size_t)n});
-}
-
-void sn_hub_tasks_changed(struct sn_hub *hub)
-{
-	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++)
-		sn_hub_tell_tasks(hub, sn_fleet_at(hub->fleet, i));
 }
 
 /* What is done from time to time ------------------------------------------------- */
@@ -244,6 +254,7 @@ static void tick(struct sn_timer *timer)
 	sn_timer_in(timer, TICK_NS);
 	hub->ticks++;
 	sn_fleet_tick(hub->fleet, sn_hub_now(hub));
+	sn_measures_tick(hub->measures, sn_hub_now(hub));
 	if (hub->ticks % TICKS_CHECK == 0)
 		sn_events_close_unless(hub->events, owner_is_good, hub);
 	refresh_trust(hub);
@@ -333,6 +344,43 @@ static int open_authority(struct sn_hub *hub, struct sn_err *err)
 	return sn_authority_open(&config, &hub->authority, err);
 }
 
+static int open_measures(struct sn_hub *hub, struct sn_err *err)
+{
+	struct sn_measures_config config = {
+		.db = hub->control,
+		.fleet = hub->fleet,
+		.permit = sn_authority_permit_measure,
+		.may_join = sn_authority_may_join,
+		.permit_ctx = hub->authority,
+		.on_change = sn_progress_changed,
+		.on_count = sn_progress_counted,
+		.ctx = hub,
+	};
+
+	hub->registries = sn_mp_registries_create();
+	sn_mp_offer_load(hub->registries);
+	hub->offers = sn_offers_create(hub->registries);
+	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++)
+		sn_offers_set_node(hub->offers, sn_fleet_at(hub->fleet, i));
+	config.registries = hub->registries;
+	config.offers = hub->offers;
+	if (sn_measures_open(&config, hub->started_ns, &hub->measures, err) != 0)
+		return err->code;
+	for (size_t i = 0; i < sn_measures_count(hub->measures); i++)
+		sn_authority_note_measure(hub->authority, sn_measures_at(hub->measures, i));
+	hub->progress = sn_progress_create(hub);
+	return 0;
+}
+
+static void rows_stored(struct sn_node *node, const struct sn_batch *batch, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+
+	if (node != NULL)
+		sn_progress_rows(hub, node, batch);
+	sn_publish_rows(node, batch, hub);
+}
+
 static int open_parts(struct sn_hub *hub, struct sn_err *err)
 {
 	int64_t now_ns = hub->started_ns;
@@ -344,15 +392,15 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	    sn_people_open(hub->control, now_ns, &hub->people, err) != 0 ||
 	    sn_fleet_open(hub->control, now_ns, hub->config->heartbeat_interval, &hub->fleet,
 			  err) != 0 ||
-	    sn_tasks_open(hub->control, &hub->tasks, err) != 0 || open_store(hub, err) != 0)
+	    open_store(hub, err) != 0)
 		return err->code;
 	sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
 	hub->crl = sn_crl_create(hub->identity);
 	hub->events = sn_events_create(hub->loop);
 	sn_publish_init(hub);
-	if (open_authority(hub, err) != 0)
+	if (open_authority(hub, err) != 0 || open_measures(hub, err) != 0)
 		return err->code;
-	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, sn_publish_rows, hub);
+	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, rows_stored, hub);
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
 	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
@@ -519,11 +567,15 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_work_pool_destroy(hub->passwords);
 	sn_readers_destroy(hub->readers);
 	sn_ingest_destroy(hub->ingest);
+	sn_progress_destroy(hub->progress);
+	hub->progress = NULL;
 	sn_events_destroy(hub->events);
 	sn_throttle_destroy(hub->logins);
 	sn_web_close(hub->web);
 	sn_store_close(hub->store);
-	sn_tasks_close(hub->tasks);
+	sn_measures_close(hub->measures);
+	sn_offers_destroy(hub->offers);
+	sn_mp_registries_destroy(hub->registries);
 	sn_authority_close(hub->authority);
 	sn_fleet_close(hub->fleet, sn_hub_now(hub));
 	sn_people_close(hub->people);

@@ -20,9 +20,10 @@
 #include "hub/fleet.h"
 #include "hub/identity.h"
 #include "hub/ingest.h"
+#include "hub/measures.h"
+#include "hub/offers.h"
 #include "hub/people.h"
 #include "hub/readers.h"
-#include "hub/tasks.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
 #include "hub/web.h"
@@ -58,8 +59,11 @@ struct sn_hub {
 	struct sn_people *people;
 	struct sn_fleet *fleet;
 	struct sn_authority *authority; /* the policy in force */
-	struct sn_tasks *tasks;
-	struct sn_store *store; /* of the loop */
+	struct sn_mp_registries *registries;
+	struct sn_offers *offers;
+	struct sn_measures *measures;
+	struct sn_progress *progress; /* of the measurements: hub/progress.h */
+	struct sn_store *store;       /* of the loop */
 	struct sn_readers *readers;
 	struct sn_ingest *ingest;
 	struct sn_events *events;
@@ -76,7 +80,8 @@ struct sn_hub {
 	char *store_dir, *announced; /* announced: path of the copy of hub.json; NULL */
 	struct sn_timer tick;
 	unsigned ticks;
-	int topic_hub;                        /* problems of its own */
+	int topic_hub; /* problems of its own */
+	int topic_measurements;
 	int topic_nodes, topic_first_dataset; /* topics of datasets in the catalogue's order */
 	int topic_results;                    /* ... and of those made at run time, together */
 	uint64_t requests, rows_before;       /* rows stored before this start */
@@ -93,8 +98,6 @@ int sn_hub_revoke_node(struct sn_hub *hub, struct sn_node *node, const char *act
 		       struct sn_err *err);
 /* Sends the etag of its tasks down the stream of one node, if there is one. */
 void sn_hub_tell_tasks(struct sn_hub *hub, const struct sn_node *node);
-/* What a node has to do may have changed: tell the ones with an open stream. */
-void sn_hub_tasks_changed(struct sn_hub *hub);
 void sn_hub_audit(struct sn_hub *hub, const char *actor, const char *action, const char *subject,
 		  const char *detail);
 

@@ -324,7 +324,7 @@ void sn_measures_close(struct sn_measures *measures)
 {
 	if (measures == NULL)
 		return;
-	measures->config.on_change = NULL; /* whoever listened may be gone already */
+	measures->config.on_change = measures->config.on_count = NULL; /* may be gone already */
 	sn_measures_write_counts(measures);
 	sn_offers_on_arrival(measures->config.offers, NULL, NULL);
 	for (size_t i = 0; i < measures->all.count; i++)

@@ -115,7 +115,8 @@ struct sn_measures_config {
 	sn_measures_join_fn *may_join; /* may be NULL: whoever offers it */
 	void *permit_ctx;              /* of these two */
 	sn_measures_change_fn *on_change;
-	void *ctx;
+	sn_measures_change_fn *on_count; /* rows were counted, once a tick at most; may be NULL */
+	void *ctx;                       /* of the last two */
 };
 int sn_measures_open(const struct sn_measures_config *config, int64_t now_ns,
 		     struct sn_measures **measures, struct sn_err *err);

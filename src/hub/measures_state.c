@@ -305,8 +305,8 @@ void sn_measures_write_counts(struct sn_measures *measures)
 			continue;
 		measures->dirty[i]->dirty = false;
 		measured = sn_measured(measures->dirty[i]->part.measure);
-		if (measured->dirty)
-			sn_measures_tell(measures, measured, NULL);
+		if (measured->dirty && measures->config.on_count != NULL)
+			measures->config.on_count(&measured->measure, NULL, measures->config.ctx);
 		measured->dirty = false;
 	}
 	measures->dirty_count = 0;

@@ -158,7 +158,7 @@ static int carried_scope(struct sn_measured *measured, struct sn_mp_when *when, 
 	period_ns = (period_ns + SN_NS_PER_S - 1) / SN_NS_PER_S * SN_NS_PER_S;
 	*when = (struct sn_mp_when){
 		.set = true,
-		.span = {.start = measured->measure.created_ns / 1000 * 1000,
+		.span = {.start = measured->measure.created_ns,
 			 .end = once ? SN_MP_UNSET : SN_MP_FUTURE,
 			 .duration_ns = -1,
 			 .period_ns = period_ns},
@@ -222,7 +222,8 @@ static struct sn_measured *measured_from_row(const struct sn_measures *measures,
 	sn_measure_set_text(&measure->client_token, text_of(row, CLIENT_TOKEN));
 	sn_measure_set_text(&measure->client_label, text_of(row, CLIENT_LABEL));
 	sn_measure_set_text(&measured->key, text_of(row, KEY));
-	measure->created_ns = sqlite3_column_int64(row, CREATED);
+	/* Scopes are kept in text, which knows microseconds. */
+	measure->created_ns = sqlite3_column_int64(row, CREATED) / 1000 * 1000;
 	measure->follows = sqlite3_column_int64(row, FOLLOWS) != 0;
 	measured->parameters = json_loads(text_of(row, PARAMETERS), 0, NULL);
 	measure->selection = json_loads(text_of(row, SELECTION), 0, NULL);

@@ -15,6 +15,7 @@ static void node_changed(const struct sn_node *node, void *ctx)
 	sn_autojson json_t *json = NULL;
 	sn_autofree char *text = NULL;
 
+	sn_offers_set_node(hub->offers, sn_fleet_by_id(hub->fleet, node->id));
 	if (!sn_events_wanted(hub->events, hub->topic_nodes))
 		return;
 	json = sn_fleet_json(hub->fleet, node, sn_hub_now(hub));
@@ -51,6 +52,7 @@ void sn_publish_init(struct sn_hub *hub)
 {
 	hub->topic_hub = sn_events_add_topic(hub->events, "hub");
 	hub->topic_nodes = sn_events_add_topic(hub->events, "nodes");
+	hub->topic_measurements = sn_events_add_topic(hub->events, "measurements");
 	hub->topic_first_dataset = sn_events_topic_count(hub->events);
 	for (size_t i = 0; i < sn_catalog_count; i++)
 		sn_events_add_topic(hub->events, sn_catalog[i]->name);

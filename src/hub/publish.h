@@ -7,7 +7,7 @@
 
 #include "hub/hub.h"
 
-/* Registers the topics: "hub", "nodes" and one per dataset. */
+/* Registers the topics: "hub", "nodes", "measurements" and one per dataset. */
 void sn_publish_init(struct sn_hub *hub);
 /* For ingest; `ctx` is the hub. */
 void sn_publish_rows(struct sn_node *node, const struct sn_batch *batch, void *ctx);

@@ -14,19 +14,31 @@
 #define KNOWN_MAX (SN_DATASET_COLUMNS_MAX + 16) /* parameters of one route */
 
 static const struct sn_api_routes *const groups[] = {
-	&sn_api_enrol,   &sn_api_node,    &sn_api_nodes,        &sn_api_invites,
-	&sn_api_tasks,   &sn_api_hub,     &sn_api_datasets,     &sn_api_series,
-	&sn_api_session, &sn_api_users,   &sn_api_certificates, &sn_api_policy,
-	&sn_api_events,  &sn_api_openapi, &sn_api_metrics,      &sn_api_web,
+	&sn_api_enrol,        &sn_api_node,         &sn_api_nodes,   &sn_api_invites,
+	&sn_api_capabilities, &sn_api_measurements, &sn_api_hub,     &sn_api_datasets,
+	&sn_api_series,       &sn_api_session,      &sn_api_users,   &sn_api_certificates,
+	&sn_api_policy,       &sn_api_events,       &sn_api_openapi, &sn_api_metrics,
+	&sn_api_web,
 };
 
 /* Routes -------------------------------------------------------------------- */
 
-static bool knows_parameter(const struct sn_http_request *request, const struct sn_api_doc *doc,
+/* Whose columns are parameters; NULL when there are none, or the thing is unknown. */
+static const struct sn_dataset *dataset_of(const struct sn_hub *hub,
+					   const struct sn_http_request *request,
+					   const struct sn_api_doc *doc)
+{
+	const char *name = sn_http_param(request, "name");
+
+	if (!doc->columns)
+		return NULL;
+	return name != NULL ? sn_catalog_find(name)
+			    : sn_api_measurement_dataset(hub, sn_http_param(request, "id"));
+}
+
+static bool knows_parameter(const struct sn_api_doc *doc, const struct sn_dataset *dataset,
 			    const char *name)
 {
-	const struct sn_dataset *dataset =
-		doc->columns ? sn_catalog_find(sn_http_param(request, "name")) : NULL;
 
 	for (size_t i = 0; i < doc->param_count; i++) {
 		if (!doc->params[i].header && strcmp(doc->params[i].name, name) == 0)
@@ -38,10 +50,8 @@ static bool knows_parameter(const struct sn_http_request *request, const struct 
 }
 
 static void refuse_parameter(struct sn_http_request *request, const struct sn_api_doc *doc,
-			     const char *name)
+			     const struct sn_dataset *dataset, const char *name)
 {
-	const struct sn_dataset *dataset =
-		doc->columns ? sn_catalog_find(sn_http_param(request, "name")) : NULL;
 	const char *names[KNOWN_MAX], *near;
 	size_t count = 0;
 
@@ -66,11 +76,12 @@ static void dispatch(struct sn_http_request *request, void *ctx)
 	const struct sn_hub *hub = ctx;
 	const struct sn_http_route *route = sn_http_request_route(request);
 	const struct sn_api_doc *doc = route->doc;
+	const struct sn_dataset *dataset = dataset_of(hub, request, doc);
 	const char *name;
 
 	for (unsigned i = 0; (name = sn_http_query_name(request, i)) != NULL; i++) {
-		if (!knows_parameter(request, doc, name)) {
-			refuse_parameter(request, doc, name);
+		if (!knows_parameter(doc, dataset, name)) {
+			refuse_parameter(request, doc, dataset, name);
 			return;
 		}
 	}

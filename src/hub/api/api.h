@@ -29,7 +29,8 @@ extern const struct sn_api_routes sn_api_enrol;        /* enrol.c */
 extern const struct sn_api_routes sn_api_node;         /* node.c: what nodes call */
 extern const struct sn_api_routes sn_api_nodes;        /* nodes.c */
 extern const struct sn_api_routes sn_api_invites;      /* invites.c */
-extern const struct sn_api_routes sn_api_tasks;        /* tasks.c */
+extern const struct sn_api_routes sn_api_capabilities; /* capabilities.c */
+extern const struct sn_api_routes sn_api_measurements; /* measurements.c */
 extern const struct sn_api_routes sn_api_datasets;     /* datasets.c */
 extern const struct sn_api_routes sn_api_series;       /* series.c */
 extern const struct sn_api_routes sn_api_session;      /* session.c */
@@ -41,6 +42,9 @@ extern const struct sn_api_routes sn_api_events;       /* events.c */
 extern const struct sn_api_routes sn_api_openapi;      /* openapi.c */
 extern const struct sn_api_routes sn_api_metrics;      /* metrics.c */
 extern const struct sn_api_routes sn_api_web;          /* web.c, last: it takes every other path */
+
+/* Dataset of the measurement's results; NULL when there is none, or none yet (measurements.c). */
+const struct sn_dataset *sn_api_measurement_dataset(const struct sn_hub *hub, const char *id);
 
 /* Fills hub->routes, handlers and route_count; the arrays are the hub's to free. */
 void sn_api_make_routes(struct sn_hub *hub);

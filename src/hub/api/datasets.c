@@ -90,19 +90,23 @@ static void reply_page(struct sn_hub *hub, struct sn_http_request *request,
 	sn_rows_job_start(job);
 }
 
-static void get_rows(struct sn_http_request *request, void *ctx)
+void sn_rows_reply(struct sn_hub *hub, struct sn_http_request *request, struct sn_rows_query *rows)
 {
-	struct sn_hub *hub = ctx;
-	struct sn_rows_query *rows = sn_rows_read(hub, request);
-
-	if (rows == NULL)
-		return;
 	if (sn_api_accepts(request, "application/x-ndjson"))
 		sn_rows_stream(hub, request, rows, false);
 	else if (sn_api_accepts(request, "text/csv"))
 		sn_rows_stream(hub, request, rows, true);
 	else
 		reply_page(hub, request, rows);
+}
+
+static void get_rows(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	struct sn_rows_query *rows = sn_rows_read(hub, request);
+
+	if (rows != NULL)
+		sn_rows_reply(hub, request, rows);
 }
 
 /* Newest rows -------------------------------------------------------------------------- */
@@ -176,7 +180,7 @@ static void get_latest(struct sn_http_request *request, void *ctx)
 
 /* Declarations ------------------------------------------------------------------------ */
 
-static const struct sn_api_param row_params[] = {
+const struct sn_api_param sn_rows_params[] = {
 	{"since", SN_API_TEXT, "from then on; RFC 3339 or like -15m", false},
 	{"until", SN_API_TEXT, "before then; RFC 3339 or like -15m", false},
 	{"order", SN_API_TEXT, "newest (default) or oldest first", false},
@@ -189,6 +193,7 @@ static const struct sn_api_param row_params[] = {
 	 "value",
 	 false},
 };
+_Static_assert(SN_COUNT(sn_rows_params) == SN_ROWS_PARAMS, "counted in rows.h");
 static const struct sn_api_param latest_params[] = {
 	{"since", SN_API_TEXT, "no older than that; default -24h", false},
 	{"fields", SN_API_TEXT, "columns, comma-separated; default all", false},
@@ -214,8 +219,8 @@ static const struct sn_api_doc rows_doc = {
 	.id = "getRows",
 	.tag = "data",
 	.summary = "rows as JSON page, JSON Lines stream or CSV stream",
-	.params = row_params,
-	.param_count = SN_COUNT(row_params),
+	.params = sn_rows_params,
+	.param_count = SN_ROWS_PARAMS,
 	.columns = true,
 	.kind = SN_ANSWER_ROWS,
 };

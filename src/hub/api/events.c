@@ -38,6 +38,7 @@ static bool may_follow(struct sn_hub *hub, struct sn_http_request *request, uint
 
 	for (size_t i = 0; i < sn_catalog_count; i++)
 		rows |= UINT32_C(1) << (hub->topic_first_dataset + (int)i);
+	rows |= UINT32_C(1) << hub->topic_measurements;
 	if (hub->topic_results > 0)
 		rows |= UINT32_C(1) << hub->topic_results;
 	if ((topics & rows) == 0 ||
@@ -59,8 +60,10 @@ static void get_events(struct sn_http_request *request, void *ctx)
 	char unknown[64];
 
 	if (!read_topics(hub, topics != NULL ? topics : "nodes", &subscription.topics, unknown)) {
-		sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
-				"topic: '%s' is not 'nodes' or the name of a dataset", unknown);
+		sn_http_problem(
+			request, 400, "bad-query", "A query parameter is no good",
+			"topic: '%s' is not 'nodes', 'measurements' or the name of a dataset",
+			unknown);
 		return;
 	}
 	if (!may_follow(hub, request, subscription.topics))
@@ -86,7 +89,8 @@ static void get_events(struct sn_http_request *request, void *ctx)
 
 static const struct sn_api_param params[] = {
 	{"topic", SN_API_TEXT,
-	 "'hub', 'nodes' and names of datasets, comma-separated; default nodes", false},
+	 "'hub', 'nodes', 'measurements' and names of datasets, comma-separated; default nodes",
+	 false},
 	{"node", SN_API_TEXT, "only what is about this node, by id or name", false},
 	{"last_event_id", SN_API_TEXT, "as the header Last-Event-ID", false},
 	{"Last-Event-ID", SN_API_TEXT,
@@ -97,9 +101,9 @@ static const struct sn_api_param params[] = {
 static const struct sn_api_doc doc = {
 	.id = "getEvents",
 	.tag = "data",
-	.summary =
-		"what happens, as it happens: `hub` with {\"problems\"}, `nodes` with a node, each "
-		"dataset with {\"node\",\"rows\"}",
+	.summary = "what happens, as it happens: `hub` with {\"problems\"}, `nodes` with a node, "
+		   "`measurements` with a measurement and the part that changed, each dataset with "
+		   "{\"node\",\"rows\"}",
 	.params = params,
 	.param_count = SN_COUNT(params),
 	.kind = SN_ANSWER_EVENTS,

@@ -46,8 +46,12 @@ static void hub_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	sn_metrics_family(metrics, "sonde_event_subscribers", SN_METRIC_GAUGE, "",
 			  "Event streams to people and programs.");
 	sn_metrics_sample(metrics, sn_events_subscribers(hub->events), NULL);
-	sn_metrics_family(metrics, "sonde_tasks", SN_METRIC_GAUGE, "", "Standing tasks.");
-	sn_metrics_sample(metrics, (double)sn_tasks_count(hub->tasks), NULL);
+	sn_metrics_family(metrics, "sonde_measurements", SN_METRIC_GAUGE, "",
+			  "Measurements that have not ended.");
+	sn_metrics_sample(metrics, (double)sn_measures_live_count(hub->measures), NULL);
+	sn_metrics_family(metrics, "sonde_offers", SN_METRIC_GAUGE, "",
+			  "Capabilities that nodes and peers offer.");
+	sn_metrics_sample(metrics, (double)sn_offers_count(hub->offers), NULL);
 	sn_metrics_family(metrics, "sonde_disk_free_bytes", SN_METRIC_GAUGE, "bytes",
 			  "Free space where the store lives.");
 	sn_metrics_sample(metrics, (double)sn_fs_free_bytes(hub->store_dir), NULL);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "hub/api/api.h"
 #include "hub/control.h"
+#include "hub/progress.h"
 #include "hub/sql.h"
 
 static struct sn_node *self(const struct sn_http_request *request)
@@ -80,7 +81,8 @@ static void post_heartbeat(struct sn_http_request *request, void *ctx)
 		sn_api_bad(request, err.code != 0 ? err.text : "not an object");
 		return;
 	}
-	sn_tasks_etag(hub->tasks, self(request)->id, etag);
+	sn_offers_set_node(hub->offers, self(request));
+	sn_measures_etag(hub->measures, self(request)->id, etag);
 	sn_http_reply_json(request, 200,
 			   json_pack("{s:f, s:s}", "interval_seconds",
 				     (double)hub->config->heartbeat_interval / 1e9, "tasks_etag",
@@ -95,7 +97,7 @@ static void get_tasks(struct sn_http_request *request, void *ctx)
 	const char *known = sn_http_header(request, "If-None-Match");
 	char etag[SN_TASKS_ETAG_SIZE], quoted[SN_TASKS_ETAG_SIZE + 2];
 
-	sn_tasks_etag(hub->tasks, self(request)->id, etag);
+	sn_measures_etag(hub->measures, self(request)->id, etag);
 	snprintf(quoted, sizeof(quoted), "\"%s\"", etag);
 	sn_http_set_header(request, "ETag", quoted);
 	if (known != NULL && (strcmp(known, quoted) == 0 || strcmp(known, etag) == 0)) {
@@ -104,7 +106,32 @@ static void get_tasks(struct sn_http_request *request, void *ctx)
 	}
 	sn_http_reply_json(request, 200,
 			   json_pack("{s:s, s:o}", "etag", etag, "tasks",
-				     sn_tasks_for(hub->tasks, self(request)->id)));
+				     sn_measures_tasks_for(hub->measures, self(request)->id)));
+}
+
+static const enum sn_measure_state reported_states[] = {
+	SN_MEASURE_RUNNING,
+	SN_MEASURE_DONE,
+	SN_MEASURE_FAILED,
+};
+
+static void post_task(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	sn_autojson json_t *body = sn_api_body(request);
+	const char *state = json_string_value(json_object_get(body, "state"));
+	const char *error = json_string_value(json_object_get(body, "error"));
+
+	if (body == NULL)
+		return;
+	for (size_t i = 0; i < SN_COUNT(reported_states); i++) {
+		if (strcmp(sn_measure_state_name(reported_states[i]), state) != 0)
+			continue;
+		sn_progress_take_report(hub->progress, self(request), request, reported_states[i],
+					error);
+		return;
+	}
+	sn_api_bad(request, "state: none of running, done, failed");
 }
 
 static void get_events(struct sn_http_request *request, void *ctx)
@@ -147,6 +174,9 @@ static const struct sn_api_field heartbeat_fields[] = {
 	{"tasks_etag", SN_API_TEXT, false, true, "of the tasks that it runs"},
 	{"interfaces", SN_API_ARRAY, false, false, "objects with name, addresses and up"},
 	{"methods", SN_API_TEXTS, false, false, "what it can measure"},
+	{"country", SN_API_TEXT, false, true, "where it is (ISO 3166)"},
+	{"asn", SN_API_TEXT, false, true, "network it is in, like AS64500"},
+	{"system", SN_API_TEXT, false, true, "what it is, for people"},
 	{"spool", SN_API_OBJECT, false, false, "batches, bytes and dropped_rows"},
 	{"problems", SN_API_TEXTS, false, false, "what is wrong, for people"},
 };
@@ -165,8 +195,9 @@ static const struct sn_api_field node_task_fields[] = {
 	{"name", SN_API_TEXT, true, false, "for people"},
 	{"method", SN_API_TEXT, true, false, "name of a method"},
 	{"parameters", SN_API_OBJECT, true, false, "as the method declares them"},
+	{"when", SN_API_TEXT, true, false, "temporal scope, without relative times"},
 };
-static const struct sn_api_schema node_task = {"NodeTask", "A standing task of one node.",
+static const struct sn_api_schema node_task = {"NodeTask", "What one node does of a measurement.",
 					       node_task_fields, SN_COUNT(node_task_fields)};
 static const struct sn_api_field node_tasks_fields[] = {
 	{"etag", SN_API_TEXT, true, false, "equal etags mean equal tasks"},
@@ -174,6 +205,13 @@ static const struct sn_api_field node_tasks_fields[] = {
 };
 static const struct sn_api_schema node_tasks = {"NodeTasks", "Everything one node has to do.",
 						node_tasks_fields, SN_COUNT(node_tasks_fields)};
+
+static const struct sn_api_field report_fields[] = {
+	{"state", SN_API_TEXT, true, false, "running, done or failed"},
+	{"error", SN_API_TEXT, false, true, "why it failed"},
+};
+static const struct sn_api_schema report_body = {"TaskReport", "How far a node is with a task.",
+						 report_fields, SN_COUNT(report_fields)};
 
 static const struct sn_api_field stored_fields[] = {
 	{"stored", SN_API_INTEGER, true, false, "rows stored by this request"},
@@ -213,6 +251,14 @@ static const struct sn_api_doc tasks_doc = {
 	.param_count = SN_COUNT(tasks_params),
 	.answer = &node_tasks,
 };
+static const struct sn_api_doc report_doc = {
+	.id = "reportNodeTask",
+	.tag = "node",
+	.summary = "say how far a task is; `done` and `failed` when all its rows were acknowledged",
+	.body = &report_body,
+	.status = 204,
+	.kind = SN_ANSWER_EMPTY,
+};
 static const struct sn_api_doc events_doc = {
 	.id = "getNodeEvents",
 	.tag = "node",
@@ -233,6 +279,7 @@ static const struct sn_http_route routes[] = {
 	{"POST", "/api/v1/node/renew", post_renew, 16384, SN_ACCESS_NODE, &renew_doc},
 	{"POST", "/api/v1/node/heartbeat", post_heartbeat, 32768, SN_ACCESS_NODE, &heartbeat_doc},
 	{"GET", "/api/v1/node/tasks", get_tasks, 0, SN_ACCESS_NODE, &tasks_doc},
+	{"POST", "/api/v1/node/tasks/{id}", post_task, 16384, SN_ACCESS_NODE, &report_doc},
 	{"GET", "/api/v1/node/events", get_events, 0, SN_ACCESS_NODE, &events_doc},
 	{"PUT", "/api/v1/node/batches/{stream}/{seq}", put_batch, SN_INGEST_BODY_MAX,
 	 SN_ACCESS_NODE, &batch_doc},

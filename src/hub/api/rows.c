@@ -188,13 +188,33 @@ static int read_order(struct sn_http_request *request, struct sn_query *query, s
 struct sn_rows_query *sn_rows_read(struct sn_hub *hub, struct sn_http_request *request)
 {
 	const struct sn_dataset *dataset = sn_rows_dataset(request);
+
+	return dataset != NULL ? sn_rows_read_of(hub, request, dataset, NULL) : NULL;
+}
+
+static void only_task(struct sn_rows_query *rows, const char *task)
+{
+	struct sn_filter *filter = &rows->query.filters[0];
+
+	snprintf(rows->texts[0], sizeof(rows->texts[0]), "%s", task);
+	*filter = (struct sn_filter){
+		.column = SN_COL_TASK,
+		.op = SN_EQ,
+		.value = {.type = SN_TYPE_TEXT, .s = sn_str(rows->texts[0])},
+	};
+	rows->query.filter_count = 1;
+}
+
+struct sn_rows_query *sn_rows_read_of(struct sn_hub *hub, struct sn_http_request *request,
+				      const struct sn_dataset *dataset, const char *task)
+{
 	struct sn_rows_query *rows;
 	struct sn_err err = {0};
 
-	if (dataset == NULL)
-		return NULL;
 	rows = sn_new(struct sn_rows_query);
 	rows->query.dataset = dataset;
+	if (task != NULL)
+		only_task(rows, task);
 	if (!sn_api_query_time(hub, request, "since", &rows->query.since_ns) ||
 	    !sn_api_query_time(hub, request, "until", &rows->query.until_ns)) {
 		free(rows);

@@ -26,6 +26,13 @@ struct sn_rows_query {
 const struct sn_dataset *sn_rows_dataset(struct sn_http_request *request);
 /* Everything but limit and cursor; NULL after a 400.  free() it. */
 struct sn_rows_query *sn_rows_read(struct sn_hub *hub, struct sn_http_request *request);
+/* The same of a dataset that the path does not name, and of one task only (NULL: of all). */
+struct sn_rows_query *sn_rows_read_of(struct sn_hub *hub, struct sn_http_request *request,
+				      const struct sn_dataset *dataset, const char *task);
+/* Answers with the rows in the form that the client wants (datasets.c); `rows` is taken over. */
+void sn_rows_reply(struct sn_hub *hub, struct sn_http_request *request, struct sn_rows_query *rows);
+extern const struct sn_api_param sn_rows_params[];
+#define SN_ROWS_PARAMS 7
 /* Picks the wanted columns of a whole row. */
 void sn_rows_pick(const struct sn_rows_query *rows, const struct sn_value *row,
 		  struct sn_value out[SN_DATASET_COLUMNS_MAX]);
