@@ -209,7 +209,9 @@ static void unknown(struct sn_component_uplink *uplink)
 		return;
 	}
 	sn_uplink_tell(uplink, SN_UPLINK_REFUSED, "the supervisor forgets what we register");
-	back_off(uplink);
+	/* Not by the failures: each registration between them goes well. */
+	schedule(uplink,
+		 sn_peer_backoff(uplink->poll_ns, uplink->unknown - 1, SN_UPLINK_RETRY_MAX_NS));
 }
 
 static void judge(struct sn_component_uplink *uplink, enum sn_uplink_call call,

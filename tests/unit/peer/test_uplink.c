@@ -13,7 +13,7 @@
 
 #define SUPERVISOR "org.example.Supervisors.one"
 #define SEEN_MAX   4096
-#define POLL_NS    (100 * SN_NS_PER_MS)
+#define POLL_NS    (20 * SN_NS_PER_MS)
 
 static struct peer_world world;
 static struct sn_component_uplink *uplink;
@@ -356,7 +356,7 @@ static void a_supervisor_that_always_forgets_is_not_stormed(void **state SN_UNUS
 	supervisor.forgets = true;
 	assert_true(peer_until(&world, &told.calls, 2));
 	before = supervisor.registrations;
-	peer_turns(&world, 300);
+	peer_turns(&world, 200);
 	assert_int_equal(told.state, SN_UPLINK_REFUSED);
 	assert_true(supervisor.registrations - before <= 8);
 }
@@ -395,7 +395,7 @@ static void with_nothing_to_offer_it_waits(void **state)
 {
 	setup_silent(state);
 	uplink_up();
-	peer_turns(&world, 250);
+	peer_turns(&world, 60);
 	assert_int_equal(supervisor.registrations + supervisor.polls, 0);
 	assert_string_equal(told.text, "nothing is offered to this supervisor");
 	peer_offer(&world, "echo", "now ... future");
@@ -459,7 +459,6 @@ static void iterations_come_as_envelopes_with_the_token(void **state SN_UNUSED)
 	assert_int_equal(supervisor.seen[1]->content_count, 1);
 	assert_int_equal(supervisor.seen[1]->contents[0]->kind, SN_MP_RESULT);
 	assert_string_not_equal(supervisor.seen[1]->contents[0]->token, "t1");
-	assert_seen(2, SN_MP_ENVELOPE, "t1");
 }
 
 static void an_interrupt_is_acknowledged_and_brings_the_rest(void **state SN_UNUSED)
@@ -573,21 +572,23 @@ static uint64_t gap_after(unsigned poll)
 
 static void a_callback_sets_the_next_poll_and_hides_nothing(void **state SN_UNUSED)
 {
-	sn_autofree char *good = specification("good", "now", "");
-	sn_autofree char *work = sn_xasprintf(
-		"{\"specification\":\"callback\",\"version\":1,\"label\":\"callback\","
-		"\"token\":\"cb\",\"registry\":\"" SN_MP_REGISTRY_CORE "\",\"when\":\"now + 1s\"},"
-		"%s",
-		good);
+	sn_autofree char *good = specification("good", "now", ""), *work = NULL;
+	char when[SN_MP_TIME_SIZE];
 	unsigned poll;
+
+	sn_mp_time_format(sn_wall_ns() + 400 * SN_NS_PER_MS, when);
+	work = sn_xasprintf("{\"specification\":\"callback\",\"version\":1,\"label\":\"callback\","
+			    "\"token\":\"cb\",\"registry\":\"" SN_MP_REGISTRY_CORE
+			    "\",\"when\":\"%s\"},%s",
+			    when, good);
 
 	give(work);
 	poll = supervisor.polls;
 	assert_true(until_polled(1));
-	assert_true(gap_after(poll) >= 900 * (uint64_t)SN_NS_PER_MS);
+	assert_true(gap_after(poll) >= 300 * (uint64_t)SN_NS_PER_MS);
 	assert_seen(0, SN_MP_RECEIPT, "good");
 	assert_int_equal(supervisor.results, 1);
-	assert_true(gap_after(poll + 1) < 900 * (uint64_t)SN_NS_PER_MS);
+	assert_true(gap_after(poll + 1) < 300 * (uint64_t)SN_NS_PER_MS);
 }
 
 static void a_callback_without_end_is_no_callback(void **state SN_UNUSED)
@@ -598,7 +599,7 @@ static void a_callback_without_end_is_no_callback(void **state SN_UNUSED)
 	     "\"registry\":\"" SN_MP_REGISTRY_CORE "\",\"when\":\"now ... future\"}");
 	poll = supervisor.polls;
 	assert_true(until_polled(1));
-	assert_true(gap_after(poll) < 900 * (uint64_t)SN_NS_PER_MS);
+	assert_true(gap_after(poll) < 300 * (uint64_t)SN_NS_PER_MS);
 	assert_int_equal(supervisor.results, 0);
 }
 
@@ -742,7 +743,7 @@ static void leaving_withdraws_everything(void **state SN_UNUSED)
 	assert_non_null(strstr(supervisor.withdrawn, "cap-echo "));
 	/* The callback, too. */
 	assert_non_null(strstr(supervisor.withdrawn, supervisor.registered->contents[1]->token));
-	peer_turns(&world, 250);
+	peer_turns(&world, 60);
 	assert_int_equal(told.done, 1);
 }
 
