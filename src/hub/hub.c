@@ -141,10 +141,13 @@ static bool peer_is_refused(const struct sn_pki_info *peer, void *ctx)
 /* Foreign CAs, their peers and revocation lists are configured in files that may change. */
 static void refresh_trust(struct sn_hub *hub)
 {
+	int news = sn_trust_refresh(hub->trust, sn_hub_now(hub));
 	struct sn_http_tls tls;
 	struct sn_err err = {0};
 
-	if (!sn_trust_refresh(hub->trust, sn_hub_now(hub)))
+	if (news & SN_TRUST_PROBLEMS)
+		sn_publish_problem(NULL, hub);
+	if (!(news & SN_TRUST_CHANGED))
 		return;
 	sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
 	tls = sn_identity_tls(hub->identity);

@@ -188,6 +188,7 @@ struct sn_trust {
 	struct entry entries[SN_TRUST_DOMAINS_MAX];
 	unsigned count;
 	struct sn_buf pem;
+	bool news; /* the troubles are others than at the last refresh */
 };
 
 /* An alarm when something new is wrong, a note when it is over; NULL for nothing. */
@@ -199,8 +200,10 @@ static void set_trouble(struct sn_trust *trust, struct entry *entry, enum troubl
 
 	entry->troubles[which] = text != NULL ? sn_xstrdup(text) : NULL;
 	if (text == NULL && before != NULL) {
+		trust->news = true;
 		sn_notice("trouble is over: %s", before);
 	} else if (text != NULL && (before == NULL || strcmp(before, text) != 0)) {
+		trust->news = true;
 		sn_error("%s", text);
 		if (sn_control_audit(sn_identity_db(trust->identity), now_ns, "-", "trust.alarm",
 				     entry->file, text, &err) != 0)
@@ -209,15 +212,15 @@ static void set_trouble(struct sn_trust *trust, struct entry *entry, enum troubl
 	free(before);
 }
 
-unsigned sn_trust_alarms(const struct sn_trust *trust)
+const char *sn_trust_problem(const struct sn_trust *trust, unsigned index)
 {
-	unsigned count = 0;
-
 	for (unsigned i = 0; i < trust->count; i++) {
-		for (unsigned j = 0; j < TROUBLES; j++)
-			count += trust->entries[i].troubles[j] != NULL;
+		for (unsigned j = 0; j < TROUBLES; j++) {
+			if (trust->entries[i].troubles[j] != NULL && index-- == 0)
+				return trust->entries[i].troubles[j];
+		}
 	}
-	return count;
+	return NULL;
 }
 
 static bool holds(const struct sn_conf_texts *texts, const char *text)
@@ -322,6 +325,7 @@ static void make_pem(struct sn_trust *trust)
 	sn_buf_clear(&trust->pem);
 	for (unsigned i = 0; i < trust->count; i++)
 		sn_buf_addf(&trust->pem, "%s\n", trust->entries[i].domain->ca_pem.p);
+	sn_buf_cstr(&trust->pem);
 }
 
 const char *sn_trust_foreign_pem(const struct sn_trust *trust)
@@ -364,7 +368,6 @@ int sn_trust_open(const struct sn_conf_texts *files, struct sn_identity *identit
 		return failed;
 	}
 	make_pem(made);
-	sn_buf_cstr(&made->pem);
 	*trust = made;
 	return 0;
 }
@@ -420,16 +423,16 @@ static bool refresh_entry(struct sn_trust *trust, struct entry *entry, int64_t n
 	return changed || was_over != (entry->troubles[TROUBLE_DATES] != NULL);
 }
 
-bool sn_trust_refresh(struct sn_trust *trust, int64_t now_ns)
+int sn_trust_refresh(struct sn_trust *trust, int64_t now_ns)
 {
 	bool changed = false;
 
+	trust->news = false;
 	for (unsigned i = 0; i < trust->count; i++)
 		changed |= refresh_entry(trust, &trust->entries[i], now_ns);
 	if (changed)
 		make_pem(trust);
-	sn_buf_cstr(&trust->pem);
-	return changed;
+	return (changed ? SN_TRUST_CHANGED : 0) | (trust->news ? SN_TRUST_PROBLEMS : 0);
 }
 
 /* Questions -------------------------------------------------------------------------------- */

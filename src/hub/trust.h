@@ -45,13 +45,18 @@ int sn_trust_check_file(const char *file, struct sn_err *err);
 
 /* The foreign CAs, PEM, for sn_identity_set_foreign(); NULL: none. */
 const char *sn_trust_foreign_pem(const struct sn_trust *trust);
-/* Looks for changed files and lists that ran out.  True when anything is different now. */
-bool sn_trust_refresh(struct sn_trust *trust, int64_t now_ns);
+enum sn_trust_news {                        /* or-ed */
+		     SN_TRUST_CHANGED = 1,  /* somebody may be let in, or not any more */
+		     SN_TRUST_PROBLEMS = 2, /* there are other problems than before */
+};
+/* Looks for changed files and lists that ran out; what is new. */
+int sn_trust_refresh(struct sn_trust *trust, int64_t now_ns);
 /* `why` (SN_TRUST_WHY_MAX) is for people; may be NULL. */
 bool sn_trust_accepts(struct sn_trust *trust, const struct sn_pki_info *peer, int64_t now_ns,
 		      char *why);
 /* Is this the identity of a foreign peer? */
 bool sn_trust_lists(const struct sn_trust *trust, const char *identity);
-unsigned sn_trust_alarms(const struct sn_trust *trust); /* files in trouble now */
+/* What is wrong now, for people; NULL behind the last. */
+const char *sn_trust_problem(const struct sn_trust *trust, unsigned index);
 
 #endif
