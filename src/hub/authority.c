@@ -250,21 +250,42 @@ unsigned sn_authority_generation(const struct sn_authority *authority)
 
 /* Asking --------------------------------------------------------------------------- */
 
-bool sn_authority_permit(struct sn_authority *authority, const struct sn_policy_ask *ask,
-			 const char *subject, struct sn_policy_verdict *verdict)
+static bool record(struct sn_authority *authority, const struct sn_policy_ask *ask,
+		   const char *subject, struct sn_policy_verdict *verdict)
 {
-	struct sn_policy_verdict own;
 	struct sn_err err = {0};
 
-	if (verdict == NULL)
-		verdict = &own;
-	sn_policy_decide(authority->policy, ask, verdict);
 	if (sn_authority_record(authority, ask, subject, verdict, &err) != 0) {
 		verdict->allowed = false;
 		snprintf(verdict->reason, sizeof(verdict->reason),
 			 "the audit trail cannot be written: %.200s", err.text);
 	}
 	return verdict->allowed;
+}
+
+bool sn_authority_permit(struct sn_authority *authority, const struct sn_policy_ask *ask,
+			 const char *subject, struct sn_policy_verdict *verdict)
+{
+	struct sn_policy_verdict own;
+
+	if (verdict == NULL)
+		verdict = &own;
+	sn_policy_decide(authority->policy, ask, verdict);
+	return record(authority, ask, subject, verdict);
+}
+
+bool sn_authority_permit_own(struct sn_authority *authority, const struct sn_policy_ask *ask,
+			     enum sn_policy_action own, bool is_theirs, const char *subject,
+			     struct sn_policy_verdict *verdict)
+{
+	struct sn_policy_ask question = *ask;
+
+	sn_policy_decide(authority->policy, &question, verdict);
+	if (!verdict->allowed && is_theirs) {
+		question.action = own;
+		sn_policy_decide(authority->policy, &question, verdict);
+	}
+	return record(authority, &question, subject, verdict);
 }
 
 /* Who asks ------------------------------------------------------------------------- */

@@ -70,6 +70,13 @@ void sn_authority_reload(struct sn_authority *authority);
  */
 bool sn_authority_permit(struct sn_authority *authority, const struct sn_policy_ask *ask,
 			 const char *subject, struct sn_policy_verdict *verdict);
+/*
+ * The same for what is one's own or anybody's: ask->action is that about anybody's ("stop-all"),
+ * `own` is asked if that is refused and it is theirs; only what decided is written down.
+ */
+bool sn_authority_permit_own(struct sn_authority *authority, const struct sn_policy_ask *ask,
+			     enum sn_policy_action own, bool is_theirs, const char *subject,
+			     struct sn_policy_verdict *verdict);
 void sn_authority_flush(struct sn_authority *authority); /* writes what is queued, now */
 
 /* Who asks ---------------------------------------------------------------- */

@@ -290,6 +290,23 @@ static void post_measurement(struct sn_http_request *request, void *ctx)
 		add(hub, request, &wanted);
 }
 
+/* Written down: it changes something. */
+static bool may_stop(struct sn_hub *hub, const struct sn_http_request *request,
+		     const struct sn_measure *measure, struct sn_policy_verdict *verdict)
+{
+	const struct sn_who *who = sn_guard_who(request);
+	struct sn_policy_ask ask = {.action = SN_MAY_STOP_ALL,
+				    .label = measure->specification->label};
+	struct sn_asker asker;
+
+	if (who->means == SN_BY_LOCAL_TOKEN)
+		return true;
+	sn_guard_asker(who, &asker);
+	ask.identities = asker.list;
+	return sn_authority_permit_own(hub->authority, &ask, SN_MAY_STOP, is_own(measure, &asker),
+				       measure->id, verdict);
+}
+
 static void stop_measurement(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -300,7 +317,7 @@ static void stop_measurement(struct sn_http_request *request, void *ctx)
 
 	if (measure == NULL)
 		return;
-	if (!may(hub, request, measure, SN_MAY_STOP, SN_MAY_STOP_ALL, &verdict)) {
+	if (!may_stop(hub, request, measure, &verdict)) {
 		sn_http_problem(request, 403, "forbidden", "The policy does not allow it", "%s",
 				verdict.reason);
 		return;
