@@ -51,7 +51,7 @@ static int store_whole(struct sn_measures *measures, const struct sn_measured *m
 		"INSERT INTO measurements (id, name, owner, label, native, specification,"
 		" parameters, selection, follows, repository, client_token, client_label,"
 		" idempotency_key, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		"ttttittittttti", measure->id, measure->name, measure->owner,
+		"ttttitttitttti", measure->id, measure->name, measure->owner,
 		measure->specification->label, (int64_t)(measure->native != NULL), specification,
 		parameters, selection, (int64_t)measure->follows, measure->repository,
 		measure->client_token, measure->client_label,
