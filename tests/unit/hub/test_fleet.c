@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "hub/tasks.h"
 
 static struct world world;
 static struct test_node node;
@@ -75,6 +74,9 @@ static void malformed_heartbeats_are_refused_by_member(void **state)
 		{"{\"interfaces\":[{\"name\":\"x\",\"addresses\":[1]}]}", "interfaces"},
 		{"{\"spool\":{\"batches\":\"many\"}}", "spool"},
 		{"{\"problems\":{}}", "problems"},
+		{"{\"country\":5}", "country"},
+		{"{\"asn\":[]}", "asn"},
+		{"{\"system\":{}}", "system"},
 		{"[]", "object"},
 		{"{\"version\":", ""},
 	};
@@ -101,6 +103,16 @@ static unsigned heartbeat_with(unsigned problems)
 	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, sn_buf_cstr(&body));
 	sn_buf_finish(&body);
 	return node.status;
+}
+
+static void country_network_and_system_are_shown(void **state)
+{
+	(void)state;
+	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL,
+		 "{\"country\":\"NO\",\"asn\":\"AS64500\",\"system\":\"Debian 12\"}");
+	expect_member("country", "NO");
+	expect_member("asn", "AS64500");
+	expect_member("system", "Debian 12");
 }
 
 static void reports_are_bounded(void **state)
@@ -240,115 +252,7 @@ static void nodes_come_in_pages(void **state)
 	node_leave(&other);
 }
 
-/* Tasks ------------------------------------------------------------------------ */
-
-#define PING "{\"method\":\"ping\",\"parameters\":{\"targets\":[\"127.0.0.1\"]}"
-
-static char *add_task(const char *body)
-{
-	struct reply reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tasks", body);
-	char *id = sn_xstrdup(json_string_value(json_object_get(reply.json, "id")));
-
-	reply_release(&reply);
-	return id;
-}
-
-static size_t node_tasks(void)
-{
-	node_ask(&world, &node, "GET", "/api/v1/node/tasks", NULL, NULL);
-	assert_int_equal(node.status, 200);
-	return json_array_size(json_object_get(node.json, "tasks"));
-}
-
-static void node_gets_the_tasks_that_are_for_it(void **state)
-{
-	struct test_node other;
-	sn_autofree char *all = NULL, *mine = NULL, *others = NULL, *path = NULL;
-	struct reply reply;
-
-	(void)state;
-	node_join(&world, &other, "beta");
-	all = add_task(PING "}");
-	mine = add_task(PING ",\"nodes\":[\"alpha\"],\"name\":\"mine\"}");
-	others = add_task(PING ",\"nodes\":[\"beta\"]}");
-	assert_int_equal(node_tasks(), 2);
-	world_restart(&world);
-	assert_int_equal(node_tasks(), 2);
-	path = sn_xasprintf("/api/v1/tasks/%s", mine);
-	reply = expect(&world, AS_LOCAL, 204, "DELETE", path, NULL);
-	reply_release(&reply);
-	assert_int_equal(node_tasks(), 1);
-	reply = expect(&world, AS_LOCAL, 404, "DELETE", path, NULL);
-	reply_release(&reply);
-	node_leave(&other);
-}
-
-static void etag_changes_with_the_tasks_and_only_then(void **state)
-{
-	char first[SN_TASKS_ETAG_SIZE], second[SN_TASKS_ETAG_SIZE], header[64];
-	sn_autofree char *id = NULL, *other = NULL;
-	struct test_node beta;
-
-	(void)state;
-	node_join(&world, &beta, "beta");
-	sn_tasks_etag(world.hub->tasks, node.id, first);
-	id = add_task(PING ",\"nodes\":[\"beta\"]}");
-	sn_tasks_etag(world.hub->tasks, node.id, second);
-	assert_string_equal(first, second);
-	other = add_task(PING "}");
-	sn_tasks_etag(world.hub->tasks, node.id, second);
-	assert_string_not_equal(first, second);
-	snprintf(header, sizeof(header), "If-None-Match: \"%s\"", second);
-	node_ask(&world, &node, "GET", "/api/v1/node/tasks", (const char *const[]){header, NULL},
-		 NULL);
-	assert_int_equal(node.status, 304);
-	node_leave(&beta);
-}
-
-static void bad_tasks_are_refused_by_name(void **state)
-{
-	static const struct {
-		const char *body, *says;
-	} cases[] = {
-		{"{\"method\":\"pimg\"}", "ping"},
-		{"{\"method\":\"ping\",\"parameters\":{}}", "targets"},
-		{"{\"method\":\"ping\",\"parameters\":{\"targets\":[\"x\"],\"cuont\":5}}", "count"},
-		{"{\"method\":\"ping\",\"parameters\":{\"targets\":[\"x\"],\"count\":0}}", "count"},
-		{"{\"method\":\"ping\",\"parameters\":{\"targets\":[\"-x\"]}}", "targets"},
-		{"{\"method\":\"ping\",\"parameters\":[]}", "parameters"},
-		{PING ",\"nodes\":[\"nobody\"]}", "nobody"},
-		{PING ",\"nodes\":[]}", "nodes"},
-		{PING ",\"name\":\"\"}", "name"},
-		{"{}", "method"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < SN_COUNT(cases); i++) {
-		struct reply reply =
-			expect(&world, AS_LOCAL, 422, "POST", "/api/v1/tasks", cases[i].body);
-
-		if (strstr(reply.body, cases[i].says) == NULL)
-			fail_msg("case %zu: %s", i, reply.body);
-		reply_release(&reply);
-	}
-	assert_int_equal(sn_tasks_count(world.hub->tasks), 0);
-}
-
-static void same_idempotency_key_is_the_same_task(void **state)
-{
-	struct reply first = plain(&world, AS_LOCAL, "POST", "/api/v1/tasks",
-				   "Idempotency-Key: k1\r\n", PING "}");
-	struct reply second = plain(&world, AS_LOCAL, "POST", "/api/v1/tasks",
-				    "Idempotency-Key: k1\r\n", PING "}");
-
-	(void)state;
-	assert_int_equal(second.status, 201);
-	assert_string_equal(json_string_value(json_object_get(first.json, "id")),
-			    json_string_value(json_object_get(second.json, "id")));
-	assert_int_equal(sn_tasks_count(world.hub->tasks), 1);
-	reply_release(&first);
-	reply_release(&second);
-}
+/* Streams ------------------------------------------------------------------------ */
 
 static char stream_text[4096];
 
@@ -393,14 +297,17 @@ static void wait_for(const char *text)
 static void node_is_told_at_once_when_its_tasks_change(void **state)
 {
 	char etag[SN_TASKS_ETAG_SIZE];
-	sn_autofree char *id = NULL;
 	bool over = false;
 	struct sn_http_fetch *fetch = open_node_stream(&over);
+	struct reply reply;
 
 	(void)state;
 	wait_for("event: tasks");
-	id = add_task(PING "}");
-	sn_tasks_etag(world.hub->tasks, node.id, etag);
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/measurements",
+		       "{\"capability\":\"ping\",\"parameters\":{\"targets\":[\"127.0.0.1\"]},"
+		       "\"nodes\":[\"alpha\"]}");
+	reply_release(&reply);
+	sn_measures_etag(world.hub->measures, node.id, etag);
 	wait_for(etag);
 	assert_false(over);
 	sn_http_fetch_cancel(fetch);
@@ -446,16 +353,13 @@ int main(void)
 		TEST(short_restart_of_the_hub_takes_nobody_offline),
 		TEST(heartbeat_tells_interval_and_etag),
 		TEST(malformed_heartbeats_are_refused_by_member),
+		TEST(country_network_and_system_are_shown),
 		TEST(reports_are_bounded),
 		TEST(now_is_of_the_last_minute),
 		TEST(old_targets_make_room_for_new_ones),
 		TEST(people_may_rename_place_and_tag),
 		TEST(bad_changes_are_refused_and_change_nothing),
 		TEST(nodes_come_in_pages),
-		TEST(node_gets_the_tasks_that_are_for_it),
-		TEST(etag_changes_with_the_tasks_and_only_then),
-		TEST(bad_tasks_are_refused_by_name),
-		TEST(same_idempotency_key_is_the_same_task),
 		TEST(node_is_told_at_once_when_its_tasks_change),
 		TEST(stream_of_a_revoked_node_ends),
 		TEST(second_stream_of_a_node_ends_the_first),

@@ -13,6 +13,7 @@
 
 static struct world world;
 static json_t *description;
+static char measurement[64];
 
 static int start(void **state)
 {
@@ -34,8 +35,10 @@ static int start(void **state)
 	reply_release(&reply);
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tokens", "{\"label\":\"x\"}");
 	reply_release(&reply);
-	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tasks",
-		       "{\"method\":\"ping\",\"parameters\":{\"targets\":[\"127.0.0.1\"]}}");
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/measurements",
+		       "{\"capability\":\"ping\",\"parameters\":{\"targets\":[\"127.0.0.1\"]}}");
+	snprintf(measurement, sizeof(measurement), "/api/v1/measurements/%s",
+		 json_string_value(json_object_get(reply.json, "id")));
 	reply_release(&reply);
 	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/openapi.json", NULL);
 	description = json_incref(reply.json);
@@ -200,6 +203,8 @@ static bool fill_in(const char *pattern, char *out, size_t size)
 		{"/api/v1/datasets/{name}", "/api/v1/datasets/ping"},
 		{"/api/v1/datasets/{name}/series", "/api/v1/datasets/ping/series"},
 		{"/api/v1/check/{node}", "/api/v1/check/alpha"},
+		{"/api/v1/capabilities/{label}", "/api/v1/capabilities/ping"},
+		{"/api/v1/measurements/{id}", measurement},
 	};
 
 	snprintf(out, size, "%s", pattern);
