@@ -44,15 +44,14 @@ static void write_value(struct writer *writer, enum sn_mp_prim prim, const char 
 
 static void write_constraint(struct writer *writer, const struct sn_mp_param *param)
 {
-	const char *single = sn_mp_constraint_single(&param->constraint);
+	const struct sn_mp_constraint *constraint = &param->constraint;
 
-	if (single != NULL && writer->flags & SN_MP_NATIVES) {
-		write_value(writer, param->prim, single);
+	if (constraint->kind == SN_MP_ONE_OF && constraint->count == 1) {
+		write_value(writer, param->prim, constraint->values[0]);
 		return;
 	}
 	sn_buf_clear(&writer->scratch);
-	sn_mp_constraint_print(&param->constraint, writer->flags & SN_MP_NO_PREFIX,
-			       &writer->scratch);
+	sn_mp_constraint_print(constraint, writer->flags & SN_MP_NO_PREFIX, &writer->scratch);
 	sn_jw_str(&writer->jw, sn_buf_str(&writer->scratch));
 }
 
