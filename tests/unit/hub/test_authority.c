@@ -382,7 +382,7 @@ static void the_trail_is_only_added_to(void **state)
 			    " VALUES (9000000, 1, 'b', 'x', 'y')");
 	assert_not_possible("INSERT INTO audit (id, time, actor, action, subject)"
 			    " VALUES (-5, 1, 'b', 'x', 'y')");
-	assert_int_equal(sn_control_tidy(world.db, NOW_NS, &err), 0);
+	assert_int_equal(sn_control_tidy(world.db, &err), 0);
 	assert_int_equal(
 		sn_sql_i64(world.db, 0, "SELECT count(*) FROM audit WHERE actor = 'a'", ""), 3);
 }
@@ -407,7 +407,7 @@ static void only_the_oldest_beyond_the_limit_go(void **state)
 		 " VALUES (%d, 1, 'a', 'x', 'y')",
 		 SN_AUDIT_ROWS_MAX + 10);
 	assert_int_equal(sn_db_exec(world.db, sql, &err), 0);
-	assert_int_equal(sn_control_tidy(world.db, NOW_NS, &err), 0);
+	assert_int_equal(sn_control_tidy(world.db, &err), 0);
 	assert_int_equal(sn_sql_i64(world.db, 0, "SELECT min(id) FROM audit", ""), 11);
 	assert_not_possible("DELETE FROM audit WHERE id = 11");
 }
