@@ -250,7 +250,8 @@ static int check_rights(struct sn_http_request *request, const struct sn_who *wh
 						      "its owner"};
 	const char *pattern = sn_http_request_route(request)->pattern;
 
-	if (who->kind != SN_WHO_USER || (access & (SN_ACCESS_OPEN | SN_ACCESS_USER)) != 0 ||
+	if (who->kind != SN_WHO_USER ||
+	    (access & (SN_ACCESS_OPEN | SN_ACCESS_USER | SN_ACCESS_PEER)) != 0 ||
 	    (loopback && (access & SN_ACCESS_LOOPBACK) != 0))
 		return 0;
 	if (((access & SN_ACCESS_SELF) != 0 && !who->reduced) ||
@@ -288,12 +289,19 @@ static int check_forgery(struct sn_http_request *request, const struct sn_who *w
 	return -EACCES;
 }
 
-static bool reserve(struct sn_who *who, uint64_t size)
+static bool reserve(struct sn_http_request *request, struct sn_who *who, uint64_t size)
 {
+	bool peer = (sn_http_request_route(request)->access & SN_ACCESS_PEER) != 0;
+
 	if (who->kind == SN_WHO_NODE && who->node->receiving + size > SN_INGEST_NODE_MAX)
 		return false;
-	if (!sn_ingest_reserve(who->hub->ingest, size))
+	if (peer && !sn_supervisor_reserve(who->hub, request, size, &who->receiver))
 		return false;
+	if (!sn_ingest_reserve(who->hub->ingest, size)) {
+		if (peer)
+			sn_supervisor_release(who->hub, sn_steal(&who->receiver), size);
+		return false;
+	}
 	if (who->kind == SN_WHO_NODE)
 		who->node->receiving += size;
 	who->reserved = size;
@@ -310,7 +318,7 @@ static int reserve_body(struct sn_http_request *request, struct sn_who *who)
 		return 0;
 	if (length != NULL && sn_parse_u64(sn_str(length), 0, max, &size) != 0)
 		return 0; /* too long: the server refuses it */
-	if (!reserve(who, size)) {
+	if (!reserve(request, who, size)) {
 		sn_http_set_header(request, "Retry-After", "1");
 		sn_http_problem(request, 503, "busy", "Too much is being sent at once",
 				"try again in a moment");
@@ -325,6 +333,8 @@ static void release_who(void *user)
 
 	if (who->reserved > 0)
 		sn_ingest_release(who->hub->ingest, who->reserved);
+	if (who->receiver != NULL)
+		sn_supervisor_release(who->hub, who->receiver, who->reserved);
 	if (who->kind == SN_WHO_NODE)
 		who->node->receiving -= who->reserved;
 	free(who);
@@ -356,7 +366,8 @@ int sn_guard(struct sn_http_request *request, void *ctx)
 				"This certificate is not accepted", "%s", why);
 		return -EACCES;
 	}
-	if (!sn_access_allows(access, who->kind, loopback))
+	if (!sn_access_allows(access, who->kind, loopback) &&
+	    !((access & SN_ACCESS_PEER) != 0 && sn_supervisor_admits(hub, request)))
 		return refuse(request, who);
 	if (check_forgery(request, who) != 0 || check_rights(request, who, access, loopback) != 0)
 		return -EACCES;

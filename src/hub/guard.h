@@ -36,6 +36,7 @@ enum sn_access {                         /* or-ed in sn_http_route.access; 0: no
 		 SN_ACCESS_ADMIN = 16,   /* whoever the policy lets do `admin` */
 		 SN_ACCESS_DATA = 32,    /* ... `read-all` */
 		 SN_ACCESS_SELF = 64,    /* a person, but by no token of a lower role */
+		 SN_ACCESS_PEER = 128,   /* who has a name in mPlane; the policy decides the rest */
 };
 /* All for people; the last three ask for more than being one. */
 #define SN_ACCESS_PERSON (SN_ACCESS_USER | SN_ACCESS_ADMIN | SN_ACCESS_DATA | SN_ACCESS_SELF)
@@ -62,6 +63,7 @@ struct sn_who {
 	int64_t expires_ns;                /* of a certificate or session; 0: never */
 	struct sn_hub *hub;
 	uint64_t reserved; /* bytes of body */
+	char *receiver;    /* mPlane peer that they are counted for; NULL: none */
 };
 
 /* For sn_http_config.guard; `ctx` is the struct sn_hub. */

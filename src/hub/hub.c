@@ -347,6 +347,15 @@ static int open_authority(struct sn_hub *hub, struct sn_err *err)
 	return sn_authority_open(&config, &hub->authority, err);
 }
 
+static void measure_changed(const struct sn_measure *measure, const struct sn_measure_part *part,
+			    void *ctx)
+{
+	struct sn_hub *hub = ctx;
+
+	sn_progress_changed(measure, part, hub);
+	sn_supervisor_measure_changed(hub->supervisor, measure, part);
+}
+
 static int open_measures(struct sn_hub *hub, struct sn_err *err)
 {
 	struct sn_measures_config config = {
@@ -355,7 +364,7 @@ static int open_measures(struct sn_hub *hub, struct sn_err *err)
 		.permit = sn_authority_permit_measure,
 		.may_join = sn_authority_may_join,
 		.permit_ctx = hub->authority,
-		.on_change = sn_progress_changed,
+		.on_change = measure_changed,
 		.on_count = sn_progress_counted,
 		.ctx = hub,
 	};
@@ -381,7 +390,17 @@ static void rows_stored(struct sn_node *node, const struct sn_batch *batch, void
 
 	if (node != NULL)
 		sn_progress_rows(hub, node, batch);
+	if (node != NULL && hub->supervisor != NULL)
+		sn_supervisor_rows_stored(hub->supervisor, batch);
 	sn_publish_rows(node, batch, hub);
+}
+
+static void offers_changed(const char *label, void *ctx)
+{
+	const struct sn_hub *hub = ctx;
+
+	(void)label;
+	sn_supervisor_offers_changed(hub->supervisor);
 }
 
 static int open_parts(struct sn_hub *hub, struct sn_err *err)
@@ -395,7 +414,7 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	    sn_people_open(hub->control, now_ns, &hub->people, err) != 0 ||
 	    sn_fleet_open(hub->control, now_ns, hub->config->heartbeat_interval, &hub->fleet,
 			  err) != 0 ||
-	    open_store(hub, err) != 0)
+	    sn_derived_open(hub->control, &hub->derived, err) != 0 || open_store(hub, err) != 0)
 		return err->code;
 	sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
 	hub->crl = sn_crl_create(hub->identity);
@@ -408,7 +427,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
 	hub->web = sn_web_open(hub->config->web_dir);
-	return 0;
+	sn_offers_on_change(hub->offers, offers_changed, hub);
+	return sn_supervisor_open(hub, &hub->supervisor, err);
 }
 
 static int open_server(struct sn_hub *hub, struct sn_err *err)
@@ -570,6 +590,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_work_pool_destroy(hub->passwords);
 	sn_readers_destroy(hub->readers);
 	sn_ingest_destroy(hub->ingest);
+	sn_supervisor_close(sn_steal(&hub->supervisor));
 	sn_progress_destroy(hub->progress);
 	hub->progress = NULL;
 	sn_events_destroy(hub->events);
@@ -578,6 +599,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_store_close(hub->store);
 	sn_measures_close(hub->measures);
 	sn_offers_destroy(hub->offers);
+	sn_derived_close(hub->derived);
 	sn_mp_registries_destroy(hub->registries);
 	sn_authority_close(hub->authority);
 	sn_fleet_close(hub->fleet, sn_hub_now(hub));

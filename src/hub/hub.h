@@ -16,6 +16,7 @@
 #include "hub/authority.h"
 #include "hub/certificates.h"
 #include "hub/config.h"
+#include "hub/derived.h"
 #include "hub/events.h"
 #include "hub/fleet.h"
 #include "hub/identity.h"
@@ -24,6 +25,7 @@
 #include "hub/offers.h"
 #include "hub/people.h"
 #include "hub/readers.h"
+#include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
 #include "hub/web.h"
@@ -63,6 +65,8 @@ struct sn_hub {
 	struct sn_offers *offers;
 	struct sn_measures *measures;
 	struct sn_progress *progress; /* of the measurements: hub/progress.h */
+	struct sn_derived *derived;   /* datasets of mPlane peers */
+	struct sn_supervisor *supervisor; /* the mPlane wire */
 	struct sn_store *store;       /* of the loop */
 	struct sn_readers *readers;
 	struct sn_ingest *ingest;

@@ -83,6 +83,7 @@ struct sn_measure_request {
 	/* Every name of who asks, the owner first; NULL: only that one. */
 	const char *const *identities;
 	const char *capability; /* label, or token of one offer */
+	const char *schema;     /* of which of several under the label; NULL: it is found out */
 	json_t *parameters;     /* object: element -> text, number, boolean, array (joined by ',');
 				   borrowed */
 	const char *when;       /* "now" when NULL */

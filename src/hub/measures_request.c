@@ -231,6 +231,9 @@ static int choose_schema(struct draft *draft, struct sn_err *err)
 	for (size_t i = 0; i < draft->offer_count; i++) {
 		const struct sn_hub_offer *offer = draft->offers[i];
 
+		if (draft->request->schema != NULL &&
+		    strcmp(offer->schema, draft->request->schema) != 0)
+			continue;
 		if (offer->native != NULL) {
 			found = offer;
 			break;

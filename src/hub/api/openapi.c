@@ -228,6 +228,8 @@ static json_t *security(unsigned access)
 		json_array_append_new(ways, json_pack("{s:[]}", "token"));
 		json_array_append_new(ways, json_pack("{s:[]}", "userCertificate"));
 	}
+	if ((access & SN_ACCESS_PEER) != 0)
+		json_array_append_new(ways, json_pack("{s:[]}", "peerCertificate"));
 	return ways;
 }
 
@@ -249,9 +251,13 @@ static json_t *operation(json_t *components, const struct sn_http_route *route)
 static void add_route(json_t *paths, json_t *components, const struct sn_http_route *route)
 {
 	char path[160], method[16];
-	size_t n = 0;
+	size_t n = strlen(route->pattern);
 	json_t *item;
 
+	/* The same with a slash at the end is not told twice. */
+	if (n > 1 && route->pattern[n - 1] == '/')
+		return;
+	n = 0;
 	for (const char *p = route->pattern; *p != '\0' && n + 1 < sizeof(path); p++) {
 		if (*p != '*')
 			path[n++] = *p;
@@ -270,11 +276,14 @@ static void add_route(json_t *paths, json_t *components, const struct sn_http_ro
 
 static json_t *security_schemes(const char *session_cookie)
 {
-	return json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}}", "session",
+	return json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s},"
+			 " s:{s:s, s:s}}",
+			 "session",
 			 "type", "apiKey", "in", "cookie", "name", session_cookie, "token", "type",
 			 "http", "scheme", "bearer", "userCertificate", "type", "mutualTLS",
 			 "description", "urn:sonde:user:<name>", "nodeCertificate", "type",
-			 "mutualTLS", "description", "urn:sonde:node:<id>");
+			 "mutualTLS", "description", "urn:sonde:node:<id>", "peerCertificate",
+			 "type", "mutualTLS", "description", "subject or DNS name of an mPlane peer");
 }
 
 json_t *sn_openapi(const struct sn_http_route *routes, size_t count, const char *session_cookie)

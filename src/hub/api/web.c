@@ -136,13 +136,15 @@ static bool is_page(const struct sn_http_request *request, const char *path)
 
 static void get_any(struct sn_http_request *request, void *ctx)
 {
-	const struct sn_hub *hub = ctx;
+	struct sn_hub *hub = ctx;
 	const char *path = sn_http_param(request, "path");
 	const struct sn_web_file *file;
 	bool there = sn_web_is_there(hub->web);
 
 	if (path == NULL)
 		path = "";
+	if (path[0] == '\0' && sn_supervisor_answers_root(hub, request))
+		return;
 	file = there ? sn_web_find(hub->web, path) : NULL;
 	if (file == NULL && there && is_page(request, path))
 		file = sn_web_find(hub->web, "");

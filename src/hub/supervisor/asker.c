@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "hub/supervisor/internal.h"
+
+#define ROOM_MAX SN_SUPERVISOR_BODY_MAX /* bytes under way from one identity */
+
+/* Who asks ------------------------------------------------------------------------------ */
+
+static void add_name(struct sn_asker *asker, const char *name)
+{
+	for (unsigned i = 0; i < asker->count; i++) {
+		if (strcmp(asker->text[i], name) == 0)
+			return;
+	}
+	if (asker->count == SN_AUTHORITY_NAMES_MAX || strlen(name) >= sizeof(asker->text[0]))
+		return;
+	snprintf(asker->text[asker->count], sizeof(asker->text[0]), "%s", name);
+	asker->list[asker->count] = asker->text[asker->count];
+	asker->list[++asker->count] = NULL;
+}
+
+/* What a peer says of itself on a plain connection counts only where that is wanted. */
+static bool names_count(const struct sn_hub *hub, const struct sn_http_request *request)
+{
+	if (sn_http_is_tls(request))
+		return sn_http_peer(request) != NULL;
+	return hub->config->mplane_plain && sn_addr_is_loopback(sn_http_peer_addr(request));
+}
+
+static void find_names(const struct sn_hub *hub, const struct sn_http_request *request,
+		       const struct sn_who *who, struct sn_asker *asker)
+{
+	struct sn_peer_names names;
+
+	memset(asker, 0, sizeof(*asker));
+	if (who->kind == SN_WHO_USER)
+		sn_guard_asker(who, asker);
+	if ((who->kind == SN_WHO_USER && sn_http_peer(request) == NULL) ||
+	    !names_count(hub, request))
+		return;
+	sn_peer_names_of(request, &names);
+	for (unsigned i = 0; i < names.count; i++)
+		add_name(asker, names.list[i]);
+}
+
+void sn_sup_asker_of(const struct sn_http_request *request, struct sn_asker *asker)
+{
+	const struct sn_who *who = sn_guard_who(request);
+
+	find_names(who->hub, request, who, asker);
+}
+
+const char *sn_sup_identity(const struct sn_asker *asker)
+{
+	return asker->count > 0 ? asker->list[0] : "";
+}
+
+bool sn_supervisor_admits(struct sn_hub *hub, const struct sn_http_request *request)
+{
+	struct sn_asker asker;
+
+	find_names(hub, request, sn_guard_who(request), &asker);
+	return asker.count > 0;
+}
+
+/* Room for bodies -------------------------------------------------------------------------- */
+
+struct room {
+	uint64_t bytes;
+};
+
+bool sn_supervisor_reserve(struct sn_hub *hub, const struct sn_http_request *request,
+			   uint64_t bytes, char **who)
+{
+	struct sn_supervisor *sup = hub->supervisor;
+	struct sn_asker asker;
+	struct room *room;
+
+	sn_sup_asker_of(request, &asker);
+	room = sn_map_get(sup->receiving, sn_sup_identity(&asker));
+	if (room != NULL && room->bytes + bytes > ROOM_MAX)
+		return false;
+	if (room == NULL) {
+		room = sn_new(struct room);
+		sn_map_set(sup->receiving, sn_sup_identity(&asker), room);
+	}
+	room->bytes += bytes;
+	*who = sn_xstrdup(sn_sup_identity(&asker));
+	return true;
+}
+
+void sn_supervisor_release(struct sn_hub *hub, char *who, uint64_t bytes)
+{
+	struct sn_supervisor *sup = hub->supervisor;
+	struct room *room = sup != NULL ? sn_map_get(sup->receiving, who) : NULL;
+
+	if (room != NULL) {
+		room->bytes -= SN_MIN(bytes, room->bytes);
+		if (room->bytes == 0)
+			sn_map_remove(sup->receiving, who);
+	}
+	free(who);
+}
+
+/* May they ------------------------------------------------------------------------------------ */
+
+bool sn_sup_may(struct sn_supervisor *sup, const struct sn_asker *asker,
+		enum sn_policy_action action, const char *label, const struct sn_hub_offer *offer,
+		const char *subject, struct sn_err *reason)
+{
+	struct sn_policy_verdict verdict = {0};
+	struct sn_buf names = {0};
+	const char *node;
+	struct sn_policy_ask ask = {
+		.action = action,
+		.identities = asker->list,
+		.label = label,
+	};
+	bool may;
+
+	if (offer != NULL) {
+		sn_authority_name_provider(sup->hub->authority, offer->provider, &names);
+		node = sn_buf_cstr(&names);
+		ask.nodes = &node;
+		ask.node_count = 1;
+	}
+	may = asker->count > 0 && sn_authority_permit(sup->hub->authority, &ask, subject, &verdict);
+	if (!may)
+		sn_err_set(reason, -EACCES, "%s may not %s %s: %s", sn_sup_identity(asker),
+			   sn_policy_action_name(action), label != NULL ? label : "anything",
+			   verdict.reason);
+	sn_buf_finish(&names);
+	return may;
+}
