@@ -61,7 +61,11 @@ class World:
         return found[0]["providers"] if found else []
 
     def sonde(self, *words, **options):
-        return self.place.run("sonde", *words, "--hub", self.hub.api.where()["url"], **options)
+        where = self.hub.api.where()
+        token = self.place.path / "token"
+        token.write_text(where["token"], encoding="utf-8")  # a new one at each start
+        self.place.env |= {"SONDE_URL": where["url"], "SONDE_TOKEN_FILE": str(token)}
+        return self.place.run("sonde", *words, **options)
 
     def measure(self, *words):
         """The rows, and the exit code."""
