@@ -282,6 +282,191 @@ static void broken_file_is_a_problem_that_people_see(void **state)
 	close(stream);
 }
 
+/* Measuring ------------------------------------------------------------------------ */
+
+#define PING(targets, more)                                                                        \
+	"{\"capability\":\"ping\",\"parameters\":{\"targets\":[" targets "]}" more "}"
+
+static const char measuring[] = "roles: {boss: account:admin, lab: [user:lena, user:otto]}\n"
+				"rules:\n"
+				"  - allow: [discover, measure, read, stop]\n" /* 3 */
+				"    roles: lab\n"
+				"    capabilities: ping\n"
+				"    nodes: \"tag:lab\"\n"
+				"    targets: [198.51.100.0/24, 127.0.0.1]\n"
+				"  - allow: [stop-all, read-all]\n" /* 8 */
+				"    roles: boss\n"
+				"    capabilities: \"*\"\n"
+				"target_rate: 10/s\n";
+
+static struct test_node alpha;
+
+/* "alpha" in the lab, heard of, and two people with a token. */
+static void prepare(char lena[160], char otto[160])
+{
+	json_t *tags;
+
+	write_policy(measuring);
+	sn_authority_reload(world.hub->authority);
+	if (alpha.client == NULL)
+		node_join(&world, &alpha, "gamma");
+	tags = json_pack("{s:[s]}", "tags", "lab");
+	assert_int_equal(sn_fleet_edit(world.hub->fleet, sn_fleet_by_id(world.hub->fleet, alpha.id),
+				       tags, NULL),
+			 0);
+	json_decref(tags);
+	node_ask(&world, &alpha, "POST", "/api/v1/node/heartbeat", NULL,
+		 "{\"methods\":[\"ping\"],\"interfaces\":[]}");
+	assert_int_equal(alpha.status, 200);
+	make_proof("lena", SN_ROLE_OPERATOR, lena);
+	make_proof("otto", SN_ROLE_OPERATOR, otto);
+}
+
+static struct reply measure(const char *header, unsigned status, const char *body)
+{
+	struct reply reply = plain(&world, AS_NOBODY, "POST", "/api/v1/measurements", header, body);
+
+	if (reply.status != status)
+		fail_msg("%s: %u %s", body, reply.status, reply.body);
+	return reply;
+}
+
+static void measurement_needs_a_rule_for_all_of_it(void **state)
+{
+	static const struct {
+		unsigned status;
+		const char *body, *reason;
+	} cases[] = {
+		{403, PING("\"203.0.113.1\"", ""), "203.0.113.1"},
+		{403, PING("\"198.51.100.1\",\"203.0.113.1\"", ""), "203.0.113.1"},
+		{403, PING("\"www.example.org\"", ""), "www.example.org"},
+		{403, PING("\"224.0.0.1\"", ""), "never probed"},
+		{201, PING("\"198.51.100.1\"", ",\"when\":\"now\""), ""},
+	};
+	char lena[160], otto[160];
+	struct reply reply;
+
+	(void)state;
+	prepare(lena, otto);
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		reply = measure(lena, cases[i].status, cases[i].body);
+		if (strstr(reply.body, cases[i].reason) == NULL)
+			fail_msg("%s: %s", cases[i].body, reply.body);
+		reply_release(&reply);
+	}
+	reply = expect(&world, AS_LOCAL, 403, "POST", "/api/v1/measurements",
+		       PING("\"198.51.100.1\"", "")); /* the boss may not */
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET",
+		       "/api/v1/audit?actor=user:lena&action=policy.measure", NULL);
+	assert_true(json_array_size(json_object_get(reply.json, "items")) >= 2);
+	reply_release(&reply);
+}
+
+static void preview_says_what_the_policy_would_and_is_not_written_down(void **state)
+{
+	char lena[160], otto[160];
+	size_t before;
+	struct reply reply;
+
+	(void)state;
+	prepare(lena, otto);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/audit?action=policy.measure", NULL);
+	before = json_array_size(json_object_get(reply.json, "items"));
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", "/api/v1/measurements?dry_run=true", otto,
+		      PING("\"203.0.113.1\"", ""));
+	assert_int_equal(reply.status, 200);
+	assert_true(json_is_false(json_object_get(reply.json, "allowed")));
+	assert_non_null(strstr(text_of(&reply, "reason"), "203.0.113.1"));
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", "/api/v1/measurements?dry_run=true", otto,
+		      PING("\"198.51.100.9\"", ""));
+	assert_true(json_is_true(json_object_get(reply.json, "allowed")));
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/audit?action=policy.measure", NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), before);
+	reply_release(&reply);
+}
+
+/* 10/s is the limit: 6 and 6 are too many, until the first has ended. */
+static void one_target_bears_so_much_from_all_together(void **state)
+{
+	static const char fast[] = "{\"capability\":\"ping\",\"parameters\":{\"targets\":"
+				   "[\"%s\"],\"count\":6,\"interval\":\"1ms\"},"
+				   "\"when\":\"now + 1h / 1s\"}";
+	char lena[160], otto[160];
+	sn_autofree char *first = sn_xasprintf(fast, "198.51.100.77");
+	sn_autofree char *other = sn_xasprintf(fast, "198.51.100.78");
+	sn_autofree char *same = sn_xasprintf(fast, "198.51.100.77");
+	sn_autofree char *own = sn_xasprintf(fast, "127.0.0.1");
+	sn_autofree char *path = NULL;
+	struct reply reply;
+
+	(void)state;
+	prepare(lena, otto);
+	reply = measure(lena, 201, first);
+	path = sn_xasprintf("/api/v1/measurements/%s/stop", text_of(&reply, "id"));
+	reply_release(&reply);
+	reply = measure(otto, 429, same);
+	assert_string_equal(code_of(&reply), "target-rate");
+	assert_non_null(strstr(reply.body, "198.51.100.77"));
+	assert_non_null(strstr(reply.body, "6 samples per second now"));
+	assert_non_null(strstr(reply.body, "10 is the limit"));
+	reply_release(&reply);
+	reply = measure(otto, 201, other);
+	reply_release(&reply);
+	for (unsigned i = 0; i < 3; i++) { /* loopback is nobody else's */
+		reply = measure(otto, 201, own);
+		reply_release(&reply);
+	}
+	/* Over a restart the hub knows what runs. */
+	world_restart(&world);
+	prepare(lena, otto);
+	reply = measure(otto, 429, same);
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", path, lena, NULL);
+	assert_int_equal(reply.status, 200);
+	reply_release(&reply);
+	reply = measure(otto, 201, same);
+	reply_release(&reply);
+}
+
+static void only_ones_own_is_stopped_and_read(void **state)
+{
+	char lena[160], otto[160], boss[160];
+	sn_autofree char *path = NULL, *stop_path = NULL;
+	struct reply reply;
+
+	(void)state;
+	prepare(lena, otto);
+	make_proof("berta", SN_ROLE_ADMIN, boss);
+	reply = measure(lena, 201, PING("\"198.51.100.3\"", ",\"when\":\"now + 1h / 10s\""));
+	path = sn_xasprintf("/api/v1/measurements/%s", text_of(&reply, "id"));
+	stop_path = sn_xasprintf("%s/stop", path);
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "GET", path, otto, NULL);
+	assert_int_equal(reply.status, 404);
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", stop_path, otto, NULL);
+	assert_int_equal(reply.status, 404);
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "GET", path, lena, NULL);
+	assert_int_equal(reply.status, 200);
+	reply_release(&reply);
+	reply = plain(&world, AS_NOBODY, "POST", stop_path, boss, NULL);
+	assert_int_equal(reply.status, 200);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET",
+		       "/api/v1/audit?actor=user:berta&action=policy.stop-all", NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
+	reply_release(&reply);
+	node_leave(&alpha);
+	alpha.client = NULL;
+	write_policy(good);
+	sn_authority_reload(world.hub->authority);
+}
+
 static void policy_that_is_no_good_at_first_start_is_named(void **state)
 {
 	struct sn_hub *hub = NULL;
@@ -310,6 +495,10 @@ int main(void)
 		cmocka_unit_test(the_policy_decides_over_the_role_of_the_account),
 		cmocka_unit_test(refusals_are_in_the_audit_trail),
 		cmocka_unit_test(broken_file_is_a_problem_that_people_see),
+		cmocka_unit_test(measurement_needs_a_rule_for_all_of_it),
+		cmocka_unit_test(preview_says_what_the_policy_would_and_is_not_written_down),
+		cmocka_unit_test(one_target_bears_so_much_from_all_together),
+		cmocka_unit_test(only_ones_own_is_stopped_and_read),
 		cmocka_unit_test(policy_that_is_no_good_at_first_start_is_named),
 	};
 
