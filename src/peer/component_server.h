@@ -12,7 +12,7 @@
 
 #define SN_COMPONENT_WAIT_NS     (5 * SN_NS_PER_S) /* for a quick result, before the receipt */
 #define SN_COMPONENT_BODY_MAX    (1024 * 1024)     /* bytes of one message */
-#define SN_COMPONENT_CLIENTS_MAX 1000              /* connections */
+#define SN_COMPONENT_CLIENTS_MAX 256               /* connections */
 
 struct sn_component_server;
 struct sn_component_server_config {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "peer/component_uplink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -418,6 +419,7 @@ struct sn_component_uplink *sn_component_uplink_create(
 		.key_file = config->key_file,
 	};
 
+	assert(config->host == NULL || config->host == config->component->host);
 	uplink->config = *config;
 	uplink->config.url = sn_xstrdup(config->url);
 	uplink->identity = sn_xstrdup(config->identity);

@@ -38,8 +38,8 @@ enum sn_uplink_state {
 
 struct sn_component_uplink_config {
 	struct sn_loop *loop;
-	struct sn_component *component; /* must outlive the uplink */
-	const struct sn_component_host *host;
+	struct sn_component *component;       /* must outlive the uplink */
+	const struct sn_component_host *host; /* that of `component`, or NULL */
 	const struct sn_mp_registries *registries;
 	const char *url;      /* of the supervisor: scheme, host, port */
 	const char *identity; /* who the supervisor is, for permit and jobs */
