@@ -71,18 +71,31 @@ static json_t *operation(const struct sn_http_route *route)
 			       method);
 }
 
+/* The same with a slash at the end. */
+static bool is_twin(const struct sn_http_route *route)
+{
+	size_t n = strlen(route->pattern);
+
+	return n > 1 && route->pattern[n - 1] == '/';
+}
+
 static void every_route_is_described_once(void **state)
 {
 	json_t *ids = json_object(), *item;
-	size_t operations = 0;
+	size_t operations = 0, routes = 0;
 	const char *path;
 
 	(void)state;
 	for (size_t i = 0; i < world.hub->route_count; i++) {
 		const struct sn_http_route *route = &world.hub->routes[i];
-		json_t *described = operation(route);
-		const char *id = json_string_value(json_object_get(described, "operationId"));
+		json_t *described;
+		const char *id;
 
+		if (is_twin(route))
+			continue;
+		described = operation(route);
+		id = json_string_value(json_object_get(described, "operationId"));
+		routes++;
 		if (described == NULL || id == NULL)
 			fail_msg("%s %s is not described", route->method, route->pattern);
 		if (json_object_get(ids, id) != NULL)
@@ -94,7 +107,7 @@ static void every_route_is_described_once(void **state)
 	}
 	json_object_foreach (json_object_get(description, "paths"), path, item)
 		operations += json_object_size(item);
-	assert_int_equal(operations, world.hub->route_count);
+	assert_int_equal(operations, routes);
 	json_decref(ids);
 }
 
