@@ -18,7 +18,8 @@
 #include "peer/peer.h"
 #include "unit/net/net_world.h"
 
-#define DAY 86400
+#define DAY     86400
+#define WAIT_NS (200 * SN_NS_PER_MS)
 
 static struct peer_world world;
 static struct sn_component_server *server;
@@ -52,7 +53,7 @@ static void start_server(const struct sn_http_tls *tls, uint64_t wait_ns)
 
 static int setup(void **state SN_UNUSED)
 {
-	start_server(NULL, 100 * SN_NS_PER_MS);
+	start_server(NULL, WAIT_NS);
 	return 0;
 }
 
@@ -303,7 +304,7 @@ static void a_client_that_leaves_is_forgotten(void **state SN_UNUSED)
 	while (world.started == 0)
 		sn_loop_turn(world.loop, 50 * SN_NS_PER_MS);
 	sn_peer_client_destroy(client);
-	peer_turns(&world, 150);
+	peer_turns(&world, 250);
 	peer_end_job(&world);
 	assert_int_equal(heard.calls, 0);
 	client = client_of(ALICE, NULL);
@@ -425,7 +426,7 @@ static int setup_tls(void **state SN_UNUSED)
 				  .key_pem = server_id.key_pem.p,
 				  .ca_pem = ours.ca_pem.p};
 
-	start_server(&tls, 100 * SN_NS_PER_MS);
+	start_server(&tls, WAIT_NS);
 	world.work = WORLD_INSTANT;
 	return 0;
 }
