@@ -358,6 +358,8 @@ int sn_certificates_revoke(struct sn_identity *identity, const char *serial, con
 #define COLUMNS                                                                                    \
 	"serial AS \"serial\", kind AS \"kind\", identity AS \"identity\","                        \
 	" subject AS \"subject\", nullif(uri, '') AS \"uri\","                                     \
+	" json_extract(request, '$.name') || '.' || json_extract(request, '$.organisation')"       \
+	" || '.' || json_extract(request, '$.domain') AS \"host\","                                \
 	" coalesce(json_extract(request, '$.hosts'), '[]') AS \"hosts:json\","                     \
 	" coalesce(json_extract(request, '$.uris'), '[]') AS \"uris:json\","                       \
 	" fingerprint AS \"fingerprint\", issued AS \"issued:time\","                              \

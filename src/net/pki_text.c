@@ -72,8 +72,8 @@ static void add_time(const char *label, time_t unix_s, struct sn_buf *out)
 {
 	char text[SN_TIME_TEXT_MAX];
 
-	sn_buf_addf(out, "    %s: %s\n", label,
-		    sn_format_time((int64_t)unix_s * SN_NS_PER_S, text, sizeof(text)));
+	sn_format_time((int64_t)unix_s * SN_NS_PER_S, text, sizeof(text));
+	sn_buf_addf(out, "    %s: %.19sZ\n", label, text); /* whole seconds */
 }
 
 static void add_key(gnutls_x509_crt_t crt, struct sn_buf *out)

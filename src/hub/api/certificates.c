@@ -334,6 +334,8 @@ static const struct sn_api_schema revoke_schema = {"CertificateRevocation", "Why
 		 "as policies know it: the dotted subject, node:<id> or user:<name>"},             \
 		{"subject", SN_API_TEXT, true, true, "of a peer, in certificate order"},           \
 		{"uri", SN_API_TEXT, true, true, "urn:sonde of a node or a person"},               \
+		{"host", SN_API_TEXT, true, true,                                                  \
+		 "DNS name of a peer that follows from the subject"},                              \
 		{"hosts", SN_API_TEXTS, true, false, "further DNS names and addresses"},           \
 		{"uris", SN_API_TEXTS, true, false, "further URIs"},                               \
 		{"fingerprint", SN_API_TEXT, true, false, "SHA-256, hex"},                         \

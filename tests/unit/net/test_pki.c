@@ -558,7 +558,7 @@ static void the_text_has_the_line_that_mplane_programs_look_for(void **state SN_
 			       "CN=Component-1\n"));
 	assert_non_null(strstr(text.p, " Issuer: CN=Sonde CA\n"));
 	assert_non_null(strstr(text.p, " Names: DNS:hub.example, IP:192.0.2.1, IP:2001:db8::1\n"));
-	assert_non_null(strstr(text.p, " Not after: 2023-11-15T22:13:20"));
+	assert_non_null(strstr(text.p, " Not after: 2023-11-15T22:13:20Z\n"));
 	assert_int_equal(sn_pki_subject(pem.p, &subject, NULL), 0);
 	assert_string_equal(sn_buf_cstr(&subject),
 			    "DC=org, DC=mplane, O=SSB, OU=Components, CN=Component-1");
