@@ -171,14 +171,27 @@ static bool leaves_values(const struct sn_measured *measured)
 	return false;
 }
 
+/* The scope of a query is a window of stored data; it is run at once. */
+static bool is_query(const struct sn_mp_message *message)
+{
+	return message->verb != NULL && strcmp(message->verb, SN_MP_VERB_QUERY) == 0;
+}
+
+static int64_t ends_of(const struct sn_mp_message *specification, int64_t now_ns)
+{
+	return is_query(specification) ? now_ns : sn_mp_when_ends(&specification->when, now_ns);
+}
+
 int sn_request_settle(struct sn_measured *measured, struct sn_err *err)
 {
 	struct sn_measure *measure = &measured->measure;
 	const struct sn_mp_when *when = &measure->specification->when;
 
 	sn_mp_schema_hash(measure->specification, measure->schema);
-	measure->starts_ns = sn_mp_when_starts(when, measure->created_ns);
-	measure->ends_ns = sn_mp_when_ends(when, measure->created_ns);
+	measure->starts_ns = is_query(measure->specification)
+				     ? measure->created_ns
+				     : sn_mp_when_starts(when, measure->created_ns);
+	measure->ends_ns = ends_of(measure->specification, measure->created_ns);
 	measured->own_values = leaves_values(measured);
 	if (measure->native == NULL)
 		return 0;
@@ -325,6 +338,18 @@ static int make_specification(struct draft *draft, struct sn_err *err)
 	return sn_request_fill(made, measured->measure.native, measured->parameters, err);
 }
 
+/* Only `now` is made a time: "past" is where a window may begin. */
+static struct sn_mp_when window_of(const struct sn_mp_when *asked, int64_t now_ns)
+{
+	struct sn_mp_when when = *asked;
+
+	if (when.span.start == SN_MP_NOW)
+		when.span.start = now_ns;
+	if (when.span.end == SN_MP_NOW)
+		when.span.end = now_ns;
+	return when;
+}
+
 static int make_scope(struct draft *draft, struct sn_err *err)
 {
 	const char *text = draft->request->when != NULL ? draft->request->when : "now";
@@ -334,10 +359,15 @@ static int make_scope(struct draft *draft, struct sn_err *err)
 		return sn_err_set(err, -EINVAL, "when: longer than %d bytes", SN_MP_WHEN_TEXT_MAX);
 	if (sn_mp_when_parse(sn_str(text), &asked, err) != 0)
 		return sn_err_wrap(err, "when");
-	if (sn_mp_when_expired(&asked, draft->now_ns))
+	if (!is_query(draft->capability) && sn_mp_when_expired(&asked, draft->now_ns))
 		return sn_err_set(err, -EINVAL, "when: it is over");
 	if (sn_mp_when_follows(&asked, &draft->capability->when, draft->now_ns, err) != 0)
 		return sn_err_wrap(err, "when");
+	if (is_query(draft->capability)) {
+		*when = window_of(&asked, draft->now_ns);
+		draft->once = true;
+		return 0;
+	}
 	*when = sn_mp_when_resolve(&asked, draft->now_ns);
 	draft->once = !when->repeated && sn_mp_when_starts(when, draft->now_ns) <= draft->now_ns &&
 		      sn_mp_when_ends(when, draft->now_ns) <= draft->now_ns;
@@ -600,7 +630,7 @@ static int make_all(struct draft *draft, struct sn_err *err)
 	    make_specification(draft, err) != 0 || make_scope(draft, err) != 0)
 		return err->code;
 	sn_mp_schema_hash(measure->specification, measure->schema);
-	measure->ends_ns = sn_mp_when_ends(&measure->specification->when, draft->now_ns);
+	measure->ends_ns = ends_of(measure->specification, draft->now_ns);
 	if (choose_providers(draft, err) != 0)
 		return err->code;
 	settle_values(draft);

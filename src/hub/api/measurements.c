@@ -281,6 +281,11 @@ static void post_measurement(struct sn_http_request *request, void *ctx)
 
 	if (body == NULL || !read_flag(request, "dry_run", &dry_run))
 		return;
+	if (wanted.repository != NULL &&
+	    sn_hub_config_repository(hub->config, wanted.repository) == NULL) {
+		sn_api_bad(request, "repository: none of this name is configured");
+		return;
+	}
 	snprintf(owner, sizeof(owner), "user:%s", sn_guard_who(request)->user);
 	sn_guard_asker(sn_guard_who(request), &asker);
 	wanted.identities = asker.list;

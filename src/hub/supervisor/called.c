@@ -265,7 +265,7 @@ static void step(struct sn_timer *timer)
 		say(job, specification, SN_MP_INTERRUPT);
 	else if (job->state == SN_SUP_TAKEN || job->interrupt)
 		say(job, specification, SN_MP_REDEMPTION);
-	else if (!sn_mp_when_expired(&specification->when, sn_hub_now(job->peer->sup->hub)))
+	else if (!sn_sup_job_is_late(job))
 		say(job, specification, SN_MP_SPECIFICATION);
 }
 

@@ -133,6 +133,7 @@ void sn_sup_job_destroy(struct sn_sup_job *job);
 struct sn_measure_part *sn_sup_job_part(const struct sn_sup_job *job);
 /* What to tell the peer; NULL when it offers nothing that fits now.  Kept in the job. */
 const struct sn_mp_message *sn_sup_job_specification(struct sn_sup_job *job);
+bool sn_sup_job_is_late(const struct sn_sup_job *job); /* too late to begin */
 bool sn_sup_job_is_due(const struct sn_sup_job *job, uint64_t now_ns);
 void sn_sup_part_state(struct sn_supervisor *sup, struct sn_measure_part *part,
 		       enum sn_measure_state state, const char *error);

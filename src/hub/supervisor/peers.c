@@ -254,6 +254,30 @@ void sn_sup_job_sync(struct sn_supervisor *sup, const struct sn_measure_part *pa
 		sn_sup_called_look(job);
 }
 
+/* Was it asked for "now"?  It starts when the peer takes it, seconds later. */
+static bool starts_when_taken(const struct sn_measure *measure)
+{
+	const struct sn_mp_message *specification = measure->specification;
+
+	return !specification->when.repeated && measure->starts_ns == measure->created_ns &&
+	       strcmp(specification->verb, SN_MP_VERB_QUERY) != 0;
+}
+
+static struct sn_mp_when scope_for_peer(const struct sn_measure *measure)
+{
+	struct sn_mp_when when = measure->specification->when;
+	int64_t length_ns = measure->ends_ns - measure->starts_ns;
+
+	if (!starts_when_taken(measure))
+		return when;
+	when.span.start = SN_MP_NOW;
+	if (measure->ends_ns != SN_MP_FUTURE) {
+		when.span.end = SN_MP_UNSET;
+		when.span.duration_ns = length_ns > 0 ? length_ns : -1;
+	}
+	return when;
+}
+
 /* A specification is made of the capability it is for: single values are filled in. */
 static struct sn_mp_message *specify(const struct sn_measure *measure,
 				     const struct sn_mp_message *capability)
@@ -267,7 +291,7 @@ static struct sn_mp_message *specify(const struct sn_measure *measure,
 		if (param->value != NULL && sn_mp_value(made, param->name) == NULL)
 			(void)sn_mp_set_value(made, param->name, param->value, NULL);
 	}
-	made->when = measure->specification->when;
+	made->when = scope_for_peer(measure);
 	return made;
 }
 
@@ -362,22 +386,52 @@ static void end_part(struct sn_supervisor *sup, struct sn_measure_part *part)
 				  "no result came before its time was over");
 }
 
+/* When nothing more is to be expected of a part. */
+static int64_t deadline_of(const struct sn_sup_job *job, const struct sn_measure_part *part)
+{
+	const struct sn_supervisor *sup = job->peer->sup;
+	const struct sn_measure *measure = part->measure;
+	int64_t grace_ns = sup->hub->config->mplane_grace, end_ns = measure->ends_ns, late_ns;
+
+	if (part->ended_ns != 0)
+		return part->ended_ns + grace_ns;
+	if (end_ns == SN_MP_FUTURE)
+		return INT64_MAX;
+	if (job->handed_ns != 0 && starts_when_taken(measure)) {
+		late_ns = sn_hub_now(sup->hub) - measure->starts_ns -
+			  (int64_t)(sn_loop_now(sup->loop) - job->handed_ns);
+		end_ns += SN_MAX(late_ns, 0);
+	}
+	return end_ns + grace_ns;
+}
+
+bool sn_sup_job_is_late(const struct sn_sup_job *job)
+{
+	const struct sn_measure_part *part = sn_sup_job_part(job);
+	int64_t now_ns = sn_hub_now(job->peer->sup->hub);
+
+	if (part == NULL)
+		return true;
+	if (starts_when_taken(part->measure) ||
+	    strcmp(part->measure->specification->verb, SN_MP_VERB_QUERY) == 0)
+		return deadline_of(job, part) <= now_ns;
+	return part->measure->ends_ns < now_ns;
+}
+
 static void check_deadlines(struct sn_sup_peer *peer)
 {
 	struct sn_supervisor *sup = peer->sup;
-	int64_t now_ns = sn_hub_now(sup->hub), grace_ns = sup->hub->config->mplane_grace;
+	int64_t now_ns = sn_hub_now(sup->hub);
 
 	sn_list_for_each (link, &peer->jobs) {
 		struct sn_sup_job *job = sn_list_entry(link, struct sn_sup_job, link);
 		struct sn_measure_part *part = sn_sup_job_part(job);
-		int64_t end_ns;
 
 		if (part == NULL) {
 			sn_sup_job_destroy(job);
 			continue;
 		}
-		end_ns = part->ended_ns != 0 ? part->ended_ns : part->measure->ends_ns;
-		if (end_ns > now_ns - grace_ns)
+		if (deadline_of(job, part) > now_ns)
 			continue;
 		if (sn_measure_state_is_final(part->state))
 			sn_sup_job_destroy(job); /* the interrupt was never fetched */

@@ -17,8 +17,7 @@ static void hand_out(struct sn_sup_job *job, struct sn_mp_message *envelope, uin
 
 	if (specification == NULL || part == NULL)
 		return;
-	if (!job->interrupt &&
-	    sn_mp_when_expired(&specification->when, sn_hub_now(job->peer->sup->hub)))
+	if (!job->interrupt && sn_sup_job_is_late(job))
 		return;
 	sn_mp_add_content(envelope, job->interrupt
 					    ? sn_mp_message_as(specification, SN_MP_INTERRUPT)
