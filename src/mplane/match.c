@@ -57,7 +57,8 @@ static void sort_results(const struct sn_mp_message *message, const char *names[
 {
 	for (size_t i = 0; i < message->column_count; i++)
 		names[i] = message->columns[i].name;
-	qsort(names, message->column_count, sizeof(*names), compare_names);
+	if (message->column_count > 1)
+		qsort(names, message->column_count, sizeof(*names), compare_names);
 }
 
 static void add_results(const struct sn_mp_message *message, struct sn_buf *out)

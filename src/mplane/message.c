@@ -99,6 +99,14 @@ char **sn_mp_section_text(struct sn_mp_message *message, enum sn_mp_section sect
 	return offset == 0 ? NULL : (char **)(void *)((char *)message + offset);
 }
 
+/* NULL if it is absent, or no text. */
+static const char *text_of(const struct sn_mp_message *message, size_t i)
+{
+	const char *at = (const char *)message + sections[i].text;
+
+	return sections[i].text == 0 ? NULL : *(char *const *)(const void *)at;
+}
+
 bool sn_mp_has_section(const struct sn_mp_message *message, enum sn_mp_section section)
 {
 	char *const *text = sn_mp_section_text((struct sn_mp_message *)message, section);
@@ -175,8 +183,7 @@ void sn_mp_message_destroy(struct sn_mp_message *message)
 		sn_mp_message_destroy(message->contents[i]);
 	free(message->contents);
 	for (size_t i = 0; i < SN_MP_SECTIONS; i++)
-		if (sections[i].text != 0)
-			free(*sn_mp_section_text(message, (enum sn_mp_section)(1 << i)));
+		free((char *)text_of(message, i));
 	free(message->verb);
 	free(message);
 }
@@ -282,11 +289,10 @@ static void copy_sections(const struct sn_mp_message *from, struct sn_mp_message
 	};
 
 	for (size_t i = 0; i < SN_MP_SECTIONS; i++) {
-		unsigned section = wanted & 1u << i;
+		char **text = sn_mp_section_text(to, (enum sn_mp_section)(1 << i));
 
-		if (section != 0 && sections[i].text != 0)
-			*sn_mp_section_text(to, section) = copy_text(*sn_mp_section_text(
-				(struct sn_mp_message *)from, (enum sn_mp_section)section));
+		if (text != NULL && wanted & 1u << i)
+			*text = copy_text(text_of(from, i));
 	}
 	for (size_t i = 0; i < SN_COUNT(lists); i++)
 		if (wanted & lists[i].section && sn_mp_has_section(from, lists[i].section))
@@ -399,13 +405,8 @@ bool sn_mp_message_equal(const struct sn_mp_message *a, const struct sn_mp_messa
 	if (a->kind != b->kind || !same_text(a->verb, b->verb) || a->has_link != b->has_link ||
 	    !sn_mp_when_equal(&a->when, &b->when))
 		return false;
-	for (size_t i = 0; i < SN_MP_SECTIONS; i++) {
-		enum sn_mp_section section = (enum sn_mp_section)(1 << i);
-
-		if (sections[i].text != 0 &&
-		    !same_text(*sn_mp_section_text((struct sn_mp_message *)a, section),
-			       *sn_mp_section_text((struct sn_mp_message *)b, section)))
+	for (size_t i = 0; i < SN_MP_SECTIONS; i++)
+		if (!same_text(text_of(a, i), text_of(b, i)))
 			return false;
-	}
 	return same_params(a, b) && same_metadata(a, b) && same_table(a, b) && same_contents(a, b);
 }

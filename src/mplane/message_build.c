@@ -359,6 +359,8 @@ int sn_mp_columns_unique(const struct sn_mp_message *message, struct sn_err *err
 {
 	const char *names[SN_MP_COLUMNS_MAX];
 
+	if (message->column_count < 2)
+		return 0;
 	for (size_t i = 0; i < message->column_count; i++)
 		names[i] = message->columns[i].name;
 	qsort(names, message->column_count, sizeof(*names), compare_names);
