@@ -32,6 +32,7 @@ struct sn_record {
 	uint64_t behind;             /* final: its rows are in batches below this number */
 	bool settled;                /* final: `behind` is known */
 	bool reported;               /* final: the hub knows, or does not want to */
+	uint64_t reported_ns;        /* monotonic; 0: in another life */
 	bool told_running;           /* in this life; not kept */
 	bool listed;                 /* for sn_journal_prune() */
 };

@@ -2,15 +2,17 @@
 #include "node/tasks/jump.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-/* A timer that never comes to its time, only to its cancellation: timerfd_create(2). */
+/* Of the year 2255: the kernel counts to 2262. */
+#define NEVER_S 9000000000
+
+/* A timer that does not come to its time, only to its cancellation: timerfd_create(2). */
 static int arm(int fd)
 {
-	struct itimerspec never = {.it_value.tv_sec = INT_MAX};
+	struct itimerspec never = {.it_value.tv_sec = NEVER_S};
 
 	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL);
 }

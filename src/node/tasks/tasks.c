@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,7 +29,7 @@ struct sn_tasks {
 	struct sn_jump jump;
 	bool dirty, due; /* the journal: to be written; at the end of this turn */
 	bool news;
-	uint64_t settled_ns;
+	uint64_t settled_ns, settle_gap_ns;
 	struct sn_timer settle_timer;
 	struct sn_flush flush;
 	uint64_t restarts;
@@ -74,10 +75,9 @@ static int write_journal(struct sn_tasks *tasks)
 /* Rows first: the journal never calls complete what is not on disk. */
 static void settle(struct sn_tasks *tasks)
 {
-	uint64_t behind;
+	uint64_t began_ns = sn_mono_ns(), behind;
 
 	tasks->due = false;
-	tasks->settled_ns = sn_loop_now(tasks->config.loop);
 	if (tasks->config.settle != NULL)
 		tasks->config.settle(tasks->config.ctx);
 	behind = next_batch(tasks);
@@ -91,6 +91,8 @@ static void settle(struct sn_tasks *tasks)
 		tasks->news = true;
 	}
 	tasks->dirty = write_journal(tasks) != 0;
+	tasks->settled_ns = sn_loop_now(tasks->config.loop);
+	tasks->settle_gap_ns = SN_MAX((uint64_t)SN_TASKS_SETTLE_NS, 4 * (sn_mono_ns() - began_ns));
 	if (tasks->dirty)
 		sn_timer_in(&tasks->settle_timer, WRITE_AGAIN_NS);
 }
@@ -117,7 +119,7 @@ static void end_of_turn(struct sn_flush *flush)
 
 void sn_tasks_settle(struct sn_tasks *tasks)
 {
-	uint64_t due_ns = tasks->settled_ns + SN_TASKS_SETTLE_NS;
+	uint64_t due_ns = tasks->settled_ns + tasks->settle_gap_ns;
 
 	tasks->dirty = true;
 	/* Hundreds of short iterations at once had better share their files. */
@@ -336,6 +338,22 @@ static void adopt(struct sn_tasks *tasks, struct sn_task_set *set)
 	memcpy(tasks->etag, set->etag, sizeof(tasks->etag));
 }
 
+/* A hub that lists what it was told of has lost the report, as after a restored backup. */
+static void report_again(struct sn_tasks *tasks)
+{
+	uint64_t now_ns = sn_loop_now(tasks->config.loop);
+
+	for (size_t i = 0; i < tasks->journal.count; i++) {
+		struct sn_record *record = tasks->journal.items[i];
+
+		if (!record->reported || (record->reported_ns != 0 &&
+					  now_ns - record->reported_ns < SN_TASKS_REPORT_AGAIN_NS))
+			continue;
+		record->reported = false;
+		tasks->news = true;
+	}
+}
+
 int sn_tasks_apply(struct sn_tasks *tasks, const void *json, size_t size, struct sn_err *err)
 {
 	sn_autofree char *path = in_state_dir(tasks, "tasks.json");
@@ -346,6 +364,7 @@ int sn_tasks_apply(struct sn_tasks *tasks, const void *json, size_t size, struct
 	if (error != 0)
 		return sn_err_wrap(err, "cannot use the tasks from the hub");
 	adopt(tasks, &set);
+	report_again(tasks);
 	sn_task_set_finish(&set);
 	/* Not being able to remember is no reason not to measure. */
 	if (sn_fs_write_atomic(path, json, size, FILE_MODE, &cache_err) != 0)
@@ -473,6 +492,7 @@ void sn_tasks_reported(struct sn_tasks *tasks, const char *id, const char *state
 		record->told_running = true;
 	} else if (record->final != SN_FINAL_NONE) {
 		record->reported = true;
+		record->reported_ns = sn_loop_now(tasks->config.loop);
 		sn_tasks_settle(tasks);
 	}
 }

@@ -29,8 +29,11 @@
 
 #define SN_TASKS_RESTART_MIN_NS (1 * SN_NS_PER_S)
 #define SN_TASKS_RESTART_MAX_NS (60 * SN_NS_PER_S)
-#define SN_TASKS_STEADY_NS      (60 * SN_NS_PER_S)  /* a run that long forgets earlier failures */
-#define SN_TASKS_SETTLE_NS      (50 * SN_NS_PER_MS) /* least time between two journals */
+#define SN_TASKS_STEADY_NS      (60 * SN_NS_PER_S) /* a run that long forgets earlier failures */
+/* Least time between two journals; on a slow disk four times what one takes. */
+#define SN_TASKS_SETTLE_NS (50 * SN_NS_PER_MS)
+/* What the hub has been told and lists still after this long, it is told again. */
+#define SN_TASKS_REPORT_AGAIN_NS (60 * SN_NS_PER_S)
 
 struct sn_tasks;
 

@@ -425,9 +425,15 @@ static void what_was_reported_is_not_reported_again(void **state)
 	/* Nobody was told of this one. */
 	sn_tasks_reported(tasks, "t2", "done");
 	turn_for(100 * MS);
+	apply("ping", ONCE, NULL);
+	assert_string_equal(report(), "");
 	crash_and_load();
 	turn_for(50 * MS);
 	assert_string_equal(report(), "");
+	assert_int_equal(starts(), 1);
+	/* A hub that lists it in another life has lost the report. */
+	apply("ping", ONCE, NULL);
+	assert_string_equal(report(), "t1 done");
 	assert_int_equal(starts(), 1);
 }
 
