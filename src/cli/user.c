@@ -23,10 +23,10 @@ struct options {
 
 /* Login link ------------------------------------------------------------ */
 
-static int run_login_link(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
-			  char **argv SN_UNUSED)
+static int run_login_link(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)
 {
 	const struct options *given = opts;
+	sn_autojson json_t *body = argc > 0 ? json_pack("{s:s}", "user", argv[0]) : NULL;
 	sn_autojson json_t *link = NULL;
 	char text[SN_TIME_LOCAL_MAX];
 	struct sn_client *client;
@@ -35,7 +35,7 @@ static int run_login_link(const struct sn_verb *verb SN_UNUSED, void *opts, int 
 	int rc = sn_client_open(&given->client, &client, &err);
 
 	if (rc == 0) {
-		rc = sn_client_call(client, "POST", "/api/v1/login-links", NULL, &link, &err);
+		rc = sn_client_call(client, "POST", "/api/v1/login-links", body, &link, &err);
 		sn_client_close(client);
 	}
 	if (rc != 0)
@@ -152,9 +152,10 @@ static const struct sn_opt password_options[] = {
 static const struct sn_verb verbs[] = {
 	{
 		.path = "user login-link",
-		.arguments = "",
-		.help = "Make a one-time link that logs a browser in.",
-		.examples = "sonde user login-link\nxdg-open \"$(sonde user login-link)\"",
+		.arguments = "[NAME]",
+		.help = "Make a one-time link that logs a browser in, as oneself or as NAME.",
+		.examples = "sonde user login-link bob\nxdg-open \"$(sonde user login-link)\"",
+		.max_args = 1,
 		.options = link_options,
 		.option_count = SN_COUNT(link_options),
 		.options_size = sizeof(struct options),
