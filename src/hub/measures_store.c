@@ -132,7 +132,7 @@ enum { /* columns of the measurements as they are read */
 static const char read_sql[] =
 	"SELECT id, name, owner, label, native, specification, parameters, selection, follows,"
 	" repository, client_token, client_label, idempotency_key, created, stopped"
-	" FROM measurements ORDER BY id";
+	" FROM measurements ORDER BY created, id";
 
 static const char *text_of(sqlite3_stmt *row, int column)
 {
