@@ -17,6 +17,7 @@
 #include "node/tasks/task.h"
 
 #define FILE_MODE      0600
+#define NOTE_NS        (5 * SN_NS_PER_S)    /* to write down what costs nothing to lose */
 #define WRITE_AGAIN_NS (5 * SN_NS_PER_S)    /* after a journal that could not be written */
 #define TELL_MISSED_NS (3600 * SN_NS_PER_S) /* as a problem */
 
@@ -127,6 +128,14 @@ void sn_tasks_settle(struct sn_tasks *tasks)
 		tasks->due = true;
 	else if (!sn_timer_armed(&tasks->settle_timer) || tasks->settle_timer.due_ns > due_ns)
 		sn_timer_at(&tasks->settle_timer, due_ns);
+}
+
+/* Lost by a crash it does no harm: some day soon. */
+static void note(struct sn_tasks *tasks)
+{
+	tasks->dirty = true;
+	if (!sn_timer_armed(&tasks->settle_timer))
+		sn_timer_in(&tasks->settle_timer, NOTE_NS);
 }
 
 void sn_tasks_has_news(struct sn_tasks *tasks)
@@ -296,7 +305,10 @@ static void stop_unwanted(struct sn_tasks *tasks, const struct sn_task_set *set)
 		sn_task_stop(task, SN_TASK_REMOVED);
 		/* What was done of other work says nothing. */
 		sn_journal_forget(&tasks->journal, id);
-		sn_tasks_settle(tasks);
+		if (spec != NULL)
+			sn_tasks_settle(tasks);
+		else
+			note(tasks);
 	}
 }
 
@@ -311,7 +323,7 @@ static void forget_unlisted(struct sn_tasks *tasks, const struct sn_task_set *se
 	}
 	sn_journal_prune(&tasks->journal);
 	if (tasks->journal.count != before)
-		sn_tasks_settle(tasks);
+		note(tasks);
 }
 
 static void adopt(struct sn_tasks *tasks, struct sn_task_set *set)
@@ -493,7 +505,7 @@ void sn_tasks_reported(struct sn_tasks *tasks, const char *id, const char *state
 	} else if (record->final != SN_FINAL_NONE) {
 		record->reported = true;
 		record->reported_ns = sn_loop_now(tasks->config.loop);
-		sn_tasks_settle(tasks);
+		note(tasks);
 	}
 }
 

@@ -474,7 +474,7 @@ static void a_task_that_is_not_listed_any_more_is_forgotten(void **state)
 	wait_until(report_has("done"));
 	nothing_wanted();
 	assert_string_equal(report(), "");
-	turn_for(100 * MS);
+	crash_and_load();
 	assert_int_equal(sn_fs_read(at("iterations.json"), 100000, &text, NULL), 0);
 	assert_null(strstr(sn_buf_cstr(&text), "t1"));
 	sn_buf_finish(&text);
