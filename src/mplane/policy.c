@@ -295,7 +295,7 @@ static void say_miss(const struct sn_policy_rule *rule, const struct sn_policy_a
 		break;
 	}
 	snprintf(verdict->reason, sizeof(verdict->reason),
-		 "no rule allows to %s this; the one in line %u comes nearest: %s",
+		 "no rule allows '%s' here; the one in line %u comes nearest: %s",
 		 action_names[ask->action], rule->line, why);
 }
 
@@ -310,8 +310,8 @@ static void say_nobody(const struct sn_policy *policy, const struct sn_policy_as
 			 ask->identities[0] != NULL ? ask->identities[0] : "");
 	else
 		snprintf(verdict->reason, sizeof(verdict->reason),
-			 "no rule allows to %s, to whom has the roles %.150s",
-			 action_names[ask->action], sn_buf_cstr(&text));
+			 "no rule allows '%s' to the roles %.150s", action_names[ask->action],
+			 sn_buf_cstr(&text));
 	sn_buf_finish(&text);
 }
 

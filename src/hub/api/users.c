@@ -238,7 +238,8 @@ static void get_audit(struct sn_http_request *request, void *ctx)
 			    "SELECT id AS \"id\", time AS \"time:time\", actor AS \"actor\","
 			    " action AS \"action\", subject AS \"subject\", outcome AS \"outcome\","
 			    " line AS \"line\", detail AS \"detail\" FROM audit WHERE id < ?1"
-			    " AND (?2 = '' OR actor = ?2) AND (?3 = '' OR action = ?3)"
+			    " AND (?2 = '' OR actor = ?2 OR actor = 'user:' || ?2)"
+			    " AND (?3 = '' OR action = ?3)"
 			    " AND (?4 = '' OR outcome = ?4) ORDER BY id DESC LIMIT ?5",
 			    "ittti", (int64_t)before, query_text(request, "actor"),
 			    query_text(request, "action"), query_text(request, "outcome"),
@@ -359,7 +360,7 @@ static const struct sn_api_doc remove_token_doc =
 static const struct sn_api_param audit_params[] = {
 	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
 	{"cursor", SN_API_TEXT, "'next' of the page before", false},
-	{"actor", SN_API_TEXT, "only what this one did or asked for", false},
+	{"actor", SN_API_TEXT, "only what this one did or asked for; 'x' is 'user:x', too", false},
 	{"action", SN_API_TEXT, "only this action, as 'policy.measure'", false},
 	{"outcome", SN_API_TEXT, "done, allowed or refused", false},
 };
