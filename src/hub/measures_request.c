@@ -433,6 +433,21 @@ static const struct sn_hub_offer *offer_of(struct draft *draft, const char *prov
 	return NULL;
 }
 
+static int unknown_node(const struct draft *draft, const char *name, struct sn_err *err)
+{
+	const struct sn_fleet *fleet = draft->measures->config.fleet;
+	size_t count = sn_fleet_count(fleet);
+	sn_autofree const char **names = sn_new_n(const char *, count + 1);
+	const char *near;
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = sn_fleet_at(fleet, i)->name;
+	near = sn_suggest(name, names, count);
+	return sn_err_set(err, -EINVAL, "nodes: there is no node '%.64s' that offers '%s'%s%s%s",
+			  name, draft->capability->label, near != NULL ? " (did you mean '" : "",
+			  near != NULL ? near : "", near != NULL ? "'?)" : "");
+}
+
 static int choose_named(struct draft *draft, const char *name, struct sn_err *err)
 {
 	const struct sn_measure *measure = &draft->measured->measure;
@@ -460,8 +475,7 @@ static int choose_named(struct draft *draft, const char *name, struct sn_err *er
 		return sn_err_set(err, -EINVAL, "%s", draft->miss.text);
 	if (node == NULL && sn_offers_of(draft->measures->config.offers, provider,
 					 draft->capability->label) == NULL)
-		return sn_err_set(err, -EINVAL, "nodes: there is no node '%.64s' that offers '%s'",
-				  name, draft->capability->label);
+		return unknown_node(draft, name, err);
 	return sn_err_set(err, -ENOENT, "'%.64s' does not offer '%s'", name,
 			  draft->capability->label);
 }

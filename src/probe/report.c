@@ -410,7 +410,8 @@ void sn_report_end(struct sn_report *report, bool interrupted)
 	if (report->setting.form == SN_REPORT_HUMAN)
 		summarise(report, interrupted);
 	sn_report_flush(report);
-	if (report->setting.form != SN_REPORT_HUMAN && interrupted)
+	/* For who pressed Ctrl-C; an agent ends its probes all the time. */
+	if (report->setting.form != SN_REPORT_HUMAN && interrupted && isatty(STDERR_FILENO))
 		fprintf(stderr, "%s: interrupted; %llu rows were written\n", sn_cli_program(),
 			(unsigned long long)report->totals.runs);
 }
