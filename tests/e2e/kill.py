@@ -39,10 +39,10 @@ class World:
         self.hub.start().ready()
         self.node.join(self.hub)
         # Some thirty rows a second, in a few batches.
-        targets = [f"127.0.0.{i}" for i in range(1, 8)] + isolate.loopback_targets()[1:]
-        self.hub.api.post("/api/v1/tasks", {
-            "name": "loopback", "method": "ping", "nodes": [self.node.id],
-            "parameters": {"targets": targets, "count": 2, "interval": "20ms", "timeout": "100ms", "period": "250ms"}})
+        targets = [f"127.0.0.{i}" for i in range(1, 31)] + isolate.loopback_targets()[1:]
+        self.hub.api.post("/api/v1/measurements", {
+            "name": "loopback", "capability": "ping", "nodes": [self.node.id], "when": "now ... future / 1s",
+            "parameters": {"targets": targets, "count": 2, "interval": "20ms", "timeout": "100ms"}})
         self.node.start().online(self.hub)
         until("the first rows", 20, lambda: self.rows() > 0)
 

@@ -116,11 +116,11 @@ def started_node_is_online(world):
     assert "ping" in shown["methods"] and shown["version"], shown
 
 
-def results_of_a_standing_task_arrive(world):
+def results_of_a_standing_measurement_arrive(world):
     world.need_ping()
-    task = world.hub.api.post("/api/v1/tasks", {
-        "name": "loopback", "method": "ping", "nodes": ["attic"],
-        "parameters": {"targets": world.targets, "count": 2, "interval": "20ms", "timeout": "500ms", "period": "250ms"},
+    task = world.hub.api.post("/api/v1/measurements", {
+        "name": "loopback", "capability": "ping", "nodes": ["attic"], "when": "now ... future / 1s",
+        "parameters": {"targets": world.targets, "count": 2, "interval": "20ms", "timeout": "500ms"},
     })
     rows = until("rows of all targets", 20, lambda: {
         row["target"]: row for row in world.hub.api.rows("ping", limit=50)
@@ -320,7 +320,7 @@ CASES = [
     made_up_token_is_refused,
     hub_that_is_not_the_tokens_is_refused,
     started_node_is_online,
-    results_of_a_standing_task_arrive,
+    results_of_a_standing_measurement_arrive,
     results_are_the_same_in_all_forms,
     results_are_followed_as_events,
     node_measures_on_without_its_hub,

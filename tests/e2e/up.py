@@ -142,7 +142,7 @@ def check(up):
     said = up.start()
     result([n["name"] for n in up.lines("node", "list", "--json")] == ["here"],
            "started again it is the same node")
-    result(len(up.lines("measure", "list", "--json")) == 1, "and has the same task, once")
+    result(len(up.lines("measure", "list", "--json")) == 1, "and has the same measurement, once")
     up.sonde("node", "set", "here", "--place", "Attic", "--dry-run")
     before = up.lines("node", "show", "here", "--json")[0].get("place")
     up.sonde("node", "set", "here", "--place", "Attic", "--name", "there")
