@@ -68,7 +68,7 @@ static void answer(struct sn_http_request *request, void *ctx SN_UNUSED)
 static void serve_http(int listener, const struct sn_http_tls *tls)
 {
 	static const struct sn_http_route routes[] = {
-		{"GET", "/api/v1/tasks", answer, 0, 0, NULL},
+		{"GET", "/api/v1/hub", answer, 0, 0, NULL},
 		{"GET", "/api/v1/nodes", answer, 0, 0, NULL},
 		{"GET", "/api/v1/nodes/{id}", answer, 0, 0, NULL},
 	};

@@ -17,7 +17,9 @@
 #define JOIN_WAIT     (60 * SN_NS_PER_S)
 #define NODE_FILE_MAX 65536
 #define NAMES_TRIED   20
-#define NAME_PREFIX   "up: " /* tasks that are ours to change */
+#define NAME_PREFIX   "up: " /* measurements that are ours to stop */
+#define FOR_EVER      " ... future / 2s"
+#define LIVE_PATH     "/api/v1/measurements?state=waiting,running&limit=1000"
 
 /* Joining --------------------------------------------------------------- */
 
@@ -186,7 +188,7 @@ int sn_up_enrol(struct sn_up *up, struct sn_err *err)
 	return rc != 0 ? rc : join_anew(up, err);
 }
 
-/* Tasks ----------------------------------------------------------------- */
+/* Measurements ----------------------------------------------------------------- */
 
 struct wanted {
 	const char *name; /* with the prefix */
@@ -232,62 +234,67 @@ static void make_plan(struct plan *plan, const struct sn_up_config *config)
 	want(plan, NAME_PREFIX "targets", config->targets, config->target_count);
 }
 
-static json_t *task_body(const struct plan *plan, const struct wanted *wanted)
+static json_t *measurement_body(const struct plan *plan, const struct wanted *wanted)
 {
-	return json_pack("{s:s, s:s, s:[s], s:{s:s, s:s, s:s, s:O}}", "name", wanted->name,
-			 "method", "ping", "nodes", plan->up->node_id, "parameters", "count", "5",
-			 "interval", "200ms", "period", "2s", "targets", wanted->targets);
+	return json_pack("{s:s, s:s, s:[s], s:{s:s, s:s, s:O}, s:s}", "name", wanted->name,
+			 "capability", "ping", "nodes", plan->up->node_id, "parameters", "count",
+			 "5", "interval", "200ms", "targets", wanted->targets, "when",
+			 "now" FOR_EVER);
 }
 
-static bool same_task(const struct plan *plan, const struct wanted *wanted, const json_t *task)
+/* The same but for when it began. */
+static bool is_same(const struct plan *plan, const struct wanted *wanted, const json_t *measurement)
 {
-	static const char *const members[] = {"name", "method", "nodes", "parameters"};
-	sn_autojson json_t *body = task_body(plan, wanted);
+	static const char *const members[] = {"name", "capability", "parameters"};
+	sn_autojson json_t *body = measurement_body(plan, wanted);
+	const char *when = sn_output_text(measurement, "when");
+	size_t n = when != NULL ? strlen(when) : 0;
 
 	for (size_t i = 0; i < SN_COUNT(members); i++)
 		if (!json_equal(json_object_get(body, members[i]),
-				json_object_get(task, members[i])))
+				json_object_get(measurement, members[i])))
 			return false;
-	return true;
+	return n > strlen(FOR_EVER) && strcmp(when + n - strlen(FOR_EVER), FOR_EVER) == 0;
 }
 
-/* Does this task concern our node only? */
-static bool for_our_node(const struct plan *plan, const json_t *task)
+/* Does it concern our node only? */
+static bool for_our_node(const struct plan *plan, const json_t *measurement)
 {
-	const json_t *nodes = json_object_get(task, "nodes");
+	const json_t *nodes = json_object_get(json_object_get(measurement, "selection"), "nodes");
 	const char *node = json_string_value(json_array_get(nodes, 0));
 
 	return json_array_size(nodes) == 1 && node != NULL && strcmp(node, plan->up->node_id) == 0;
 }
 
-static int look_at_task(const json_t *task, void *ctx)
+static int look_at(const json_t *measurement, void *ctx)
 {
 	struct plan *plan = ctx;
-	const char *name = sn_output_text(task, "name");
+	const char *name = sn_output_text(measurement, "name");
 
 	if (name == NULL || !sn_str_has_prefix(sn_str(name), NAME_PREFIX) ||
-	    !for_our_node(plan, task))
+	    !for_our_node(plan, measurement))
 		return 0;
 	for (size_t i = 0; i < plan->count; i++) {
-		if (!plan->wanted[i].there && same_task(plan, &plan->wanted[i], task)) {
+		if (!plan->wanted[i].there && is_same(plan, &plan->wanted[i], measurement)) {
 			plan->wanted[i].there = true;
 			return 0;
 		}
 	}
-	json_array_append(plan->outdated, json_object_get(task, "id"));
+	json_array_append(plan->outdated, json_object_get(measurement, "id"));
 	return 0;
 }
 
-static int remove_outdated(struct plan *plan, struct sn_err *err)
+static int stop_outdated(struct plan *plan, struct sn_err *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < json_array_size(plan->outdated) && rc == 0; i++) {
 		const char *id = json_string_value(json_array_get(plan->outdated, i));
-		sn_autofree char *path = sn_xasprintf("/api/v1/tasks/%s", id != NULL ? id : "");
+		sn_autofree char *path =
+			sn_xasprintf("/api/v1/measurements/%s/stop", id != NULL ? id : "");
 
-		rc = sn_client_call(plan->up->client, "DELETE", path, NULL, NULL, err);
-		if (rc == -ENOENT)
+		rc = sn_client_call(plan->up->client, "POST", path, NULL, NULL, err);
+		if (rc == -ENOENT || rc == -EEXIST) /* gone, or ended by itself */
 			rc = 0;
 	}
 	return rc;
@@ -302,24 +309,25 @@ static int add_missing(struct plan *plan, struct sn_err *err)
 
 		if (plan->wanted[i].there)
 			continue;
-		body = task_body(plan, &plan->wanted[i]);
-		rc = sn_client_call(plan->up->client, "POST", "/api/v1/tasks", body, NULL, err);
+		body = measurement_body(plan, &plan->wanted[i]);
+		rc = sn_client_call(plan->up->client, "POST", "/api/v1/measurements", body, NULL,
+				    err);
 		if (rc != 0)
-			sn_err_wrap(err, "task '%s'", plan->wanted[i].name);
+			sn_err_wrap(err, "measurement '%s'", plan->wanted[i].name);
 	}
 	return rc;
 }
 
-int sn_up_tasks(struct sn_up *up, void (*line)(const char *name, const char *targets),
-		struct sn_err *err)
+int sn_up_measurements(struct sn_up *up, void (*line)(const char *name, const char *targets),
+		       struct sn_err *err)
 {
 	struct plan plan = {.up = up, .outdated = json_array()};
 	int rc;
 
 	make_plan(&plan, up->config);
-	rc = sn_client_each(up->client, "/api/v1/tasks?limit=1000", look_at_task, &plan, err);
+	rc = sn_client_each(up->client, LIVE_PATH, look_at, &plan, err);
 	if (rc == 0)
-		rc = remove_outdated(&plan, err);
+		rc = stop_outdated(&plan, err);
 	if (rc == 0)
 		rc = add_missing(&plan, err);
 	for (size_t i = 0; i < plan.count; i++) {

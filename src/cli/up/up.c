@@ -100,7 +100,7 @@ static int bring_up(struct sn_up *up, bool json, struct sn_err *err)
 	if (rc == 0 && !json)
 		printf("measured from now on:\n");
 	if (rc == 0)
-		rc = sn_up_tasks(up, json ? say_nothing : say_measured, err);
+		rc = sn_up_measurements(up, json ? say_nothing : say_measured, err);
 	return rc;
 }
 

@@ -4,7 +4,7 @@
  *
  * Everything is in one directory: `hub/`, `node/`, and, when root starts it,
  * `priv.sock`.  The steps, each in its own file: start.c brings the programs up
- * and down, setup.c enrols the node and gives it its tasks, up.c is the verb and
+ * and down, setup.c enrols the node and says what it measures, up.c is the verb and
  * what it says.
  */
 #ifndef SONDE_CLI_UP_UP_H
@@ -73,8 +73,8 @@ void sn_up_command(const struct sn_up *up, const char *name, bool raw, struct sn
 
 /* setup.c --------------------------------------------------------------- */
 int sn_up_enrol(struct sn_up *up, struct sn_err *err);
-/* Makes the standing tasks what they should be; `line` is called for each. */
-int sn_up_tasks(struct sn_up *up, void (*line)(const char *name, const char *targets),
-		struct sn_err *err);
+/* Makes the standing measurements what they should be; `line` is called for each. */
+int sn_up_measurements(struct sn_up *up, void (*line)(const char *name, const char *targets),
+		       struct sn_err *err);
 
 #endif

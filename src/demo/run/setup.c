@@ -201,7 +201,7 @@ static int enrol(struct sn_demo *demo, struct sn_err *err)
 	return code;
 }
 
-/* Tasks ------------------------------------------------------------------------------ */
+/* Measurements ------------------------------------------------------------------------------ */
 
 /* Everybody with an address but the node itself and the hub. */
 static json_t *mesh_targets(const struct sn_world_host *from)
@@ -221,28 +221,30 @@ static json_t *mesh_targets(const struct sn_world_host *from)
 }
 
 /* Ten packets in a second, every two: a broken link shows within five. */
-static json_t *mesh_task(const struct sn_world_host *from)
+static json_t *mesh(const struct sn_world_host *from)
 {
-	return json_pack("{s:o, s:s, s:{s:o, s:s, s:s, s:s, s:s}, s:[s]}", "name",
-			 json_sprintf("mesh from %s", from->name), "method", "ping", "parameters",
-			 "targets", mesh_targets(from), "count", "10", "interval", "100ms",
-			 "timeout", "1s", "period", "2s", "nodes", from->name);
+	return json_pack("{s:o, s:s, s:{s:o, s:s, s:s, s:s}, s:s, s:[s]}", "name",
+			 json_sprintf("mesh from %s", from->name), "capability", "ping",
+			 "parameters", "targets", mesh_targets(from), "count", "10", "interval",
+			 "100ms", "timeout", "1s", "when", "now ... future / 2s", "nodes",
+			 from->name);
 }
 
-static json_t *meter_task(void)
+static json_t *meter(void)
 {
-	return json_pack("{s:s, s:s, s:{s:s}, s:[s]}", "name", "flows on op0", "method", "flow",
-			 "parameters", "interface", "op0", "nodes", "*");
+	return json_pack("{s:s, s:s, s:{s:s}, s:s, s:[s]}", "name", "flows on op0", "capability",
+			 "flow", "parameters", "interface", "op0", "when", "now ... future",
+			 "nodes", "*");
 }
 
-static int add_tasks(struct sn_demo *demo, struct sn_err *err)
+static int add_measurements(struct sn_demo *demo, struct sn_err *err)
 {
-	int code = sn_demo_api_call(demo->api, "/api/v1/tasks", meter_task(), NULL, err);
+	int code = sn_demo_api_call(demo->api, "/api/v1/measurements", meter(), NULL, err);
 
 	for (size_t i = 0; i < sn_world_host_count && code == 0; i++)
 		if (sn_world_hosts[i].role == SN_WORLD_NODE)
-			code = sn_demo_api_call(demo->api, "/api/v1/tasks",
-						mesh_task(&sn_world_hosts[i]), NULL, err);
+			code = sn_demo_api_call(demo->api, "/api/v1/measurements",
+						mesh(&sn_world_hosts[i]), NULL, err);
 	return code;
 }
 
@@ -349,7 +351,7 @@ int sn_demo_set_up(struct sn_demo *demo, struct sn_err *err)
 		{"starting the hub", sn_demo_start_hub},
 		{NULL, wait_for_hub},
 		{"enrolling the nodes", enrol},
-		{NULL, add_tasks},
+		{NULL, add_measurements},
 		{"starting the nodes", start_nodes},
 		{"waiting for the first results", wait_for_rows},
 		/* Last, so that the meters see every packet of it. */
