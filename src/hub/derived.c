@@ -110,18 +110,22 @@ static void plain_name(const char *prefix, const char *element, unsigned number,
 	}
 }
 
-/* A name that no other column has: an element may be a parameter and a result column at once. */
-static void choose_name(const json_t *columns, enum section section, const char *element,
+/*
+ * A name that no other column has.  Of an element that is a parameter and a result column (`both`)
+ * the result has the plain name: it is what was measured.
+ */
+static void choose_name(const json_t *columns, enum section section, bool both, const char *element,
 			char out[COLUMN_NAME_MAX])
 {
 	const char *prefix = section == PARAMETER ? "param_" : "result_";
+	bool plain = isalpha((unsigned char)element[0]) && !(both && section == PARAMETER);
 
-	plain_name(isalpha((unsigned char)element[0]) ? "" : prefix, element, 1, out);
+	plain_name(plain ? "" : prefix, element, 1, out);
 	for (unsigned number = 1; is_taken(columns, out); number++)
 		plain_name(prefix, element, number, out);
 }
 
-static void define_column(json_t *columns, enum section section, const char *element,
+static void define_column(json_t *columns, enum section section, bool both, const char *element,
 			  enum sn_mp_prim prim, const struct sn_mp_element *known)
 {
 	char name[COLUMN_NAME_MAX];
@@ -129,7 +133,7 @@ static void define_column(json_t *columns, enum section section, const char *ele
 
 	if (section == RESULT && strcmp(element, "time") == 0 && prim == SN_MP_TIME)
 		return;
-	choose_name(columns, section, element, name);
+	choose_name(columns, section, both, element, name);
 	json_array_append_new(columns,
 			      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "name", name, "element",
 					element, "prim", sn_mp_prim_name(prim), "section",
@@ -171,11 +175,13 @@ static json_t *define(const char *label, const struct sn_mp_message *message, st
 	}
 	columns = json_array();
 	for (size_t i = 0; i < message->param_count; i++)
-		define_column(columns, PARAMETER, message->params[i].name, message->params[i].prim,
+		define_column(columns, PARAMETER,
+			      sn_mp_column(message, message->params[i].name) >= 0,
+			      message->params[i].name, message->params[i].prim,
 			      message->params[i].element);
 	for (size_t i = 0; i < message->column_count; i++)
-		define_column(columns, RESULT, message->columns[i].name, message->columns[i].prim,
-			      message->columns[i].element);
+		define_column(columns, RESULT, false, message->columns[i].name,
+			      message->columns[i].prim, message->columns[i].element);
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "label", label, "registry",
 			 message->registry != NULL ? message->registry : "", "key",
 			 text_or_null(find_column(columns, "parameter", false)), "chart",

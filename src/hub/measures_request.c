@@ -350,6 +350,18 @@ static struct sn_mp_when window_of(const struct sn_mp_when *asked, int64_t now_n
 	return when;
 }
 
+/* Who gives no period takes the shortest there is, as in sn_mp_match(). */
+static int follows(const struct draft *draft, const struct sn_mp_when *asked, struct sn_err *err)
+{
+	struct sn_mp_when wanted = *asked;
+	struct sn_mp_span *span =
+		wanted.repeated && wanted.has_inner ? &wanted.inner : &wanted.span;
+
+	if (span->period_ns == 0)
+		span->period_ns = sn_mp_when_period(&draft->capability->when);
+	return sn_mp_when_follows(&wanted, &draft->capability->when, draft->now_ns, err);
+}
+
 static int make_scope(struct draft *draft, struct sn_err *err)
 {
 	const char *text = draft->request->when != NULL ? draft->request->when : "now";
@@ -361,7 +373,7 @@ static int make_scope(struct draft *draft, struct sn_err *err)
 		return sn_err_wrap(err, "when");
 	if (!is_query(draft->capability) && sn_mp_when_expired(&asked, draft->now_ns))
 		return sn_err_set(err, -EINVAL, "when: it is over");
-	if (sn_mp_when_follows(&asked, &draft->capability->when, draft->now_ns, err) != 0)
+	if (follows(draft, &asked, err) != 0)
 		return sn_err_wrap(err, "when");
 	if (is_query(draft->capability)) {
 		*when = window_of(&asked, draft->now_ns);

@@ -355,14 +355,16 @@ static const struct sn_sup_offered *choose(const struct take *take, const struct
 	return index >= 0 ? &view->items[index] : NULL;
 }
 
-static void refuse_unoffered(const struct take *take, const char *reason)
+static void refuse_unoffered(const struct take *take, const struct sn_err *reason)
 {
 	const struct sn_mp_message *gone =
-		sn_sup_gone(take->sup, take->asker, take->path_token, take->message);
+		reason->code == -ENOTUNIQ
+			? NULL
+			: sn_sup_gone(take->sup, take->asker, take->path_token, take->message);
 	sn_automp struct sn_mp_message *withdrawal = NULL;
 
 	if (gone == NULL) {
-		refuse(take, 403, "%s", reason);
+		refuse(take, 403, "%s", reason->text);
 		return;
 	}
 	withdrawal = sn_mp_message_as(gone, SN_MP_WITHDRAWAL);
@@ -438,7 +440,7 @@ static void take_specification(const struct take *take)
 	if (wanted != NULL)
 		order(take, wanted);
 	else
-		refuse_unoffered(take, err.text);
+		refuse_unoffered(take, &err);
 	sn_sup_view_finish(&view);
 }
 

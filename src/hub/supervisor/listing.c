@@ -389,20 +389,44 @@ void sn_sup_shown_finish(struct sn_supervisor *sup)
 	sn_map_destroy(sup->shown_by_token);
 }
 
+/* Groups end with the last but one of their offers: they are only told by their labels here. */
+static bool is_offered(const struct sn_supervisor *sup, const struct sn_mp_message *capability)
+{
+	size_t n = strlen(capability->label), suffix = strlen(SN_GROUP_SUFFIX);
+	const struct sn_hub_offer *const *offers;
+	sn_autofree char *base = NULL;
+
+	if (sn_offers_by_token(sup->hub->offers, capability->token) != NULL)
+		return true;
+	if (n <= suffix || strcmp(capability->label + n - suffix, SN_GROUP_SUFFIX) != 0)
+		return false;
+	base = sn_xstrndup(capability->label, n - suffix);
+	return sn_offers_labelled(sup->hub->offers, base, &offers) > 1;
+}
+
+/* One that it names by its label, or that it was posted to. */
+static bool is_meant(const struct sn_supervisor *sup, const struct sn_mp_message *capability,
+		     const char *token, const struct sn_mp_message *specification)
+{
+	const char *label = specification->label != NULL ? specification->label : "";
+
+	if (token != NULL)
+		return strcmp(capability->token, token) == 0;
+	return sn_str_eqc((struct sn_str){label, sn_mp_label_base(label)}, capability->label) &&
+	       sn_mp_match(specification, capability, sn_hub_now(sup->hub), NULL) == 0;
+}
+
 const struct sn_mp_message *sn_sup_gone(struct sn_supervisor *sup, const struct sn_asker *asker,
 					const char *token,
 					const struct sn_mp_message *specification)
 {
-	int64_t now_ns = sn_hub_now(sup->hub);
-
 	sn_list_for_each (link, &sup->shown) {
 		const struct sn_mp_message *capability =
 			sn_list_entry(link, struct shown, link)->capability;
 
-		if (token != NULL ? strcmp(capability->token, token) != 0
-				  : sn_mp_choose(specification, &capability, 1, now_ns, NULL) != 0)
-			continue;
-		if (sn_sup_may(sup, asker, SN_MAY_DISCOVER, capability->label, NULL, NULL, NULL))
+		if (is_meant(sup, capability, token, specification) &&
+		    !is_offered(sup, capability) &&
+		    sn_sup_may(sup, asker, SN_MAY_DISCOVER, capability->label, NULL, NULL, NULL))
 			return capability;
 	}
 	return NULL;
