@@ -474,7 +474,7 @@ static struct sn_pki_info info_of(const struct sn_pki_issue *what)
 {
 	struct sn_buf pem = {0};
 	struct sn_err err = {0};
-	struct sn_pki_info info;
+	struct sn_pki_info info = {0};
 
 	if (sn_pki_issue(what, &pem, &err) != 0 || sn_pki_info(sn_buf_cstr(&pem), &info, &err) != 0)
 		fail_msg("%s", err.text);
