@@ -103,7 +103,7 @@ static struct entry *add_entry(struct entry **entries, size_t *count, struct sn_
 	entry = &(*entries)[(*count)++];
 	*entry = (struct entry){
 		.name = sn_xstrndup(name.p, name.n),
-		.component = sn_xstrndup(component.p, component.n),
+		.component = sn_xstrndup(component.n > 0 ? component.p : "", component.n),
 		.line = line,
 	};
 	return entry;
