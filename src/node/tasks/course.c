@@ -20,12 +20,17 @@ bool sn_course_has(const struct sn_course *course, int64_t start_ns)
 	return false;
 }
 
+/* The first start behind this one. */
+static int start_after(const struct sn_mp_when *when, int64_t after_ns, int64_t *start_ns)
+{
+	return after_ns < INT64_MAX ? sn_mp_when_next(when, after_ns + 1, start_ns) : -ENOENT;
+}
+
 static bool follows(const struct sn_mp_when *when, int64_t before_ns, int64_t start_ns)
 {
 	int64_t next_ns;
 
-	return when->repeated && sn_mp_when_next(when, before_ns + 1, &next_ns) == 0 &&
-	       next_ns == start_ns;
+	return when->repeated && start_after(when, before_ns, &next_ns) == 0 && next_ns == start_ns;
 }
 
 static void remove_span(struct sn_course *course, unsigned index)
@@ -107,13 +112,13 @@ static int64_t end_of(const struct sn_mp_when *when, int64_t start_ns)
 static int next_start(const struct sn_course *course, const struct sn_mp_when *when,
 		      int64_t after_ns, int64_t *start_ns)
 {
-	int error = sn_mp_when_next(when, after_ns + 1, start_ns);
+	int error = start_after(when, after_ns, start_ns);
 
 	for (unsigned i = 0; error == 0 && i < course->span_count; i++) {
 		const struct sn_course_span *span = &course->spans[i];
 
 		if (*start_ns >= span->first_ns && *start_ns <= span->last_ns)
-			error = sn_mp_when_next(when, span->last_ns + 1, start_ns);
+			error = start_after(when, span->last_ns, start_ns);
 	}
 	return error;
 }
