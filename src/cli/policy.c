@@ -176,11 +176,12 @@ static int ask_file(const struct options *given, int argc, char **argv)
 		.node_count = given->nodes.count,
 		.targets = targets,
 	};
+	sn_autofree char *identity = sn_xstrdup(argv[0]);
 	sn_autojson json_t *answer = NULL;
 	struct sn_policy *policy;
 	struct sn_err err = {0};
 
-	split_names(argv[0], names);
+	split_names(identity, names);
 	memcpy(targets, given->targets.items, given->targets.count * sizeof(*targets));
 	if (given->action != NULL && sn_policy_action_find(given->action, &ask.action) != 0)
 		return sn_cli_fail(SN_EXIT_USAGE, "unknown action '%s' (see sonde-policy(5))",
