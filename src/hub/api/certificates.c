@@ -248,6 +248,18 @@ static bool peer_is_revoked(const struct sn_pki_info *peer, void *ctx)
 	       strcmp(peer->issuer, revoked->issuer) == 0;
 }
 
+/* Text that people can be shown. */
+static bool is_line(const char *text, size_t max)
+{
+	size_t size = strlen(text);
+
+	for (size_t i = 0; i < size; i++) {
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			return false;
+	}
+	return size <= max;
+}
+
 static void post_revoke(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -259,8 +271,8 @@ static void post_revoke(struct sn_http_request *request, void *ctx)
 
 	if (body == NULL)
 		return;
-	if (reason != NULL && strlen(reason) > SN_CERTIFICATE_REASON_MAX) {
-		sn_api_bad(request, "reason: longer than 128 bytes");
+	if (reason != NULL && !is_line(reason, SN_CERTIFICATE_REASON_MAX)) {
+		sn_api_bad(request, "reason: not one line of at most 128 bytes");
 		return;
 	}
 	if (sn_certificates_revoke(hub->identity, serial, reason, sn_hub_now(hub), &err) != 0) {
@@ -322,7 +334,7 @@ static const struct sn_api_schema renew_schema = {"CertificateRenewal",
 						  renew_fields, SN_COUNT(renew_fields)};
 
 static const struct sn_api_field revoke_fields[] = {
-	{"reason", SN_API_TEXT, false, false, "for people, at most 128 bytes"},
+	{"reason", SN_API_TEXT, false, false, "one line for people, at most 128 bytes"},
 };
 static const struct sn_api_schema revoke_schema = {"CertificateRevocation", "Why.", revoke_fields,
 						   SN_COUNT(revoke_fields)};

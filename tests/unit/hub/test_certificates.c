@@ -241,6 +241,9 @@ static void a_revoked_certificate_is_refused_at_once(void **state SN_UNUSED)
 	connect_as(&peer, &made, "revoked");
 	assert_int_equal(ask(&peer), 200);
 	before = sn_http_server_connections(world.hub->server);
+	shut_out(text_of(&made, "serial"), 422, "{\"reason\":\"a\\nb\"}");
+	shut_out(text_of(&made, "serial"), 422, "{\"reason\":1}");
+	assert_int_equal(ask(&peer), 200);
 	shut_out(text_of(&made, "serial"), 204, "{\"reason\":\"key was copied\"}");
 	world_wait(&world, 20 * SN_NS_PER_MS);
 	assert_int_equal(sn_http_server_connections(world.hub->server), before - 1);
