@@ -286,7 +286,7 @@ static void what_is_wrong_is_named(void **state)
 		 -EINVAL, "source.ip4"},
 		{"{" PING ",\"when\":\"tomorrow\"}", -EINVAL, "when"},
 		{"{" PING ",\"when\":\"2020-01-01 00:00:00 + 1h / 10s\"}", -EINVAL, "when"},
-		{"{" PING ",\"when\":\"now + 1h\"}", -EINVAL, "period"},
+		{"{" PING ",\"when\":\"now + 1.5h\"}", -EINVAL, "when"},
 		{"{" PING ",\"nodes\":[]}", -EINVAL, "nodes"},
 		{"{" PING ",\"nodes\":[\"nobody\"]}", -EINVAL, "nobody"},
 		{"{" PING ",\"nodes\":\"rome\"}", -EINVAL, "nodes"},
@@ -890,6 +890,7 @@ static void a_preview_says_what_would_be_and_stores_nothing(void **state)
 		int64_t runs; /* -1: no end */
 	} cases[] = {
 		{"now", 1},
+		{"now + 1m", 1},
 		{"now + 1m / 10s", 7},
 		{"now ... future / 1s", -1},
 		{"repeat now + 1h / 10m { now }", 7},
