@@ -43,14 +43,19 @@ static void add_ours(struct sn_peer_names *names, const char *uri)
 	}
 }
 
+/*
+ * Names with a colon ("user:x", "account:admin", "dns:x") are ours to give: neither a header nor
+ * the subject of a certificate may look like one.
+ */
+static bool may_be_claimed(const char *identity)
+{
+	return strchr(identity, ':') == NULL;
+}
+
 static bool may_be_forged(const char *identity)
 {
-	static const char *const reserved[] = {"user:", "node:", "hub:", "dns:"};
-
-	for (size_t i = 0; i < SN_COUNT(reserved); i++) {
-		if (strncasecmp(identity, reserved[i], strlen(reserved[i])) == 0)
-			return false;
-	}
+	if (!may_be_claimed(identity))
+		return false;
 	for (const char *c = identity; *c != '\0'; c++) {
 		if (*c <= ' ' || *c > '~')
 			return false;
@@ -66,7 +71,7 @@ void sn_peer_names_of(const struct sn_http_request *request, struct sn_peer_name
 	memset(names, 0, sizeof(*names));
 	if (peer != NULL) {
 		add_ours(names, peer->uri);
-		if (peer->dotted[0] != '\0')
+		if (peer->dotted[0] != '\0' && may_be_claimed(peer->dotted))
 			add_name(names, "%s", peer->dotted);
 		if (peer->dns[0] != '\0')
 			add_name(names, "dns:%s", peer->dns);
