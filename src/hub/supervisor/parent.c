@@ -482,9 +482,29 @@ static void key_of(const struct sn_job *job, const struct member *member, char k
 	sn_hex(hash, sizeof(hash), key);
 }
 
+/* A job starts now, whatever its scope says: some time went by since that was resolved. */
+static struct sn_mp_message *starting_now(const struct sn_mp_message *specification)
+{
+	struct sn_mp_message *copy = sn_mp_message_copy(specification);
+	struct sn_mp_span *span = &copy->when.span;
+	int64_t length_ns;
+
+	if (strcmp(copy->verb, SN_MP_VERB_QUERY) == 0 || span->start == SN_MP_NOW)
+		return copy;
+	length_ns = sn_mp_when_ends(&copy->when, span->start) - span->start;
+	if (span->end != SN_MP_FUTURE) {
+		span->end = SN_MP_UNSET;
+		span->duration_ns = length_ns > 0 ? length_ns : -1;
+	}
+	span->start = SN_MP_NOW;
+	return copy;
+}
+
 static int start_member(struct parent_job *job, const struct member *member, struct sn_err *err)
 {
 	struct sn_parent *parent = job->parent;
+	sn_automp struct sn_mp_message *specification =
+		starting_now(sn_job_specification(job->job));
 	struct sn_sup_offered wanted = {
 		.message = member->message,
 		.label = member->label,
@@ -498,8 +518,8 @@ static int start_member(struct parent_job *job, const struct member *member, str
 	int result;
 
 	key_of(job->job, member, key);
-	result = sn_sup_measure(parent->sup, &parent->asker, parent->owner,
-				sn_job_specification(job->job), &wanted, key, &measure, err);
+	result = sn_sup_measure(parent->sup, &parent->asker, parent->owner, specification, &wanted,
+				key, &measure, err);
 	if (result < 0)
 		return result;
 	branch->job = job;

@@ -295,15 +295,6 @@ static struct sn_mp_message *specify(const struct sn_measure *measure,
 	return made;
 }
 
-static bool is_complete(const struct sn_mp_message *specification)
-{
-	for (size_t i = 0; i < specification->param_count; i++) {
-		if (specification->params[i].value == NULL)
-			return false;
-	}
-	return true;
-}
-
 static bool suits(const struct sn_measure *measure, const struct sn_mp_message *made,
 		  const struct sn_mp_message *capability)
 {
@@ -314,10 +305,11 @@ static bool suits(const struct sn_measure *measure, const struct sn_mp_message *
 
 		if (wanted != NULL && (value == NULL || strcmp(wanted, value) != 0))
 			return false;
-		if (value != NULL && !sn_mp_constraint_met(&param->constraint, value))
+		/* No value is one that anything will do for. */
+		if (!sn_mp_constraint_met(&param->constraint, value != NULL ? value : "*"))
 			return false;
 	}
-	return is_complete(made);
+	return true;
 }
 
 static struct sn_mp_message *specify_for(const struct sn_supervisor *sup,
