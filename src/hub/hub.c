@@ -147,12 +147,14 @@ static void refresh_trust(struct sn_hub *hub)
 
 	if (news & SN_TRUST_PROBLEMS)
 		sn_publish_problem(NULL, hub);
-	if (!(news & SN_TRUST_CHANGED))
-		return;
-	sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
-	tls = sn_identity_tls(hub->identity);
-	warn_if(sn_http_server_set_tls(hub->server, &tls, &err), &err, "use the foreign CAs");
-	sn_http_server_close_peers(hub->server, peer_is_refused, hub);
+	if (news & SN_TRUST_CAS) {
+		sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
+		tls = sn_identity_tls(hub->identity);
+		warn_if(sn_http_server_set_tls(hub->server, &tls, &err), &err,
+			"use the foreign CAs");
+	}
+	if (news & SN_TRUST_CHANGED)
+		sn_http_server_close_peers(hub->server, peer_is_refused, hub);
 }
 
 static void renew_if_due(struct sn_hub *hub, bool look_at_hosts)

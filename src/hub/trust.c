@@ -77,7 +77,7 @@ static char *beside(const char *file, const char *name)
 static bool is_identity(const char *text)
 {
 	return text[0] != '\0' && strlen(text) < SN_PKI_NAME_MAX &&
-	       text[strcspn(text, " \t\r\n")] == '\0';
+	       text[strcspn(text, ": \t\r\n")] == '\0';
 }
 
 static int check_identities(const struct domain_config *config, struct sn_err *err)
@@ -320,12 +320,19 @@ static void check_dates(struct sn_trust *trust, struct entry *entry, int64_t now
 	set_trouble(trust, entry, TROUBLE_DATES, text, now_ns);
 }
 
-static void make_pem(struct sn_trust *trust)
+/* True when they are others than before. */
+static bool make_pem(struct sn_trust *trust)
 {
-	sn_buf_clear(&trust->pem);
+	struct sn_buf fresh = {0};
+	bool same;
+
 	for (unsigned i = 0; i < trust->count; i++)
-		sn_buf_addf(&trust->pem, "%s\n", trust->entries[i].domain->ca_pem.p);
-	sn_buf_cstr(&trust->pem);
+		sn_buf_addf(&fresh, "%s\n", trust->entries[i].domain->ca_pem.p);
+	sn_buf_cstr(&fresh);
+	same = sn_str_eq(sn_buf_str(&fresh), sn_buf_str(&trust->pem));
+	sn_buf_finish(&trust->pem);
+	trust->pem = fresh;
+	return !same;
 }
 
 const char *sn_trust_foreign_pem(const struct sn_trust *trust)
@@ -425,14 +432,15 @@ static bool refresh_entry(struct sn_trust *trust, struct entry *entry, int64_t n
 
 int sn_trust_refresh(struct sn_trust *trust, int64_t now_ns)
 {
-	bool changed = false;
+	bool changed = false, other_cas = false;
 
 	trust->news = false;
 	for (unsigned i = 0; i < trust->count; i++)
 		changed |= refresh_entry(trust, &trust->entries[i], now_ns);
 	if (changed)
-		make_pem(trust);
-	return (changed ? SN_TRUST_CHANGED : 0) | (trust->news ? SN_TRUST_PROBLEMS : 0);
+		other_cas = make_pem(trust);
+	return (changed ? SN_TRUST_CHANGED : 0) | (other_cas ? SN_TRUST_CAS : 0) |
+	       (trust->news ? SN_TRUST_PROBLEMS : 0);
 }
 
 /* Questions -------------------------------------------------------------------------------- */

@@ -47,7 +47,8 @@ int sn_trust_check_file(const char *file, struct sn_err *err);
 const char *sn_trust_foreign_pem(const struct sn_trust *trust);
 enum sn_trust_news {                        /* or-ed */
 		     SN_TRUST_CHANGED = 1,  /* somebody may be let in, or not any more */
-		     SN_TRUST_PROBLEMS = 2, /* there are other problems than before */
+		     SN_TRUST_CAS = 2,      /* there are other CAs, for TLS to know */
+		     SN_TRUST_PROBLEMS = 4, /* there are other problems than before */
 };
 /* Looks for changed files and lists that ran out; what is new. */
 int sn_trust_refresh(struct sn_trust *trust, int64_t now_ns);

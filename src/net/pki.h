@@ -8,7 +8,8 @@
  *
  * mPlane peers have no such URI: their identity is the dotted subject.  A value that
  * holds a dot, a blank or a control character could be read as another subject (dots
- * are not escaped, the SDK deletes blanks), so such a subject is no identity at all.
+ * are not escaped, the SDK deletes blanks), one with a colon as another kind of name
+ * ("user:x"), so such a subject is no identity at all.
  */
 #ifndef SONDE_NET_PKI_H
 #define SONDE_NET_PKI_H
@@ -67,8 +68,8 @@ struct sn_pki_info {
 	/*
 	 * Values of the subject in certificate order, joined with dots (of an RDN with several
 	 * the first): "org.mplane.SSB.Components.probe1".  "" for an empty subject, for a value
-	 * that is empty or holds a dot, a blank or a control character or is not UTF-8, and for
-	 * what does not fit.
+	 * that is empty or holds a dot, a colon, a blank or a control character or is not UTF-8,
+	 * and for what does not fit.
 	 */
 	char dotted[SN_PKI_NAME_MAX];
 	/* Fingerprint of the CA certificate that verified it: by the HTTP server; else "". */

@@ -66,7 +66,7 @@ static bool dotted_value(const gnutls_x509_ava_st *ava, struct sn_buf *out)
 	for (size_t i = 0; i < value.n; i++) {
 		unsigned char c = (unsigned char)value.p[i];
 
-		if (c <= ' ' || c == 127 || c == '.')
+		if (c <= ' ' || c == 127 || c == '.' || c == ':')
 			return false;
 	}
 	if (out->n > 0)

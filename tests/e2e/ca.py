@@ -307,7 +307,9 @@ def revocation_is_immediate_and_on_the_list(world):
     numbers = [int(re.search(r"=(?:0x)?([0-9A-F]+)", openssl("crl", "-in", f, "-noout", "-crlnumber"))[1], 16)
                for f in (crl, after)]
     assert numbers[1] > numbers[0], numbers
-    shown = json.loads(world.sonde("show", said["serial"], "--json"))
+    serial = openssl("x509", "-in", where / "gone.crt", "-noout", "-serial").strip().split("=")[1]  # in capitals
+    shown = json.loads(world.sonde("show", serial, "--json"))
+    assert shown["serial"] == said["serial"], shown
     assert shown["state"] == "revoked" and shown["reason"] == "key was copied", shown
 
 

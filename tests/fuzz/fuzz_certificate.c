@@ -38,7 +38,7 @@ static void check_identity(const struct sn_pki_info *info)
 	    (dotted.n > 0 && (dotted.p[0] == '.' || dotted.p[dotted.n - 1] == '.')))
 		abort();
 	for (size_t i = 0; i < dotted.n; i++) {
-		if ((unsigned char)dotted.p[i] <= ' ' || dotted.p[i] == 127)
+		if ((unsigned char)dotted.p[i] <= ' ' || dotted.p[i] == 127 || dotted.p[i] == ':')
 			abort();
 	}
 	if (info->issuer[0] != '\0')

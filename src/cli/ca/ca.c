@@ -17,6 +17,8 @@
 #include "cli/verbs.h"
 #include "net/pki.h"
 
+#define SOON_NS (30 * 86400LL * SN_NS_PER_S) /* to the end: time to renew */
+
 /* List ------------------------------------------------------------------------- */
 
 static const struct sn_table_column list_columns[] = {
@@ -38,6 +40,14 @@ static enum sn_tone tone_of(const char *state)
 					       : SN_TONE_QUIET;
 }
 
+/* Nodes and people renew by themselves, and all the time. */
+static enum sn_tone tone_of_end(const json_t *item, int64_t expires_ns)
+{
+	bool peer = sn_output_text(item, "subject") != NULL;
+
+	return peer && expires_ns - sn_wall_ns() < SOON_NS ? SN_TONE_WARN : SN_TONE_PLAIN;
+}
+
 static int add_row(const json_t *item, void *ctx)
 {
 	struct sn_table *table = ctx;
@@ -50,7 +60,7 @@ static int add_row(const json_t *item, void *ctx)
 	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "identity"));
 	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "kind"));
 	sn_table_cell(table, tone_of(state), state);
-	sn_table_cell(table, SN_TONE_PLAIN,
+	sn_table_cell(table, known ? tone_of_end(item, expires_ns) : SN_TONE_PLAIN,
 		      known ? sn_shape_ago(expires_ns, sn_wall_ns(), ago, sizeof(ago)) : NULL);
 	sn_table_cell(table, SN_TONE_PLAIN, names);
 	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "reason"));
@@ -236,7 +246,7 @@ static int find_all(struct sn_client *client, const char *name, json_t *found, s
 
 	if (rc != 0)
 		return rc;
-	if (strcmp(sn_output_text(one, "serial"), name) == 0)
+	if (strcmp(sn_output_text(one, "identity"), name) != 0)
 		return json_array_append(found, one);
 	rc = sn_ca_of_identity(client, name, "valid", collect, found, err);
 	if (rc == 0 && json_array_size(found) == 0)

@@ -259,9 +259,25 @@ int sn_ca_of_identity(struct sn_client *client, const char *identity, const char
 	return rc;
 }
 
+/* As other programs write serial numbers: "47:D6:DF" is 47d6df. */
+static char *plain_serial(const char *name)
+{
+	char *plain = sn_xstrdup(name), *end = plain;
+
+	if (strspn(name, "0123456789abcdefABCDEF:") != strlen(name))
+		return plain;
+	for (const char *c = name; *c != '\0'; c++) {
+		if (*c != ':')
+			*end++ = *c >= 'A' && *c <= 'F' ? (char)(*c - 'A' + 'a') : *c;
+	}
+	*end = '\0';
+	return plain;
+}
+
 int sn_ca_find(struct sn_client *client, const char *name, json_t **certificate, struct sn_err *err)
 {
-	sn_autofree char *path = sn_ca_path(name, "");
+	sn_autofree char *serial = plain_serial(name);
+	sn_autofree char *path = sn_ca_path(serial, "");
 	int rc = sn_client_get(client, path, certificate, err);
 
 	if (rc != -ENOENT)

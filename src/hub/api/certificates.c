@@ -177,10 +177,9 @@ static bool read_order(struct sn_hub *hub, struct sn_http_request *request, cons
 }
 
 /* Whom a foreign CA vouches for must not be somebody of ours, too. */
-static int check_foreign(struct sn_hub *hub, const struct sn_cert_order *order, struct sn_err *err)
+static int check_foreign(struct sn_hub *hub, const struct sn_cert_order *order,
+			 char identity[SN_PKI_NAME_MAX], struct sn_err *err)
 {
-	char identity[SN_PKI_NAME_MAX];
-
 	if (sn_certificates_identity(order, identity, err) != 0)
 		return err->code;
 	if (sn_trust_lists(hub->trust, identity))
@@ -197,19 +196,19 @@ static void post_certificate(struct sn_http_request *request, void *ctx)
 	sn_autojson json_t *body = sn_api_body(request);
 	struct names hosts = {.count = 0}, uris = {.count = 0};
 	struct sn_cert_order order = {.hosts = hosts.list, .uris = uris.list};
-	char serial[SN_PKI_SERIAL_SIZE];
+	char serial[SN_PKI_SERIAL_SIZE], identity[SN_PKI_NAME_MAX];
 	struct sn_err err = {0};
 
 	if (body == NULL || !read_order(hub, request, body, &order) ||
 	    !add_names(request, body, "dns", &hosts) || !add_names(request, body, "ip", &hosts) ||
 	    !add_names(request, body, "uri", &uris))
 		return;
-	if (check_foreign(hub, &order, &err) != 0 ||
+	if (check_foreign(hub, &order, identity, &err) != 0 ||
 	    sn_certificates_issue(hub->identity, &order, sn_hub_now(hub), serial, &err) != 0) {
 		refuse(request, &err);
 		return;
 	}
-	sn_hub_audit(hub, actor(request), "certificate.issue", serial, order.name);
+	sn_hub_audit(hub, actor(request), "certificate.issue", serial, identity);
 	reply_one(hub, request, 201, serial);
 }
 

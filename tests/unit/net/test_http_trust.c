@@ -247,7 +247,8 @@ static void a_subject_that_could_be_read_as_another_is_no_identity(void **state 
 	static const char *const blanks[] = {GNUTLS_OID_X520_ORGANIZATION_NAME, "My Lab",
 					     GNUTLS_OID_X520_COMMON_NAME, "x", NULL};
 	static const char *const controls[] = {GNUTLS_OID_X520_COMMON_NAME, "a\nb", NULL};
-	static const char *const *const all[] = {dots, blanks, controls};
+	static const char *const person[] = {GNUTLS_OID_X520_COMMON_NAME, "user:admin", NULL};
+	static const char *const *const all[] = {dots, blanks, controls, person};
 
 	for (size_t i = 0; i < SN_COUNT(all); i++) {
 		const struct forge what = {.ca = &foreign, .rdns = all[i]};
