@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of the measurements share: measures.c (lists, opening), measures_request.c
- * (what somebody asks for becomes a measurement), measures_select.c (of whom), measures_state.c
- * (how far it is), measures_time.c (what ends, who joins), measures_store.c (the database),
- * measures_json.c (how it is shown).
+ * (what a request says), measures_select.c (selections), measures_draft.c and measures_choose.c
+ * (a request becomes a measurement), measures_state.c (how far it is), measures_time.c (what ends,
+ * who joins), measures_store.c (the database), measures_json.c (how it is shown).
  */
 #ifndef SONDE_HUB_MEASURES_INTERNAL_H
 #define SONDE_HUB_MEASURES_INTERNAL_H
@@ -124,6 +124,8 @@ int sn_request_fill(struct sn_mp_message *specification, const struct sn_mp_offe
 /* Does the provider of this capability take it?  Values that it alone decides are left to it. */
 int sn_request_fits(const struct sn_measured *measured, const struct sn_mp_message *capability,
 		    struct sn_err *err);
+bool sn_request_is_query(const struct sn_mp_message *message); /* its scope is a window */
+void sn_request_time(struct sn_measure *measure);              /* start and end */
 /* What follows from the specification: times, schema, order. */
 int sn_request_settle(struct sn_measured *measured, struct sn_err *err);
 struct sn_mp_message *sn_request_native_capability(const struct sn_measures *measures,
