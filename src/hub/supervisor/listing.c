@@ -506,12 +506,12 @@ void sn_sup_get_capability(struct sn_http_request *request, void *ctx)
 
 bool sn_supervisor_answers_root(struct sn_hub *hub, struct sn_http_request *request)
 {
-	const struct sn_who *who = sn_guard_who(request);
+	/* A browser wants the page, with or without a certificate. */
+	bool is_browser = sn_api_accepts(request, "text/html") ||
+			  sn_guard_who(request)->kind != SN_WHO_NOBODY;
 
-	/* A browser: with or without a certificate it wants the page. */
-	if (hub->supervisor == NULL || sn_api_accepts(request, "text/html") ||
-	    !sn_supervisor_admits(hub, request) ||
-	    (who->kind != SN_WHO_NOBODY && !sn_peer_wants_messages(request)))
+	if (hub->supervisor == NULL || !sn_supervisor_admits(hub, request) ||
+	    (is_browser && !sn_peer_wants_messages(request)))
 		return false;
 	answer_listing(hub->supervisor, request, true);
 	return true;
