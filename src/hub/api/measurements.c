@@ -23,33 +23,37 @@ static bool is_own(const struct sn_measure *measure, const struct sn_asker *aske
 	return false;
 }
 
-/* One's own by `own` or `all`, those of others by `all`.  Only looked up, not written down. */
+/* One's own by `own` or `all`, those of others by `all`.  What is only listed is not written down.
+ */
 static bool may(const struct sn_hub *hub, const struct sn_http_request *request,
 		const struct sn_measure *measure, enum sn_policy_action own,
-		enum sn_policy_action all, struct sn_policy_verdict *verdict)
+		enum sn_policy_action all, bool recorded, struct sn_policy_verdict *verdict)
 {
 	const struct sn_who *who = sn_guard_who(request);
-	struct sn_policy_ask ask = {.action = all, .label = measure->specification->label};
+	struct sn_policy_ask ask = {.action = own, .label = measure->specification->label};
 	struct sn_asker asker;
 
 	if (who->means == SN_BY_LOCAL_TOKEN)
 		return true;
 	sn_guard_asker(who, &asker);
 	ask.identities = asker.list;
-	sn_policy_decide(sn_authority_policy(hub->authority), &ask, verdict);
-	if (!verdict->allowed && is_own(measure, &asker)) {
-		ask.action = own;
+	*verdict = (struct sn_policy_verdict){0};
+	if (is_own(measure, &asker))
 		sn_policy_decide(sn_authority_policy(hub->authority), &ask, verdict);
-	}
+	if (!verdict->allowed)
+		ask.action = all;
+	if (recorded)
+		return sn_authority_permit(hub->authority, &ask, measure->id, verdict);
+	sn_policy_decide(sn_authority_policy(hub->authority), &ask, verdict);
 	return verdict->allowed;
 }
 
 static bool may_read(const struct sn_hub *hub, const struct sn_http_request *request,
-		     const struct sn_measure *measure)
+		     const struct sn_measure *measure, bool recorded)
 {
 	struct sn_policy_verdict verdict;
 
-	return may(hub, request, measure, SN_MAY_READ, SN_MAY_READ_ALL, &verdict);
+	return may(hub, request, measure, SN_MAY_READ, SN_MAY_READ_ALL, recorded, &verdict);
 }
 
 /* One that may not be read is as unknown as one that never was. */
@@ -57,7 +61,7 @@ static struct sn_measure *measurement_named(struct sn_hub *hub, struct sn_http_r
 {
 	struct sn_measure *measure = sn_measures_find(hub->measures, sn_http_param(request, "id"));
 
-	if (measure != NULL && may_read(hub, request, measure))
+	if (measure != NULL && may_read(hub, request, measure, true))
 		return measure;
 	sn_api_not_found(request, "no measurement has this id");
 	return NULL;
@@ -150,7 +154,7 @@ static void reply_page(struct sn_hub *hub, struct sn_http_request *request,
 	for (; i > 0 && json_array_size(items) < limit; i--) {
 		const struct sn_measure *measure = sn_measures_at(hub->measures, i - 1);
 
-		if (!is_wanted(measure, wanted) || !may_read(hub, request, measure))
+		if (!is_wanted(measure, wanted) || !may_read(hub, request, measure, false))
 			continue;
 		json_array_append_new(items, sn_measure_json(hub->measures, measure, false));
 		last = measure->id;
