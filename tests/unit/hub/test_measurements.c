@@ -220,6 +220,91 @@ static void tasks_are_gone_from_the_api(void **state)
 	reply_release(&reply);
 }
 
+/* Who may --------------------------------------------------------------------------- */
+
+static void proof_of(const char *user, enum sn_role role, char header[160])
+{
+	char id[SN_ULID_SIZE], token[SN_SECRET_SIZE];
+	int64_t now_ns = sn_hub_now(world.hub);
+
+	assert_int_equal(sn_people_add(world.hub->people, user, role, now_ns, NULL), 0);
+	assert_int_equal(sn_people_make_token(world.hub->people, user, "test", SN_ROLES, now_ns, 0,
+					      id, token, NULL),
+			 0);
+	snprintf(header, 160, "Authorization: Bearer %s\r\n", token);
+}
+
+static unsigned status_as(const char *header, const char *method, const char *path,
+			  const char *body)
+{
+	struct reply reply = plain(&world, AS_NOBODY, method, path, header, body);
+	unsigned status = reply.status;
+
+	reply_release(&reply);
+	return status;
+}
+
+static size_t items_as(const char *header, const char *path)
+{
+	struct reply reply = plain(&world, AS_NOBODY, "GET", path, header, NULL);
+	size_t count = json_array_size(json_object_get(reply.json, "items"));
+
+	assert_int_equal(reply.status, 200);
+	reply_release(&reply);
+	return count;
+}
+
+static void viewers_look_and_operators_stop_their_own(void **state)
+{
+	char viewer[160], operator[160], path[128];
+
+	(void)state;
+	proof_of("vera", SN_ROLE_VIEWER, viewer);
+	proof_of("olga", SN_ROLE_OPERATOR, operator);
+	snprintf(path, sizeof(path), ROOT "/%s/stop", add("{" PING "," LAST "}"));
+	assert_int_equal(items_as(viewer, ROOT), 1);
+	assert_int_equal(status_as(viewer, "POST", ROOT, "{" PING "}"), 403);
+	assert_int_equal(status_as(viewer, "POST", path, NULL), 403);
+	assert_int_equal(status_as(operator, "POST", path, NULL), 403);
+	assert_int_equal(status_as(operator, "POST", ROOT, "{" PING ",\"name\":\"mine\"}"), 201);
+	snprintf(path, sizeof(path), ROOT "/%s/stop", sn_measures_at(world.hub->measures, 1)->id);
+	assert_int_equal(status_as(operator, "POST", path, NULL), 200);
+}
+
+static void who_may_read_their_own_only_sees_no_others(void **state)
+{
+	static const char policy[] =
+		"roles:\n  mine: [user:olga, user:otto]\n  admin: account:admin\n"
+		"rules:\n  - allow: [measure, read]\n    roles: mine\n"
+		"    capabilities: ping\n"
+		"  - allow: [discover, measure, read-all, admin]\n"
+		"    roles: admin\n    capabilities: \"*\"\n";
+	char file[] = "/tmp/sonde-policy-test-XXXXXX", setting[64], olga[160], otto[160], path[128];
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, policy, strlen(policy)) == (ssize_t)strlen(policy));
+	close(fd);
+	snprintf(setting, sizeof(setting), "policy=%s", file);
+	world_start(&world, (const char *const[]){setting, NULL});
+	node_join(&world, &node, "alpha");
+	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, "{\"methods\":[\"ping\"]}");
+	proof_of("olga", SN_ROLE_VIEWER, olga);
+	proof_of("otto", SN_ROLE_VIEWER, otto);
+	assert_int_equal(status_as(olga, "POST", ROOT, "{" PING "}"), 201);
+	snprintf(path, sizeof(path), ROOT "/%s", sn_measures_at(world.hub->measures, 0)->id);
+	assert_int_equal(items_as(olga, ROOT), 1);
+	assert_int_equal(items_as(otto, ROOT), 0);
+	assert_int_equal(status_as(olga, "GET", path, NULL), 200);
+	assert_int_equal(status_as(otto, "GET", path, NULL), 404);
+	assert_int_equal(items_as(olga, "/api/v1/capabilities"), 0);
+	assert_int_equal(status_as(otto, "GET", "/api/v1/events?topic=measurements", NULL), 403);
+	strcat(path, "/results");
+	assert_int_equal(items_as(olga, path), 0);
+	assert_int_equal(status_as(otto, "GET", path, NULL), 404);
+	unlink(file);
+}
+
 /* Nodes ----------------------------------------------------------------------------- */
 
 static void node_gets_the_tasks_that_are_for_it(void **state)
@@ -419,6 +504,8 @@ int main(void)
 		TEST(a_dry_run_stores_nothing),
 		TEST(stopping_twice_says_so),
 		TEST(tasks_are_gone_from_the_api),
+		TEST(viewers_look_and_operators_stop_their_own),
+		cmocka_unit_test_teardown(who_may_read_their_own_only_sees_no_others, stop),
 		TEST(node_gets_the_tasks_that_are_for_it),
 		TEST(a_report_is_stored_before_it_is_answered),
 		TEST(bad_reports_are_refused),
