@@ -24,8 +24,8 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "tls_clients.h"
 #include "net/pki.h"
+#include "tls_clients.h"
 
 #define POLL_NS    (10 * SN_NS_PER_S)
 #define LATE_NS    (POLL_NS / 10)
@@ -90,8 +90,22 @@ static void start_hub(void)
 	sn_autofree char *file = path_of("policy.yaml"), *ready = path_of("hub/hub.json");
 	sn_autofree char *listen = sn_xasprintf("listen=127.0.0.1:%u", bench.port);
 	sn_autofree char *rules = sn_xasprintf("policy=%s", file);
-	const char *argv[] = {bench.hub_path, "--state",    state,   "--set", listen,
-			      "--set",        "local=none", "--set", rules,   NULL};
+	/* A client that waits for a quick result would be most of the time; ten minutes between
+	 * two polls are nothing that a lease shall end for. */
+	const char *argv[] = {bench.hub_path,
+			      "--state",
+			      state,
+			      "--set",
+			      listen,
+			      "--set",
+			      rules,
+			      "--set",
+			      "local=none",
+			      "--set",
+			      "mplane_wait=0s",
+			      "--set",
+			      "mplane_lease=1h",
+			      NULL};
 
 	unlink(ready);
 	bench.hub = fork();
@@ -99,6 +113,7 @@ static void start_hub(void)
 		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(fd, STDOUT_FILENO);
 		dup2(fd, STDERR_FILENO);
 		pin(0);
 		execv(argv[0], (char *const *)argv);
