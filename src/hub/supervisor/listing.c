@@ -72,6 +72,15 @@ static bool tells_provider(const struct sn_hub_offer *const *offers, size_t coun
 	return differs || strncmp(first->name, "source.", 7) == 0;
 }
 
+/* That "*" is taken too is not in the text of a constraint. */
+static void set_optional(struct sn_mp_message *message, const struct sn_mp_param *like)
+{
+	for (size_t i = 0; i < message->param_count; i++) {
+		if (strcmp(message->params[i].name, like->name) == 0)
+			message->params[i].optional = like->optional;
+	}
+}
+
 static void add_parameter(struct sn_mp_message *message, const struct sn_supervisor *sup,
 			  const struct sn_hub_offer *const *offers, size_t count, size_t param)
 {
@@ -89,6 +98,7 @@ static void add_parameter(struct sn_mp_message *message, const struct sn_supervi
 		sn_buf_addc(&text, '*');
 	(void)sn_mp_add_param(message, sup->hub->registries, first->name, sn_buf_cstr(&text), NULL);
 	sn_buf_finish(&text);
+	set_optional(message, first);
 }
 
 static bool path_has(const char *path, struct sn_str hub)
