@@ -309,6 +309,7 @@ int sn_measures_open(const struct sn_measures_config *config, int64_t now_ns,
 	made->by_token = sn_map_create(NULL);
 	made->providers = sn_map_create(provider_release);
 	made->following = sn_map_create(list_release);
+	made->arriving = sn_map_create(NULL);
 	if (sn_measures_load(made, err) != 0) {
 		sn_measures_close(made);
 		return sn_err_wrap(err, "cannot read the measurements");
@@ -342,6 +343,7 @@ void sn_measures_close(struct sn_measures *measures)
 	sn_map_destroy(measures->by_token);
 	sn_map_destroy(measures->providers);
 	sn_map_destroy(measures->following);
+	sn_map_destroy(measures->arriving);
 	free(measures);
 }
 

@@ -72,8 +72,9 @@ struct sn_measures {
 	size_t live, live_parts;
 	struct sn_measure_live **dirty;
 	size_t dirty_count, dirty_room;
-	struct sn_arrival *arrivals;
+	struct sn_arrival *arrivals; /* from arrival_next on: still to be looked at, each once */
 	size_t arrival_count, arrival_room, arrival_next;
+	struct sn_map *arriving; /* label, line feed, provider of those */
 };
 
 static inline struct sn_measured *sn_measured(const struct sn_measure *measure)

@@ -124,16 +124,27 @@ void sn_measures_unfollow(struct sn_measures *measures, struct sn_measured *meas
 		sn_map_remove(measures->following, label);
 }
 
-void sn_measures_arrived(const struct sn_hub_offer *offer, void *ctx)
+static char *arrival_key(const char *label, const char *provider)
 {
-	struct sn_measures *measures = ctx;
-	struct sn_measure_provider *provider = sn_map_get(measures->providers, offer->provider);
+	return sn_xasprintf("%s\n%s", label, provider);
+}
 
-	/* Values that it fills in by itself may be others now. */
-	if (provider != NULL)
-		provider->etag[0] = '\0';
-	if (sn_map_get(measures->following, offer->capability->label) == NULL)
+/* Those that were looked at make room for others. */
+static void forget_arrived(struct sn_measures *measures)
+{
+	measures->arrival_count -= measures->arrival_next;
+	memmove(measures->arrivals, &measures->arrivals[measures->arrival_next],
+		measures->arrival_count * sizeof(struct sn_arrival));
+	measures->arrival_next = 0;
+}
+
+static void note_arrival(struct sn_measures *measures, const char *label, const char *provider)
+{
+	sn_autofree char *key = arrival_key(label, provider);
+
+	if (sn_map_get(measures->arriving, key) != NULL)
 		return;
+	sn_map_set(measures->arriving, key, measures);
 	if (measures->arrival_count == measures->arrival_room) {
 		measures->arrival_room =
 			measures->arrival_room > 0 ? measures->arrival_room * 2 : 64;
@@ -141,9 +152,22 @@ void sn_measures_arrived(const struct sn_hub_offer *offer, void *ctx)
 						 sizeof(struct sn_arrival));
 	}
 	measures->arrivals[measures->arrival_count++] = (struct sn_arrival){
-		.provider = sn_xstrdup(offer->provider),
-		.label = sn_xstrdup(offer->capability->label),
+		.provider = sn_xstrdup(provider),
+		.label = sn_xstrdup(label),
 	};
+}
+
+void sn_measures_arrived(const struct sn_hub_offer *offer, void *ctx)
+{
+	struct sn_measures *measures = ctx;
+	struct sn_measure_provider *provider = sn_map_get(measures->providers, offer->provider);
+	const char *label = offer->capability->label;
+
+	/* Values that it fills in by itself may be others now. */
+	if (provider != NULL)
+		provider->etag[0] = '\0';
+	if (sn_map_get(measures->following, label) != NULL)
+		note_arrival(measures, label, offer->provider);
 }
 
 static bool takes_in(const struct sn_measures *measures, const struct sn_measured *measured,
@@ -231,6 +255,7 @@ static void take_back(struct sn_measures *measures, struct sn_measure_live *live
 
 	while (measured->measure.parts[i] != &live->part)
 		i++;
+	note_arrival(measures, measured->measure.specification->label, live->part.provider);
 	sn_measured_drop_part(measures, measured, i);
 }
 
@@ -256,6 +281,15 @@ static void finish_joins(struct sn_measures *measures, const struct joining *joi
 	}
 }
 
+static void arrived(struct sn_measures *measures, struct sn_arrival *arrival)
+{
+	sn_autofree char *key = arrival_key(arrival->label, arrival->provider);
+
+	sn_map_remove(measures->arriving, key);
+	free(arrival->provider);
+	free(arrival->label);
+}
+
 static void welcome_all(struct sn_measures *measures)
 {
 	struct joining joining;
@@ -269,12 +303,11 @@ static void welcome_all(struct sn_measures *measures)
 		checks += welcome(measures, arrival, &joining);
 		if (joining.count == JOINS_MAX)
 			break; /* some of it may be left: again in the next tick */
-		free(arrival->provider);
-		free(arrival->label);
+		arrived(measures, arrival);
 		measures->arrival_next++;
 	}
-	if (measures->arrival_next == measures->arrival_count)
-		measures->arrival_next = measures->arrival_count = 0;
+	if (measures->arrival_next > measures->arrival_count / 2)
+		forget_arrived(measures);
 	finish_joins(measures, &joining);
 }
 

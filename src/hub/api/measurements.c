@@ -384,7 +384,8 @@ static void get_results(struct sn_http_request *request, void *ctx)
 	rows = sn_rows_read_of(hub, request, dataset, measure->id);
 	if (rows == NULL)
 		return;
-	if (rows->query.since_ns == 0)
+	/* Peers may answer with what they have measured long ago. */
+	if (rows->query.since_ns == 0 && measure->native != NULL)
 		rows->query.since_ns = measure->created_ns - CLOCKS_NS;
 	sn_rows_reply(hub, request, rows);
 }

@@ -938,6 +938,56 @@ static void a_node_has_so_many_tasks_and_no_more(void **state)
 	assert_int_equal(task_count(node), SN_MEASURE_NODE_TASKS);
 }
 
+static void ten_thousand_are_live_and_no_more(void **state)
+{
+	static const char standing[] = "{" PING ",\"when\":\"now ... future / 1s\"}";
+
+	(void)state;
+	/* What is kept over a crash is not what this is about. */
+	assert_int_equal(sn_db_exec(plane.db, "PRAGMA synchronous = OFF", &err), 0);
+	for (int i = 0; i < SN_MEASURES_LIVE_MAX; i++)
+		ask(standing);
+	refused(standing, -E2BIG, "10000");
+	assert_int_equal(sn_measures_stop(plane.measures, sn_measures_at(plane.measures, 77),
+					  plane.now_ns, &err),
+			 0);
+	ask(standing);
+	plane_restart(&plane);
+	assert_int_equal(sn_measures_live_count(plane.measures), SN_MEASURES_LIVE_MAX);
+	refused(standing, -E2BIG, "10000");
+}
+
+static void lists_of_a_selection_have_a_limit(void **state)
+{
+	struct sn_buf text = {0};
+
+	(void)state;
+	plane_node(&plane, "rome", PING_REPORT("192.0.2.1"));
+	sn_buf_adds(&text, "{" PING ",\"nodes\":[\"rome\"");
+	for (int i = 1; i < 10000; i++)
+		sn_buf_adds(&text, ",\"rome\"");
+	sn_buf_adds(&text, "]}");
+	assert_int_equal(ask(sn_buf_cstr(&text))->part_count, 1);
+	text.n -= 2;
+	sn_buf_adds(&text, ",\"rome\"]}");
+	refused(sn_buf_cstr(&text), -EINVAL, "nodes");
+	sn_buf_finish(&text);
+}
+
+static void who_could_not_join_is_asked_again(void **state)
+{
+	struct sn_measure *measure = ask("{" PING ",\"when\":\"now ... future / 1s\"}");
+
+	(void)state;
+	plane_node(&plane, "a", PING_REPORT("192.0.2.1"));
+	assert_int_equal(sn_db_exec(plane.db, "ALTER TABLE parts RENAME TO elsewhere", &err), 0);
+	plane_wait(&plane, SN_NS_PER_S);
+	assert_int_equal(measure->part_count, 0);
+	assert_int_equal(sn_db_exec(plane.db, "ALTER TABLE elsewhere RENAME TO parts", &err), 0);
+	plane_wait(&plane, SN_NS_PER_S);
+	assert_int_equal(measure->part_count, 1);
+}
+
 static void nothing_runs_when_the_database_cannot_keep_it(void **state)
 {
 	(void)state;
@@ -988,6 +1038,9 @@ int main(void)
 		TEST(who_may_not_join_does_not),
 		TEST(a_preview_says_what_would_be_and_stores_nothing),
 		TEST(a_node_has_so_many_tasks_and_no_more),
+		TEST(ten_thousand_are_live_and_no_more),
+		TEST(lists_of_a_selection_have_a_limit),
+		TEST(who_could_not_join_is_asked_again),
 		TEST(nothing_runs_when_the_database_cannot_keep_it),
 	};
 
