@@ -437,6 +437,17 @@ static void take_specification(const struct take *take)
 	sn_sup_base(take->request, base, sizeof(base));
 	sn_sup_view_for(take->sup, take->asker, base, take->path_token, take->message, &view);
 	wanted = choose(take, &view, &err);
+	if (wanted == NULL && take->path_token == NULL && err.code != -ENOTUNIQ) {
+		/* The reason is that of those it named, if it named any. */
+		bool named = view.count > 0;
+		struct sn_err other = {0};
+
+		sn_sup_view_finish(&view);
+		sn_sup_view_make(take->sup, take->asker, base, take->message, &view);
+		wanted = choose(take, &view, &other);
+		if (!named || other.code == -ENOTUNIQ)
+			err = other;
+	}
 	if (wanted != NULL)
 		order(take, wanted);
 	else

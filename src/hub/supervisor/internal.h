@@ -54,6 +54,8 @@ struct sn_supervisor {
 	struct sn_map *peers;     /* by identity */
 	struct sn_map *receiving; /* bytes under way, by identity; struct sn_sup_room */
 	struct sn_map *above;     /* ids of hubs that stand above this one, as far as known */
+	struct sn_list landed;    /* what peers said and is to be stored: results.c */
+	struct sn_flush flush;    /* ... at the end of the turn, after the rows */
 	struct sn_list waits;     /* of clients: client.c */
 	struct sn_list answers;   /* being made: answer.c */
 	struct sn_list shown;     /* capabilities that clients have seen: listing.c */
@@ -153,6 +155,8 @@ void sn_sup_take(struct sn_supervisor *sup, const char *provider, const struct s
 		 const char *token, const struct sn_mp_message *message, struct sn_buf *reasons,
 		 sn_sup_taken_fn *done, void *ctx);
 
+void sn_sup_land(struct sn_supervisor *sup); /* stores what has landed, and answers */
+
 /* What clients see (listing.c) -------------------------------------------------- */
 
 struct sn_sup_offered {                   /* one capability as a client sees it */
@@ -166,10 +170,16 @@ struct sn_sup_view {
 	struct sn_sup_offered *items;
 	size_t count;
 };
-/* All that `asker` may see; with `schema` only those of that schema. `base`: "https://host". */
+/*
+ * All that `asker` may see; with `wanted` (may be NULL) only what has the schema of that
+ * specification.  `base`: "https://host".
+ */
 void sn_sup_view_make(struct sn_supervisor *sup, const struct sn_asker *asker, const char *base,
-		      const char *schema, struct sn_sup_view *view);
-/* The capabilities that `specification`, posted to the link with `token` (or NULL), may be for. */
+		      const struct sn_mp_message *wanted, struct sn_sup_view *view);
+/*
+ * The capabilities that `specification`, posted to the link with `token`, may be for; without a
+ * token (NULL) those whose label it has: when none of them fits it may still be for another.
+ */
 void sn_sup_view_for(struct sn_supervisor *sup, const struct sn_asker *asker, const char *base,
 		     const char *token, const struct sn_mp_message *specification,
 		     struct sn_sup_view *view);

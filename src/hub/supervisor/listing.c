@@ -287,28 +287,45 @@ static void add_group(struct sn_supervisor *sup, struct sn_sup_view *view, const
 	view_add(view, message, NULL, group->offers[0]);
 }
 
+/* Could it be one of a group that `wanted` is for?  The group has a device beside what it has. */
+static bool may_be_in_group(const struct sn_hub_offer *offer, const struct sn_mp_message *wanted)
+{
+	size_t columns =
+		offer->capability->column_count + (sn_mp_column(offer->capability, SN_DEVICE) < 0);
+
+	return sn_mp_param(wanted, SN_DEVICE) != NULL && wanted->column_count == columns;
+}
+
 void sn_sup_view_make(struct sn_supervisor *sup, const struct sn_asker *asker, const char *base,
-		      const char *schema, struct sn_sup_view *view)
+		      const struct sn_mp_message *wanted, struct sn_sup_view *view)
 {
 	struct sn_offers *offers = sup->hub->offers;
 	struct sn_map *groups = sn_map_create(group_release);
+	char schema[SN_MP_HASH_SIZE] = "";
 	const char *key;
 	size_t cursor = 0;
 	void *group;
 
 	*view = (struct sn_sup_view){0};
+	if (wanted != NULL)
+		sn_mp_schema_hash(wanted, schema);
 	for (size_t i = 0; i < sn_offers_count(offers); i++) {
 		const struct sn_hub_offer *offer = sn_offers_at(offers, i);
+		bool alone = wanted == NULL || strcmp(schema, offer->schema) == 0;
+		bool grouped = wanted == NULL || may_be_in_group(offer, wanted);
 
-		if (!sn_sup_may(sup, asker, SN_MAY_DISCOVER, offer->capability->label, offer, NULL,
+		/* The policy last: it is asked of each, and there may be many. */
+		if ((!alone && !grouped) ||
+		    !sn_sup_may(sup, asker, SN_MAY_DISCOVER, offer->capability->label, offer, NULL,
 				NULL))
 			continue;
-		group_add(groups, offer);
-		if (schema == NULL || strcmp(schema, offer->schema) == 0)
+		if (grouped)
+			group_add(groups, offer);
+		if (alone)
 			add_offer(sup, view, base, offer);
 	}
 	while (sn_map_next(groups, &cursor, &key, &group))
-		add_group(sup, view, base, schema, group);
+		add_group(sup, view, base, wanted != NULL ? schema : NULL, group);
 	sn_map_destroy(groups);
 }
 
@@ -343,15 +360,42 @@ static void view_of_token(struct sn_supervisor *sup, const struct sn_asker *aske
 		add_offer(sup, view, base, offer);
 }
 
+/* Only those of the label that it names, with or without ".all": seldom more than a few. */
+static void view_of_label(struct sn_supervisor *sup, const struct sn_asker *asker, const char *base,
+			  const struct sn_mp_message *wanted, struct sn_sup_view *view)
+{
+	size_t n = sn_mp_label_base(wanted->label), suffix = strlen(SN_GROUP_SUFFIX);
+	bool grouped =
+		n > suffix && memcmp(wanted->label + n - suffix, SN_GROUP_SUFFIX, suffix) == 0;
+	sn_autofree char *label = sn_xstrndup(wanted->label, grouped ? n - suffix : n);
+	const struct sn_hub_offer *const *offers;
+	size_t count = sn_offers_labelled(sup->hub->offers, label, &offers);
+	struct sn_map *groups = sn_map_create(group_release);
+	size_t cursor = 0;
+	const char *key;
+	void *group;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!sn_sup_may(sup, asker, SN_MAY_DISCOVER, label, offers[i], NULL, NULL))
+			continue;
+		if (grouped)
+			group_add(groups, offers[i]);
+		else
+			add_offer(sup, view, base, offers[i]);
+	}
+	while (sn_map_next(groups, &cursor, &key, &group))
+		add_group(sup, view, base, NULL, group);
+	sn_map_destroy(groups);
+}
+
 void sn_sup_view_for(struct sn_supervisor *sup, const struct sn_asker *asker, const char *base,
 		     const char *token, const struct sn_mp_message *specification,
 		     struct sn_sup_view *view)
 {
-	char schema[SN_MP_HASH_SIZE];
-
+	*view = (struct sn_sup_view){0};
 	if (token == NULL) {
-		sn_mp_schema_hash(specification, schema);
-		sn_sup_view_make(sup, asker, base, schema, view);
+		if (specification->label != NULL && specification->label[0] != '\0')
+			view_of_label(sup, asker, base, specification, view);
 		return;
 	}
 	view_of_token(sup, asker, base, token, view);

@@ -158,8 +158,11 @@ void sn_sup_peer_restarted(struct sn_sup_peer *peer)
 		struct sn_sup_job *job = sn_list_entry(link, struct sn_sup_job, link);
 
 		job->handed_ns = 0;
-		if (job->state != SN_SUP_QUEUED && !job->interrupt)
-			job->state = SN_SUP_QUEUED;
+		if (job->interrupt)
+			continue;
+		job->state = SN_SUP_QUEUED;
+		/* Its capability may be another one now. */
+		sn_mp_message_destroy(sn_steal(&job->specification));
 	}
 }
 

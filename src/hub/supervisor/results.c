@@ -22,19 +22,26 @@ struct delivery {
 	char *provider;
 	const struct sn_asker *asker; /* while the message is read; NULL: nobody has to be asked */
 	struct sn_buf *reasons;       /* the same */
-	unsigned open; /* results whose rows wait for their commit, and the reading */
+	unsigned open;                /* what has not landed yet, and the reading */
 	unsigned accepted;
 	struct sn_err trouble; /* of the store */
 	sn_sup_taken_fn *done;
 	void *ctx;
 };
 
-/* One result, until its rows are stored: a batch for each day. */
+/*
+ * What one message says of a part.  It has landed when its rows are stored (a batch for each day);
+ * then the states of all that landed in this turn are stored together, and then it is answered.
+ */
 struct landing {
+	struct sn_list link; /* in the supervisor's, once it has landed */
 	struct delivery *delivery;
 	char token[SN_MP_HASH_SIZE], measure[SN_ULID_SIZE];
 	unsigned open; /* batches, and the reading */
 	uint64_t rows;
+	enum sn_measure_state state; /* that follows from it */
+	char *error;                 /* malloc'ed, or NULL */
+	bool result;
 	struct sn_err trouble;
 };
 
@@ -57,46 +64,106 @@ static bool goes_on(const struct sn_measure *measure)
 	return measure->specification->when.repeated || measure->ends_ns == SN_MP_FUTURE;
 }
 
-/* What was wanted back is here. */
-static void forget_interrupted(const struct delivery *delivery, const char *token)
+static struct landing *landing_create(struct delivery *delivery, const struct sn_measure_part *part,
+				      enum sn_measure_state state)
 {
-	struct sn_sup_peer *peer = sn_sup_peer_of(delivery->sup, delivery->provider);
-	struct sn_sup_job *job = peer != NULL ? sn_sup_job_find(peer, token) : NULL;
+	struct landing *landing = sn_new(struct landing);
 
-	if (job != NULL && job->interrupt)
-		sn_sup_job_destroy(job);
+	landing->delivery = delivery;
+	landing->open = 1;
+	landing->state = state;
+	memcpy(landing->token, part->token, sizeof(landing->token));
+	memcpy(landing->measure, part->measure->id, sizeof(landing->measure));
+	sn_list_init(&landing->link);
+	delivery->open++;
+	return landing;
 }
 
-/* Not before the rows: whoever is told that a part is done looks for them. */
-static void landed(struct landing *landing)
+static void landing_end(struct landing *landing)
 {
 	struct delivery *delivery = landing->delivery;
-	struct sn_measures *measures = delivery->sup->hub->measures;
-	struct sn_measure_part *part =
-		sn_measures_by_part_token(measures, delivery->provider, landing->token);
 
-	if (landing->rows > 0)
-		sn_measures_count_rows(measures, landing->measure, delivery->provider,
-				       landing->rows);
-	forget_interrupted(delivery, landing->token);
-	if (part == NULL || sn_measure_state_is_final(part->state))
-		return;
-	sn_sup_part_state(delivery->sup, part,
-			  goes_on(part->measure) ? SN_MEASURE_RUNNING : SN_MEASURE_DONE, NULL);
+	if (landing->trouble.code != 0)
+		delivery->trouble = landing->trouble;
+	sn_list_remove(&landing->link);
+	free(landing->error);
+	free(landing);
+	delivery_close(delivery);
 }
 
 static void landing_close(struct landing *landing)
 {
-	struct delivery *delivery = landing->delivery;
-
 	if (--landing->open > 0)
 		return;
-	if (landing->trouble.code == 0)
-		landed(landing);
+	if (landing->trouble.code != 0)
+		landing_end(landing);
 	else
-		delivery->trouble = landing->trouble;
-	free(landing);
-	delivery_close(delivery);
+		sn_list_append(&landing->delivery->sup->landed, &landing->link);
+}
+
+/* What was wanted back is here. */
+static void forget_interrupted(const struct landing *landing)
+{
+	const struct delivery *delivery = landing->delivery;
+	struct sn_sup_peer *peer = sn_sup_peer_of(delivery->sup, delivery->provider);
+	struct sn_sup_job *job = peer != NULL ? sn_sup_job_find(peer, landing->token) : NULL;
+
+	if (landing->result && job != NULL && job->interrupt)
+		sn_sup_job_destroy(job);
+}
+
+static size_t collect(struct sn_supervisor *sup, struct sn_part_change *changes)
+{
+	struct sn_measures *measures = sup->hub->measures;
+	size_t count = 0;
+
+	sn_list_for_each (link, &sup->landed) {
+		struct landing *landing = sn_list_entry(link, struct landing, link);
+		const char *provider = landing->delivery->provider;
+		struct sn_measure_part *part =
+			sn_measures_by_part_token(measures, provider, landing->token);
+
+		if (landing->rows > 0)
+			sn_measures_count_rows(measures, landing->measure, provider, landing->rows);
+		forget_interrupted(landing);
+		if (part != NULL && !sn_measure_state_is_final(part->state))
+			changes[count++] =
+				(struct sn_part_change){part, landing->state, landing->error};
+	}
+	return count;
+}
+
+static size_t count_landed(const struct sn_supervisor *sup)
+{
+	size_t count = 0;
+
+	for (const struct sn_list *link = sup->landed.next; link != &sup->landed; link = link->next)
+		count++;
+	return count;
+}
+
+/* Not before the rows: whoever is told that a part is done looks for them. */
+void sn_sup_land(struct sn_supervisor *sup)
+{
+	size_t landed = count_landed(sup), count;
+	struct sn_part_change *changes;
+	struct sn_err err = {0};
+
+	if (landed == 0)
+		return;
+	changes = sn_new_n(struct sn_part_change, landed);
+	count = collect(sup, changes);
+	if (sn_measures_part_states(sup->hub->measures, changes, count, sn_hub_now(sup->hub),
+				    &err) != 0)
+		SN_LOG_LIMITED(SN_LOG_ERROR, "cannot keep states of measurements: %s", err.text);
+	free(changes);
+	/* What lands meanwhile is for the next time. */
+	for (; landed > 0; landed--) {
+		struct landing *landing = sn_list_entry(sup->landed.next, struct landing, link);
+
+		landing->trouble = err;
+		landing_end(landing);
+	}
 }
 
 static void SN_PRINTF(3, 4) refuse(struct delivery *delivery, const struct sn_mp_message *message,
@@ -213,12 +280,6 @@ static int keep_rows(struct landing *landing, const struct sn_measure_part *part
 
 /* Messages --------------------------------------------------------------------------------- */
 
-static void note_started(struct delivery *delivery, struct sn_measure_part *part)
-{
-	if (part->state == SN_MEASURE_WAITING)
-		sn_sup_part_state(delivery->sup, part, SN_MEASURE_RUNNING, NULL);
-}
-
 static void take_receipt(struct delivery *delivery, struct sn_measure_part *part)
 {
 	struct sn_sup_peer *peer = sn_sup_peer_of(delivery->sup, delivery->provider);
@@ -229,36 +290,29 @@ static void take_receipt(struct delivery *delivery, struct sn_measure_part *part
 		job->interrupted = job->handed_ns != 0;
 	else if (job != NULL)
 		job->state = SN_SUP_TAKEN;
-	note_started(delivery, part);
+	landing_close(landing_create(delivery, part, SN_MEASURE_RUNNING));
 }
 
 static void take_result(struct delivery *delivery, struct sn_measure_part *part,
 			const struct sn_mp_message *result)
 {
-	struct landing *landing = sn_new(struct landing);
+	struct landing *landing = landing_create(
+		delivery, part, goes_on(part->measure) ? SN_MEASURE_RUNNING : SN_MEASURE_DONE);
 	struct sn_err err = {0};
-	int failed;
+	int failed = keep_rows(landing, part, result, &err);
 
-	landing->delivery = delivery;
-	landing->open = 1;
-	memcpy(landing->token, part->token, sizeof(landing->token));
-	memcpy(landing->measure, part->measure->id, sizeof(landing->measure));
-	delivery->open++;
-	failed = keep_rows(landing, part, result, &err);
+	landing->result = true;
 	if (failed == 0) {
 		delivery->accepted++;
 		sn_sup_export(delivery->sup, part->measure, result);
 		sn_sup_parent_rows(delivery->sup, part->measure, part->provider, result);
-		landing_close(landing);
-		return;
-	}
-	if (failed == -EINVAL)
+	} else if (failed == -EINVAL) {
 		refuse(delivery, result, "%s", err.text);
-	else
-		delivery->trouble = err;
-	/* Of several days some may be under way; they end by themselves. */
-	landing->trouble = failed == -EINVAL ? (struct sn_err){0} : err;
-	landing->token[0] = '\0';
+		landing->token[0] =
+			'\0'; /* of several days some may be under way: no part of theirs */
+	} else {
+		landing->trouble = err;
+	}
 	landing_close(landing);
 }
 
@@ -266,15 +320,13 @@ static void take_exception(struct delivery *delivery, struct sn_measure_part *pa
 			   const struct sn_mp_message *exception)
 {
 	const char *text = exception->text != NULL ? exception->text : "the peer did not say why";
+	struct landing *landing = landing_create(
+		delivery, part, goes_on(part->measure) ? SN_MEASURE_RUNNING : SN_MEASURE_FAILED);
 
 	delivery->accepted++;
+	landing->error = sn_xstrdup(text);
 	sn_sup_export(delivery->sup, part->measure, exception);
-	if (sn_measure_state_is_final(part->state))
-		return;
-	if (goes_on(part->measure))
-		sn_sup_part_state(delivery->sup, part, SN_MEASURE_RUNNING, text);
-	else
-		sn_sup_part_state(delivery->sup, part, SN_MEASURE_FAILED, text);
+	landing_close(landing);
 }
 
 static struct sn_measure_part *part_of(struct delivery *delivery,

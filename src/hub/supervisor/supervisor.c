@@ -19,6 +19,11 @@ static void tick(struct sn_timer *timer)
 	sn_sup_peers_tick(sup);
 }
 
+static void end_turn(struct sn_flush *flush)
+{
+	sn_sup_land(sn_container_of(flush, struct sn_supervisor, flush));
+}
+
 /* What was not ended when the hub was: it waits for the peers to come back. */
 static void resume(struct sn_supervisor *sup)
 {
@@ -58,6 +63,7 @@ int sn_supervisor_open(struct sn_hub *hub, struct sn_supervisor **supervisor,
 	sup->shown_by_token = sn_map_create(NULL);
 	sn_list_init(&sup->peer_list);
 	sn_list_init(&sup->waits);
+	sn_list_init(&sup->landed);
 	sn_list_init(&sup->answers);
 	sn_list_init(&sup->shown);
 	/* Labels made before a restart are not made again soon. */
@@ -68,6 +74,8 @@ int sn_supervisor_open(struct sn_hub *hub, struct sn_supervisor **supervisor,
 	sn_sup_called_open(sup);
 	sn_sup_parent_open(sup);
 	resume(sup);
+	/* Behind that of the ingest, which is there already: rows are stored first. */
+	sn_flush_init(&sup->flush, sup->loop, end_turn);
 	sn_timer_init(&sup->tick, sup->loop, tick);
 	sn_timer_in(&sup->tick, TICK_NS);
 	return 0;
@@ -77,7 +85,9 @@ void sn_supervisor_close(struct sn_supervisor *sup)
 {
 	if (sup == NULL)
 		return;
+	sn_sup_land(sup);
 	sup->closing = true;
+	sn_flush_stop(&sup->flush);
 	sn_timer_stop(&sup->tick);
 	sn_sup_parent_close(sup);
 	sn_sup_client_finish(sup);

@@ -10,12 +10,21 @@
  * reading there.
  */
 
-static void hand_out(struct sn_sup_job *job, struct sn_mp_message *envelope, uint64_t now_ns)
+/* Who may not offer it any more gets no work for it. */
+static bool may_have(const struct sn_sup_job *job, const struct sn_asker *asker,
+		     const struct sn_measure_part *part)
+{
+	return sn_sup_may(job->peer->sup, asker, SN_MAY_REGISTER,
+			  part->measure->specification->label, NULL, part->measure->id, NULL);
+}
+
+static void hand_out(struct sn_sup_job *job, const struct sn_asker *asker,
+		     struct sn_mp_message *envelope, uint64_t now_ns)
 {
 	const struct sn_mp_message *specification = sn_sup_job_specification(job);
 	struct sn_measure_part *part = sn_sup_job_part(job);
 
-	if (specification == NULL || part == NULL)
+	if (specification == NULL || part == NULL || !may_have(job, asker, part))
 		return;
 	if (!job->interrupt && sn_sup_job_is_late(job))
 		return;
@@ -45,7 +54,8 @@ static void add_callback(const struct sn_sup_peer *peer, struct sn_mp_message *e
 	sn_mp_add_content(envelope, callback);
 }
 
-static void answer_poll(struct sn_sup_peer *peer, struct sn_http_request *request)
+static void answer_poll(struct sn_sup_peer *peer, const struct sn_asker *asker,
+			struct sn_http_request *request)
 {
 	sn_automp struct sn_mp_message *envelope = sn_mp_message_create(SN_MP_ENVELOPE, "message");
 	uint64_t now_ns = sn_loop_now(peer->sup->loop);
@@ -57,7 +67,7 @@ static void answer_poll(struct sn_sup_peer *peer, struct sn_http_request *reques
 		if (envelope->content_count >= SN_HAND_OUT_MAX)
 			break;
 		if (sn_sup_job_is_due(job, now_ns))
-			hand_out(job, envelope, now_ns);
+			hand_out(job, asker, envelope, now_ns);
 	}
 	if (peer->callback != NULL)
 		add_callback(peer, envelope);
@@ -77,5 +87,5 @@ void sn_sup_get_work(struct sn_http_request *request, void *ctx)
 		return;
 	}
 	sn_sup_peer_seen(peer, true);
-	answer_poll(peer, request);
+	answer_poll(peer, &asker, request);
 }
