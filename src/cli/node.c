@@ -150,7 +150,7 @@ static int say_unknown(struct sn_client *client, const char *name, struct sn_err
 
 static void line(const char *label, const char *text)
 {
-	printf("%-20s %s\n", label, text != NULL && *text != '\0' ? text : "-");
+	sn_print_pair(stdout, 20, label, text != NULL && *text != '\0' ? text : "-");
 }
 
 static void line_time(const json_t *node, const char *label, const char *key)

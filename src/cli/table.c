@@ -98,7 +98,7 @@ unsigned sn_text_width(const char *text)
 }
 
 /* Controls of C0 and C1 and broken bytes become a question mark. */
-static char *defused(const char *text)
+char *sn_text_defused(const char *text)
 {
 	struct sn_buf buf = {0};
 	uint32_t code;
@@ -114,6 +114,13 @@ static char *defused(const char *text)
 	}
 	sn_buf_cstr(&buf);
 	return buf.p;
+}
+
+void sn_print_pair(FILE *out, unsigned width, const char *label, const char *text)
+{
+	sn_autofree char *safe = sn_text_defused(text != NULL ? text : "");
+
+	fprintf(out, "%-*s %s\n", (int)width, label, safe);
 }
 
 /* Bytes of `text` that fill at most `width` columns; stores how many they fill. */
@@ -214,7 +221,7 @@ void sn_table_cell(struct sn_table *table, enum sn_tone tone, const char *text)
 	unsigned width;
 
 	table->filled[column] |= text != NULL && *text != '\0';
-	cell.text = defused(text == NULL || *text == '\0' ? "-" : text);
+	cell.text = sn_text_defused(text == NULL || *text == '\0' ? "-" : text);
 	width = sn_text_width(cell.text);
 	table->natural[column] = SN_MAX(table->natural[column], width);
 	if (table->count == table->capacity) {

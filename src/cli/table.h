@@ -55,6 +55,10 @@ void sn_table_show(struct sn_table *table, FILE *out);
 void sn_table_layout(const struct sn_table_column *columns, const unsigned *natural, size_t count,
 		     unsigned total, unsigned *widths);
 
+/* With '?' for what could drive a terminal; malloc'ed. */
+char *sn_text_defused(const char *text);
+/* A label, padded to `width`, and a text that came from elsewhere. */
+void sn_print_pair(FILE *out, unsigned width, const char *label, const char *text);
 unsigned sn_text_width(const char *text); /* columns on a terminal */
 unsigned sn_terminal_width(FILE *out);    /* 0 if it is none; COLUMNS counts only for one */
 bool sn_terminal_colour(FILE *out);       /* a terminal, and no NO_COLOR */

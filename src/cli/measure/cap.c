@@ -135,7 +135,7 @@ static const struct sn_table_column provider_columns[] = {
 static void line(const char *label, const char *text)
 {
 	if (text != NULL && *text != '\0')
-		printf("%-12s %s\n", label, text);
+		sn_print_pair(stdout, 12, label, text);
 }
 
 static void show_parameters(const json_t *capability)

@@ -173,7 +173,7 @@ static const struct sn_table_column part_columns[] = {
 static void line(const char *label, const char *text)
 {
 	if (text != NULL && *text != '\0')
-		printf("%-12s %s\n", label, text);
+		sn_print_pair(stdout, 12, label, text);
 }
 
 static void line_time(const json_t *object, const char *key)
@@ -196,10 +196,11 @@ static void line_parameters(const json_t *parameters)
 	json_object_foreach ((json_t *)parameters, key, value) {
 		sn_autofree char *texts = json_is_array(value) ? sn_output_texts(value) : NULL;
 
-		if (texts != NULL)
-			printf("  %-24s %s\n", key, texts);
-		else if (json_is_string(value))
-			printf("  %-24s %s\n", key, json_string_value(value));
+		sn_autofree char *name = sn_xasprintf("  %s", key);
+
+		if (texts != NULL || json_is_string(value))
+			sn_print_pair(stdout, 26, name,
+				      texts != NULL ? texts : json_string_value(value));
 	}
 }
 

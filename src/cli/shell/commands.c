@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/output.h"
 #include "cli/shell/show.h"
+#include "cli/table.h"
 #include "mplane/codec.h"
 
 #define NAME_SHOWN 80
@@ -79,9 +80,13 @@ static int listcap(struct sn_shell *shell, const char *rest SN_UNUSED, struct sn
 		const struct sn_mp_message *capability = shell->capabilities[i];
 		const char *system = sn_mp_meta(capability, "System_ID");
 
-		printf("%-32s %s%s%s\n", capability->label != NULL ? capability->label : "-",
-		       capability->token != NULL ? capability->token : "-",
-		       system != NULL ? "  " : "", system != NULL ? system : "");
+		sn_autofree char *text =
+			sn_xasprintf("%s%s%s", capability->token != NULL ? capability->token : "-",
+				     system != NULL ? "  " : "", system != NULL ? system : "");
+		sn_autofree char *label =
+			sn_text_defused(capability->label != NULL ? capability->label : "-");
+
+		sn_print_pair(stdout, 32, label, text);
 	}
 	if (shell->capability_count == 0)
 		printf("no capabilities (getcap reads them)\n");

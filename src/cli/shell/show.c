@@ -7,8 +7,18 @@
 
 static void line(FILE *out, const char *label, const char *text)
 {
+	sn_autofree char *indented = sn_xasprintf("  %s", label);
+
 	if (text != NULL && *text != '\0')
-		fprintf(out, "  %-12s %s\n", label, text);
+		sn_print_pair(out, 14, indented, text);
+}
+
+/* Names of parameters and metadata are the peer's, too. */
+static void line_named(FILE *out, const char *label, const char *name, const char *value)
+{
+	sn_autofree char *text = sn_xasprintf("%-28s %s", name, value);
+
+	line(out, label, text);
 }
 
 static void lines_params(FILE *out, const struct sn_mp_message *message)
@@ -21,8 +31,7 @@ static void lines_params(FILE *out, const struct sn_mp_message *message)
 			sn_mp_constraint_print(&param->constraint, false, &text);
 		else
 			sn_buf_adds(&text, param->value != NULL ? param->value : "*");
-		fprintf(out, "  %-12s %-28s %s\n", i == 0 ? "parameters" : "", param->name,
-			sn_buf_cstr(&text));
+		line_named(out, i == 0 ? "parameters" : "", param->name, sn_buf_cstr(&text));
 		sn_buf_finish(&text);
 	}
 }
@@ -30,14 +39,14 @@ static void lines_params(FILE *out, const struct sn_mp_message *message)
 static void lines_metadata(FILE *out, const struct sn_mp_message *message)
 {
 	for (size_t i = 0; i < message->meta_count; i++)
-		fprintf(out, "  %-12s %-28s %s\n", i == 0 ? "metadata" : "",
-			message->metadata[i].name, message->metadata[i].value);
+		line_named(out, i == 0 ? "metadata" : "", message->metadata[i].name,
+			   message->metadata[i].value);
 }
 
 static void lines_columns(FILE *out, const struct sn_mp_message *message)
 {
 	for (size_t i = 0; i < message->column_count; i++)
-		fprintf(out, "  %-12s %s\n", i == 0 ? "results" : "", message->columns[i].name);
+		line(out, i == 0 ? "results" : "", message->columns[i].name);
 }
 
 static void show_rows(FILE *out, const struct sn_mp_message *message)
@@ -61,12 +70,13 @@ void sn_show_message(const struct sn_mp_message *message, FILE *out)
 {
 	struct sn_buf when = {0};
 
-	fprintf(out, "%s", sn_mp_kind_name(message->kind));
 	if (message->kind == SN_MP_EXCEPTION) {
-		fprintf(out, ": %s\n", message->text != NULL ? message->text : "no reason given");
+		line(out, sn_mp_kind_name(message->kind),
+		     message->text != NULL ? message->text : "no reason given");
 		return;
 	}
-	fprintf(out, " (%s)\n", message->verb);
+	fprintf(out, "%s\n", sn_mp_kind_name(message->kind));
+	line(out, "verb", message->verb);
 	line(out, "label", message->label);
 	line(out, "token", message->token);
 	line(out, "link", message->link);

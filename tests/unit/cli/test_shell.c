@@ -172,6 +172,18 @@ static void words_are_completed_by_what_may_stand_there(void **state)
 	assert_null(sn_shell_candidate(shell, SN_WORDS_NONE, "", 0));
 }
 
+static void nothing_that_a_peer_says_drives_the_terminal(void **state)
+{
+	(void)state;
+	offer("{\"capability\":\"measure\",\"label\":\"a\\u001b[2Jb\",\"token\":\"t\\u0007\","
+	      "\"registry\":\"http://ict-mplane.eu/registry/core\",\"when\":\"now\","
+	      "\"metadata\":{\"System_ID\":\"x\\u001b]0;y\\u0007\"},\"results\":[\"time\"]}");
+	assert_int_equal(run("listcap"), 0);
+	assert_null(strpbrk(said, "\033\007"));
+	assert_int_equal(run("showcap a\033[2Jb"), 0);
+	assert_null(strpbrk(said, "\033\007"));
+}
+
 static void messages_are_shown_as_json_when_asked(void **state)
 {
 	(void)state;
@@ -223,6 +235,7 @@ int main(void)
 		CASE(missing_value_is_named_before_anything_is_sent),
 		CASE(peer_that_is_not_there_is_said_and_nothing_is_remembered),
 		CASE(words_are_completed_by_what_may_stand_there),
+		CASE(nothing_that_a_peer_says_drives_the_terminal),
 		CASE(messages_are_shown_as_json_when_asked),
 		CASE(results_are_shown_as_a_table),
 	};
