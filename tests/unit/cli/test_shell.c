@@ -175,12 +175,13 @@ static void words_are_completed_by_what_may_stand_there(void **state)
 static void nothing_that_a_peer_says_drives_the_terminal(void **state)
 {
 	(void)state;
-	offer("{\"capability\":\"measure\",\"label\":\"a\\u001b[2Jb\",\"token\":\"t\\u0007\","
-	      "\"registry\":\"http://ict-mplane.eu/registry/core\",\"when\":\"now\","
-	      "\"metadata\":{\"System_ID\":\"x\\u001b]0;y\\u0007\"},\"results\":[\"time\"]}");
+	offer_ping();
+	/* The reader refuses such texts; whoever shows them does not count on it. */
+	sn_mp_set_text(&shell->capabilities[0]->label, "a\033[2Jb");
+	sn_mp_set_text(&shell->capabilities[0]->link, "http://\007");
 	assert_int_equal(run("listcap"), 0);
 	assert_null(strpbrk(said, "\033\007"));
-	assert_int_equal(run("showcap a\033[2Jb"), 0);
+	assert_int_equal(run("showcap abcdef01"), 0);
 	assert_null(strpbrk(said, "\033\007"));
 }
 
