@@ -122,6 +122,14 @@ int sn_probe_text(const struct sn_probe_request *request, const char *name, cons
 			  param->argument);
 }
 
+int sn_probe_never(const struct sn_probe_request *request, struct sn_prefixes *never,
+		   struct sn_err *err)
+{
+	const char *file = request->options->never;
+
+	return file != NULL ? sn_prefixes_load(never, file, err) : 0;
+}
+
 /* Command line ---------------------------------------------------------------------------- */
 
 #define OPTION(member) offsetof(struct sn_probe_options, member)
@@ -134,6 +142,11 @@ static const struct sn_opt common_options[] = {
 	 .argument = "FILE",
 	 .help = "read targets from FILE (- is standard input), one a line, at most 1,000,000",
 	 .group = "Targets and output"},
+	{.name = "never-probe",
+	 .type = SN_OPT_TEXT,
+	 .offset = OPTION(never),
+	 .argument = "FILE",
+	 .help = "send nothing to addresses in the networks of FILE, one a line"},
 	{.name = "json",
 	 .type = SN_OPT_FLAG,
 	 .offset = OPTION(json),

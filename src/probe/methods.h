@@ -14,6 +14,7 @@
 
 #include "base/cli.h"
 #include "data/method.h"
+#include "net/prefix.h"
 
 #define SN_PROBE_PARAMS_MAX 32
 
@@ -23,6 +24,7 @@ struct sn_probe_options {
 	bool json, csv, quiet;
 	const char *targets;         /* file of targets, "-" for standard input */
 	struct sn_opt_texts sockets; /* descriptors of open sockets */
+	const char *never;           /* file of networks that nothing may be sent to */
 };
 
 /* What was asked for; borrowed for the time of the run. */
@@ -54,6 +56,13 @@ int sn_probe_number(const struct sn_probe_request *request, const char *param, u
 /* A text as given or by default, `*value` NULL if neither; one of "a|b" if it is a choice. */
 int sn_probe_text(const struct sn_probe_request *request, const char *param, const char **value,
 		  struct sn_err *err);
+
+/*
+ * The networks of --never-probe, empty without it.  To be read before privileges are given up;
+ * each address is held against them before anything is sent to it.
+ */
+int sn_probe_never(const struct sn_probe_request *request, struct sn_prefixes *never,
+		   struct sn_err *err);
 
 /* The command line: one verb for each method. Built once, never freed. */
 const struct sn_program *sn_probe_program(void);

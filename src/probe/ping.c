@@ -17,7 +17,8 @@ struct program {
 	struct sn_ping_config config;
 	struct sn_ping_socket_config sockets;
 	struct sn_ping_targets targets;
-	int family; /* AF_UNSPEC: what a name resolves to first */
+	struct sn_prefixes never; /* networks that get nothing */
+	int family;               /* AF_UNSPEC: what a name resolves to first */
 	struct sn_loop *loop;
 	struct sn_ping_net net;
 	struct sn_report *report;
@@ -117,6 +118,9 @@ static int read_request(struct program *program, struct sn_err *err)
 		rc = read_config(program, err);
 	if (rc == 0)
 		rc = read_targets(program, err);
+	if (rc == 0)
+		rc = sn_probe_never(program->request, &program->never, err);
+	program->targets.never = &program->never;
 	if (rc == 0)
 		rc = sn_ping_config_check(&program->config, program->targets.count, err);
 	return rc;
@@ -335,5 +339,6 @@ int sn_probe_ping(const struct sn_probe_request *request)
 		code = run(&program);
 	}
 	sn_ping_targets_finish(&program.targets);
+	sn_prefixes_finish(&program.never);
 	return code;
 }

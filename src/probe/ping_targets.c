@@ -94,6 +94,23 @@ static void unresolved(struct sn_ping_target *target, const char *why)
 	target->error = sn_xstrdup(why);
 }
 
+/* Nothing goes to where nobody may probe, and no address means that nothing is sent. */
+static void spare(const struct sn_ping_targets *targets, struct sn_ping_target *target)
+{
+	const struct sn_prefix *network = targets->never != NULL && target->addr.length != 0
+						  ? sn_prefixes_find(targets->never, &target->addr)
+						  : NULL;
+	char address[SN_ADDR_TEXT_MAX], text[SN_PREFIX_TEXT_MAX];
+	sn_autofree char *why = NULL;
+
+	if (network == NULL)
+		return;
+	why = sn_xasprintf("address %s of '%.100s' is never probed (network %s)",
+			   sn_addr_format(&target->addr, address, sizeof(address)), target->name,
+			   sn_prefix_format(network, text, sizeof(text)));
+	unresolved(target, why);
+}
+
 static void forget_index(struct sn_ping_targets *targets)
 {
 	free(targets->slots);
@@ -115,8 +132,10 @@ static void parse(struct sn_ping_target *target, int family)
 
 void sn_ping_targets_parse(struct sn_ping_targets *targets, int family)
 {
-	for (uint32_t i = 0; i < targets->count; i++)
+	for (uint32_t i = 0; i < targets->count; i++) {
 		parse(&targets->items[i], family);
+		spare(targets, &targets->items[i]);
+	}
 	forget_index(targets);
 }
 
@@ -127,9 +146,11 @@ void sn_ping_targets_resolve(struct sn_ping_targets *targets, int family)
 	for (uint32_t i = 0; i < targets->count; i++) {
 		struct sn_ping_target *target = &targets->items[i];
 
-		if (target->is_name &&
-		    sn_addr_resolve(target->name, family, 0, &target->addr, &err) != 0)
+		if (!target->is_name)
+			continue;
+		if (sn_addr_resolve(target->name, family, 0, &target->addr, &err) != 0)
 			unresolved(target, err.text);
+		spare(targets, target);
 	}
 	forget_index(targets);
 }
@@ -155,6 +176,7 @@ bool sn_ping_target_set_addr(struct sn_ping_targets *targets, uint32_t index,
 	if (target->addr.length != 0 && sn_addr_equal_host(&target->addr, addr))
 		return false;
 	target->addr = *addr;
+	spare(targets, target);
 	forget_index(targets);
 	return true;
 }

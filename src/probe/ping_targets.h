@@ -5,6 +5,9 @@
  * A list of names or addresses as they were asked for, their addresses once
  * resolved, and an index from address to targets for replies and errors that carry
  * nothing better.  Several targets may share one address.
+ *
+ * An address that must never be probed is not taken, wherever it comes from: the target
+ * then has none, and an error that says why.
  */
 #ifndef SONDE_PROBE_PING_TARGETS_H
 #define SONDE_PROBE_PING_TARGETS_H
@@ -15,7 +18,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "net/addr.h"
+#include "net/prefix.h"
 
 #define SN_PING_TARGETS_MAX 1000000
 #define SN_PING_TARGET_TEXT_MAX                                                                    \
@@ -34,6 +37,7 @@ struct sn_ping_targets { /* zeroed is empty and valid */
 	uint32_t count, capacity;
 	uint32_t *slots; /* open addressing; first target of each address + 1, 0 for none */
 	uint32_t slot_mask;
+	const struct sn_prefixes *never; /* borrowed; NULL: every address may be asked */
 };
 
 void sn_ping_targets_finish(struct sn_ping_targets *targets);
@@ -52,7 +56,7 @@ void sn_ping_targets_parse(struct sn_ping_targets *targets, int family);
 void sn_ping_targets_resolve(struct sn_ping_targets *targets, int family);
 /* All targets with addresses of this family cannot be had, and why. */
 void sn_ping_targets_refuse(struct sn_ping_targets *targets, int family, const char *why);
-/* What a later look-up gave; true if the address is another one. Clears the error. */
+/* What a later look-up gave; true if the address is another one. Takes the place of the error. */
 bool sn_ping_target_set_addr(struct sn_ping_targets *targets, uint32_t index,
 			     const struct sn_addr *addr);
 

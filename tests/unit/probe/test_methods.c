@@ -167,6 +167,34 @@ static int run(const char *const *words)
 	return code;
 }
 
+static void networks_are_an_option_of_every_method_with_targets(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sn_probe_method_count; i++) {
+		const struct sn_verb *verb = &sn_probe_program()->verbs[i];
+		bool found = false;
+
+		for (size_t j = 0; j < verb->option_count; j++)
+			found |= strcmp(verb->options[j].name, "never-probe") == 0;
+		assert_true(found);
+	}
+}
+
+static void networks_are_read_or_the_file_is_named(void **state)
+{
+	struct sn_probe_options options = {0};
+	struct sn_probe_request request = request_with(&options, "count", NULL);
+	struct sn_prefixes never = {0};
+	struct sn_err err;
+
+	(void)state;
+	assert_int_equal(sn_probe_never(&request, &never, &err), 0);
+	assert_int_equal(never.counts[0] + never.counts[1], 0);
+	options.never = "/nonexistent/never.txt";
+	assert_int_equal(sn_probe_never(&request, &never, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/nonexistent/never.txt"));
+}
+
 static void wrong_usage_is_refused_before_anything_is_opened(void **state)
 {
 	static const char *const cases[][8] = {
@@ -178,6 +206,7 @@ static void wrong_usage_is_refused_before_anything_is_opened(void **state)
 		{"sonde-probe", "ping", "--source", "192.0.2.1", "-F", "6", "::1", NULL},
 		{"sonde-probe", "ping", "--period", "500ms", "::1", NULL},
 		{"sonde-probe", "ping", "--targets", "/nonexistent/hosts", NULL},
+		{"sonde-probe", "ping", "--never-probe", "/nonexistent/never", "::1", NULL},
 		{"sonde-probe", "ping", "a b", NULL},
 		{"sonde-probe", "pong", "::1", NULL},
 	};
@@ -196,6 +225,8 @@ int main(void)
 		cmocka_unit_test(values_have_their_defaults),
 		cmocka_unit_test(values_at_the_limits_pass_and_beyond_do_not),
 		cmocka_unit_test(choice_is_one_of_its_words),
+		cmocka_unit_test(networks_are_an_option_of_every_method_with_targets),
+		cmocka_unit_test(networks_are_read_or_the_file_is_named),
 		cmocka_unit_test(wrong_usage_is_refused_before_anything_is_opened),
 	};
 

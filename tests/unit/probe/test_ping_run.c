@@ -618,6 +618,44 @@ static void unresolved_targets_fail_with_their_reason(void **state)
 	assert_int_equal(f->done, 1);
 }
 
+static void nothing_is_sent_to_what_is_never_probed(void **state)
+{
+	struct fixture *f = *state;
+	struct sn_prefixes never = {0};
+	struct sn_addr bad;
+	struct sn_err err;
+
+	assert_int_equal(
+		sn_prefixes_parse(&never, SN_STR("192.0.2.2\n198.51.100.0/24"), "never", &err), 0);
+	f->targets.never = &never;
+	start(f, standing(2, 1000 * MS), 3);
+	pass(f, 1900 * MS);
+	assert_int_equal(f->net.sent, 4);
+	for (uint32_t i = 0; i < f->net.sent; i++)
+		assert_int_not_equal(f->net.sent_to[i], 1);
+	assert_int_equal(f->result_count, 3);
+	/* Where a name leads may change: what is under way ends, and no more is sent. */
+	sn_addr_parse(SN_STR("198.51.100.3"), 0, &bad);
+	sn_ping_target_set_addr(&f->targets, 2, &bad);
+	pass(f, 1000 * MS);
+	assert_int_equal(f->net.sent, 6);
+	assert_int_equal(f->result_count, 6);
+	for (unsigned i = 0; i < f->result_count; i++) {
+		const struct sn_ping_result *result = &f->results[i];
+
+		if (result->status == SN_PING_OK)
+			continue;
+		assert_int_equal(result->status, SN_PING_FAILED);
+		assert_int_equal(result->sent, 0);
+		assert_null(result->address);
+		assert_non_null(strstr(result->error, "is never probed (network "));
+	}
+	sn_ping_destroy(f->ping);
+	f->ping = NULL;
+	f->targets.never = NULL;
+	sn_prefixes_finish(&never);
+}
+
 /* Many targets -------------------------------------------------------------------------------- */
 
 static void targets_are_spread_over_the_interval(void **state)
@@ -910,6 +948,7 @@ int main(void)
 		TEST(own_drops_make_the_loss_unknown_and_say_so),
 		TEST(own_drops_do_not_matter_to_a_complete_run),
 		TEST(unresolved_targets_fail_with_their_reason),
+		TEST(nothing_is_sent_to_what_is_never_probed),
 		TEST(targets_are_spread_over_the_interval),
 		TEST(slow_sender_falls_behind_without_bunching),
 		TEST(replies_are_read_while_a_burst_is_being_sent),

@@ -141,6 +141,90 @@ static void refused_family_keeps_the_reason(void **state)
 	sn_ping_targets_finish(&targets);
 }
 
+static struct sn_prefixes never_of(const char *text)
+{
+	struct sn_prefixes never = {0};
+	struct sn_err err;
+
+	assert_int_equal(sn_prefixes_parse(&never, sn_str(text), "never", &err), 0);
+	return never;
+}
+
+static void address_that_is_never_probed_is_not_taken(void **state)
+{
+	struct sn_prefixes never = never_of("192.0.2.0/24\n2001:db8::/32");
+	struct sn_ping_targets targets = {.never = &never};
+
+	(void)state;
+	add(&targets, "192.0.2.9");
+	add(&targets, "::ffff:192.0.2.9");
+	add(&targets, "2001:db8::9");
+	add(&targets, "198.51.100.9");
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	assert_int_equal(targets.items[0].addr.length, 0);
+	assert_string_equal(targets.items[0].error,
+			    "address 192.0.2.9 of '192.0.2.9' is never probed (network "
+			    "192.0.2.0/24)");
+	assert_int_equal(targets.items[1].addr.length, 0);
+	assert_non_null(strstr(targets.items[1].error, "(network 192.0.2.0/24)"));
+	assert_int_equal(targets.items[2].addr.length, 0);
+	assert_non_null(strstr(targets.items[2].error, "(network 2001:db8::/32)"));
+	assert_true(targets.items[3].addr.length > 0);
+	assert_null(targets.items[3].error);
+	sn_ping_targets_finish(&targets);
+	sn_prefixes_finish(&never);
+}
+
+static void name_that_leads_to_where_nobody_probes_is_refused(void **state)
+{
+	struct sn_prefixes never = never_of("127.0.0.0/8\n::1"), none = {0};
+	struct sn_ping_targets targets = {.never = &never};
+
+	(void)state;
+	add(&targets, "localhost");
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	assert_null(targets.items[0].error);
+	sn_ping_targets_resolve(&targets, AF_INET);
+	assert_int_equal(targets.items[0].addr.length, 0);
+	assert_string_equal(targets.items[0].error,
+			    "address 127.0.0.1 of 'localhost' is never probed (network "
+			    "127.0.0.0/8)");
+	sn_ping_targets_resolve(&targets, AF_UNSPEC);
+	assert_non_null(strstr(targets.items[0].error, "of 'localhost' is never probed"));
+	targets.never = &none;
+	sn_ping_targets_resolve(&targets, AF_INET);
+	assert_true(targets.items[0].addr.length > 0);
+	sn_ping_targets_finish(&targets);
+	sn_prefixes_finish(&never);
+}
+
+static void later_address_is_held_against_the_networks_too(void **state)
+{
+	struct sn_prefixes never = never_of("198.51.100.0/24");
+	struct sn_ping_targets targets = {.never = &never};
+	struct sn_addr good = addr("192.0.2.1"), bad = addr("198.51.100.1");
+
+	(void)state;
+	add(&targets, "host.example");
+	sn_ping_targets_parse(&targets, AF_UNSPEC);
+	assert_true(sn_ping_target_set_addr(&targets, 0, &good));
+	assert_true(sn_ping_target_set_addr(&targets, 0, &bad));
+	assert_int_equal(targets.items[0].addr.length, 0);
+	assert_string_equal(targets.items[0].error,
+			    "address 198.51.100.1 of 'host.example' is never probed (network "
+			    "198.51.100.0/24)");
+	assert_int_equal(sn_ping_targets_find(&targets, &bad), -1);
+	assert_int_equal(sn_ping_targets_find(&targets, &good), -1);
+	sn_ping_target_set_addr(&targets, 0, &bad); /* looked up again: still */
+	assert_int_equal(targets.items[0].addr.length, 0);
+	assert_non_null(targets.items[0].error);
+	assert_true(sn_ping_target_set_addr(&targets, 0, &good));
+	assert_null(targets.items[0].error);
+	assert_int_equal(sn_ping_targets_find(&targets, &good), 0);
+	sn_ping_targets_finish(&targets);
+	sn_prefixes_finish(&never);
+}
+
 static void index_finds_all_targets_with_an_address(void **state)
 {
 	struct sn_ping_targets targets = {0};
@@ -256,6 +340,24 @@ static void name_without_address_is_asked_for_again_after_a_while(void **state)
 	lookup_finish(&lookup);
 }
 
+static void name_that_is_looked_up_again_may_still_not_lead_there(void **state)
+{
+	struct sn_prefixes never = never_of("127.0.0.0/8\n::1");
+	struct lookup lookup;
+
+	(void)state;
+	lookup_init(&lookup, "localhost");
+	lookup.targets.never = &never;
+	sn_loop_advance(lookup.loop, 30 * SN_NS_PER_S);
+	for (int i = 0; i < 100 && lookup.targets.items[0].error == NULL; i++)
+		sn_loop_turn(lookup.loop, 20 * SN_NS_PER_MS);
+	assert_int_equal(lookup.targets.items[0].addr.length, 0);
+	assert_non_null(lookup.targets.items[0].error);
+	assert_non_null(strstr(lookup.targets.items[0].error, "of 'localhost' is never probed"));
+	lookup_finish(&lookup);
+	sn_prefixes_finish(&never);
+}
+
 static void resolver_may_go_while_a_question_is_under_way(void **state)
 {
 	struct lookup lookup;
@@ -286,11 +388,15 @@ int main(void)
 		cmocka_unit_test(one_target_more_than_the_limit_is_refused),
 		cmocka_unit_test(addresses_of_the_other_family_say_so),
 		cmocka_unit_test(refused_family_keeps_the_reason),
+		cmocka_unit_test(address_that_is_never_probed_is_not_taken),
+		cmocka_unit_test(name_that_leads_to_where_nobody_probes_is_refused),
+		cmocka_unit_test(later_address_is_held_against_the_networks_too),
 		cmocka_unit_test(index_finds_all_targets_with_an_address),
 		cmocka_unit_test(changed_address_is_found_and_the_old_one_is_not),
 		cmocka_unit_test(scope_does_not_matter_when_a_reply_is_looked_up),
 		cmocka_unit_test(current_address_is_kept_while_it_is_among_the_answers),
 		cmocka_unit_test(name_without_address_is_asked_for_again_after_a_while),
+		cmocka_unit_test(name_that_is_looked_up_again_may_still_not_lead_there),
 		cmocka_unit_test(resolver_may_go_while_a_question_is_under_way),
 		cmocka_unit_test(addresses_need_no_resolver),
 	};
