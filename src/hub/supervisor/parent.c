@@ -409,34 +409,46 @@ static void branch_made(const struct sn_mp_message *message, const struct sn_err
 static void collect(struct branch *branch, const struct sn_measure *measure)
 {
 	struct parent_job *job = branch->job;
-	struct sn_mp_message *asked = sn_mp_message_copy(sn_job_specification(job->job));
 
 	if (branch->answer != NULL || branch->over)
 		return;
-	branch->answer = sn_sup_answer_make(job->parent->sup, measure, asked, branch_made, branch);
+	branch->answer = sn_sup_answer_make(job->parent->sup, measure,
+					    sn_mp_message_copy(sn_job_specification(job->job)),
+					    branch_made, branch);
 	if (branch->answer == NULL) /* too many at once */
 		sn_timer_in(&job->settle, SN_NS_PER_S);
 }
 
+/* True while something of it is on its way. */
+static bool look_at(struct branch *branch)
+{
+	struct sn_supervisor *sup = branch->job->parent->sup;
+	const struct sn_measure *measure = sn_measures_find(sup->hub->measures, branch->measure);
+
+	if (branch->over)
+		return false;
+	if (measure == NULL) {
+		branch->over = true;
+		note_failure(branch->job, "the measurement was dropped");
+		return false;
+	}
+	if (sn_sup_is_settling(sup, measure))
+		return true;
+	if (sn_measure_state_is_final(measure->state))
+		collect(branch, measure);
+	return false;
+}
+
 static void look(struct parent_job *job)
 {
-	struct sn_supervisor *sup = job->parent->sup;
 	bool settling = false;
 
-	for (size_t i = 0; i < job->count; i++) {
-		struct branch *branch = &job->branches[i];
-		const struct sn_measure *measure =
-			sn_measures_find(sup->hub->measures, branch->measure);
-
-		if (measure == NULL)
-			branch->over = true;
-		else if (sn_sup_is_settling(sup, measure))
-			settling = true;
-		else if (sn_measure_state_is_final(measure->state))
-			collect(branch, measure);
-	}
+	for (size_t i = 0; i < job->count; i++)
+		settling = look_at(&job->branches[i]) || settling;
 	if (settling)
 		sn_timer_in(&job->settle, SN_NS_PER_S);
+	if (all_over(job))
+		end_job(job);
 }
 
 static void settled(struct sn_timer *timer)
