@@ -14,7 +14,7 @@
  *   old_client.c  the paths of dialect B
  *   answer.c      results for clients and parents, made of rows on a worker thread
  *   called.c      components that listen: we call them
- *   parent.c      the supervisor above us
+ *   parent.c      the supervisor above us; parent_job.c: what it asks for
  *   exports.c     named repositories that results also go to
  */
 #ifndef SONDE_HUB_SUPERVISOR_INTERNAL_H

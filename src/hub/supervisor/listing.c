@@ -510,6 +510,24 @@ static void answer_envelope(struct sn_supervisor *sup, struct sn_http_request *r
 	sn_peer_answer(request, envelope, SN_MP_WRITE_SAFE);
 }
 
+/*
+ * Clients that follow links are the reference implementation's: it fetches a registry that it does
+ * not know, and gives up the whole listing when that fails.  Ours is nowhere to be fetched; what
+ * is in it is also offered under names of the core registry.
+ */
+static void leave_out_own_registry(struct sn_sup_view *view)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < view->count; i++) {
+		if (strcmp(view->items[i].message->registry, SN_MP_REGISTRY_SONDE) != 0)
+			view->items[kept++] = view->items[i];
+		else
+			sn_mp_message_destroy(view->items[i].message);
+	}
+	view->count = kept;
+}
+
 static void answer_listing(struct sn_supervisor *sup, struct sn_http_request *request, bool in_full)
 {
 	const struct sn_mp_message **list;
@@ -523,6 +541,8 @@ static void answer_listing(struct sn_supervisor *sup, struct sn_http_request *re
 	if (sn_peer_wants_messages(request)) {
 		answer_envelope(sup, request, &view);
 	} else {
+		if (!in_full)
+			leave_out_own_registry(&view);
 		list = messages_of(&view);
 		sn_peer_answer_listing(request, list, view.count, in_full);
 		free(list);

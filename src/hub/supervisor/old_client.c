@@ -90,15 +90,33 @@ static const struct sn_sup_offered *choose(struct sn_supervisor *sup,
 	return found;
 }
 
+/* The usual case, found without looking at what all the others offer: label and owner say it. */
+static const struct sn_hub_offer *named_offer(const struct sn_supervisor *sup, const char *owner,
+					      const struct sn_mp_message *specification)
+{
+	const struct sn_node *node = sn_fleet_find(sup->hub->fleet, owner);
+	const char *label = specification->label != NULL ? specification->label : "";
+	sn_autofree char *base = sn_xstrndup(label, sn_mp_label_base(label));
+	sn_autofree char *provider = sn_xasprintf(
+		"%s%s", node != NULL ? "node:" : "peer:", node != NULL ? node->id : owner);
+
+	return sn_offers_of(sup->hub->offers, provider, base);
+}
+
 static void give(struct sn_supervisor *sup, struct sn_http_request *request, const char *owner,
 		 struct sn_mp_message *specification)
 {
+	const struct sn_hub_offer *offer = named_offer(sup, owner, specification);
 	const struct sn_sup_offered *wanted;
 	struct sn_sup_view view;
 	struct sn_err err = {0};
 	struct sn_asker asker;
 
 	sn_sup_asker_of(request, &asker);
+	if (offer != NULL) {
+		sn_sup_client_take(sup, request, &asker, specification, offer->token, SN_SUP_NODE);
+		return;
+	}
 	sn_sup_view_make(sup, &asker, "", NULL, &view);
 	wanted = choose(sup, &view, owner, specification, &err);
 	if (wanted == NULL)
