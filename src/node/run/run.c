@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@
 #include "data/codec.h"
 #include "priv/client.h"
 
-#define CAPTURE_FD     3 /* the first descriptor that a child is given */
+#define FIRST_FD       "3" /* that a child is given */
 #define LAST_WORDS_MAX 200
 #define NAME_MAX_BYTES 64
 #define ERR_READS      64 /* of one wake-up: a pipe holds no more */
@@ -28,6 +29,7 @@ struct sn_runner {
 	struct sn_loop *loop;
 	char *program_dir, *priv_socket;
 	uint64_t stop_ns;
+	int never_fd; /* a file in memory, of the networks that get nothing; -1: none */
 	struct sn_batch **scratch; /* one per dataset that was ever used */
 	size_t scratch_count;
 };
@@ -64,6 +66,7 @@ struct sn_runner *sn_runner_create(const struct sn_runner_config *config)
 	runner->program_dir = copy(config->program_dir);
 	runner->priv_socket = copy(config->priv_socket);
 	runner->stop_ns = config->stop_ns > 0 ? config->stop_ns : (uint64_t)SN_RUN_STOP_NS;
+	runner->never_fd = -1;
 	return runner;
 }
 
@@ -73,6 +76,8 @@ void sn_runner_destroy(struct sn_runner *runner)
 		return;
 	for (size_t i = 0; i < runner->scratch_count; i++)
 		sn_batch_destroy(runner->scratch[i]);
+	if (runner->never_fd >= 0)
+		close(runner->never_fd);
 	free(runner->scratch);
 	free(runner->program_dir);
 	free(runner->priv_socket);
@@ -107,6 +112,49 @@ struct sn_batch *sn_runner_scratch(struct sn_runner *runner, const struct sn_dat
 		sn_xrealloc(runner->scratch, runner->scratch_count + 1, sizeof(*runner->scratch));
 	runner->scratch[runner->scratch_count++] = batch;
 	return batch;
+}
+
+/* What is never probed ------------------------------------------------------------------- */
+
+/* In memory: a full disk is no reason to probe them. */
+static int make_never_file(struct sn_str networks)
+{
+	sn_autoclose int fd = memfd_create("never-probe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t written = 0;
+
+	while (fd >= 0 && written < networks.n) {
+		ssize_t n = write(fd, networks.p + written, networks.n - written);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		written += (size_t)SN_MAX(n, (ssize_t)0);
+	}
+	/* All that run share it: what one of them is brought to do must not reach the others. */
+	if (fd < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+		return -errno;
+	return sn_steal_fd(&fd);
+}
+
+int sn_runner_set_never(struct sn_runner *runner, struct sn_str networks, struct sn_err *err)
+{
+	int fd = networks.n > 0 ? make_never_file(networks) : -1;
+
+	if (networks.n > 0 && fd < 0)
+		return sn_err_sys(err, fd, "cannot hand over what is never probed");
+	if (runner->never_fd >= 0)
+		close(runner->never_fd);
+	runner->never_fd = fd;
+	return 0;
+}
+
+bool sn_run_has_targets(const struct sn_method *method)
+{
+	for (size_t i = 0; i < method->param_count; i++) {
+		if (method->params[i].type == SN_PARAM_TARGETS)
+			return true;
+	}
+	return false;
 }
 
 /* Rows --------------------------------------------------------------------------------- */
@@ -301,20 +349,25 @@ static int capture_socket(const struct sn_run *run, const json_t *parameters)
 	return -1;
 }
 
-/* `argv` with "--capture-fd 3" behind the program's name; the strings stay argv's. */
-static const char **with_capture_fd(char **argv)
+/* A descriptor that the process is given, and the option that tells it so. */
+struct handed {
+	int fd; /* -1: none */
+	const char *option, *value;
+};
+
+/* `argv` with the option behind the first `at` words; the strings stay whose they are. */
+static const char **with_option(char **argv, size_t at, const struct handed *handed)
 {
-	static const char number[] = {'0' + CAPTURE_FD, '\0'};
 	size_t count = 0;
 	const char **out;
 
 	while (argv[count] != NULL)
 		count++;
 	out = sn_new_n(const char *, count + 3);
-	out[0] = argv[0];
-	out[1] = "--capture-fd";
-	out[2] = number;
-	memcpy(out + 3, argv + 1, (count - 1) * sizeof(*out));
+	memcpy(out, argv, at * sizeof(*out));
+	out[at] = handed->option;
+	out[at + 1] = handed->value;
+	memcpy(out + at + 2, argv + at, (count - at) * sizeof(*out));
 	return out;
 }
 
@@ -322,8 +375,9 @@ static int start_process(struct sn_run *run, const json_t *parameters, struct sn
 {
 	sn_autofree char *path = sn_fs_join(run->runner->program_dir, run->method->program);
 	char **argv = sn_method_argv(run->method, parameters, path);
-	sn_autofree const char **capture_argv = NULL;
+	sn_autofree const char **more_argv = NULL;
 	sn_autoclose int capture = capture_socket(run, parameters);
+	struct handed handed = {capture, "--capture-fd", FIRST_FD};
 	sn_autoclose int child_err = open_errors(run);
 	struct sn_proc_spec spec = {.argv = (const char *const *)argv,
 				    .err_fd = SN_MAX(child_err, 0),
@@ -332,10 +386,13 @@ static int start_process(struct sn_run *run, const json_t *parameters, struct sn
 				    .ctx = run};
 	int error;
 
-	if (capture >= 0) {
-		capture_argv = with_capture_fd(argv);
-		spec.argv = capture_argv;
-		spec.fds[spec.fd_count++] = capture;
+	if (sn_run_has_targets(run->method))
+		handed = (struct handed){run->runner->never_fd, "--never-probe",
+					 "/proc/self/fd/" FIRST_FD};
+	if (handed.fd >= 0) {
+		more_argv = with_option(argv, run->method->verb != NULL ? 2 : 1, &handed);
+		spec.argv = more_argv;
+		spec.fds[spec.fd_count++] = handed.fd;
 	}
 	error = sn_proc_start(run->runner->loop, &spec, &run->proc, err);
 	sn_method_argv_free(argv);

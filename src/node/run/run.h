@@ -42,6 +42,15 @@ bool sn_runner_can(const struct sn_runner *runner, const struct sn_method *metho
 bool sn_run_is_one_shot(const struct sn_method *method, const json_t *parameters);
 /* An empty batch of the dataset for one row, the same one each time. */
 struct sn_batch *sn_runner_scratch(struct sn_runner *runner, const struct sn_dataset *dataset);
+/*
+ * The networks that nothing may be sent to, a line each, for every run from now on that has
+ * targets: names are resolved there, so only there is it known where they lead.  The processes read
+ * them from a descriptor that they inherit.  An empty text: there are none.  On error all is as
+ * before.
+ */
+int sn_runner_set_never(struct sn_runner *runner, struct sn_str networks, struct sn_err *err);
+/* Whether runs of this method are given them. */
+bool sn_run_has_targets(const struct sn_method *method);
 
 struct sn_run_end {
 	uint64_t rows;

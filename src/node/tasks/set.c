@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "net/prefix.h"
 #include "node/run/run.h"
 #include "node/tasks/course.h"
 
@@ -129,6 +130,30 @@ static int parse_tasks(const json_t *tasks, struct sn_task_set *set, struct sn_e
 	return 0;
 }
 
+/* One that cannot be read might be the one that matters: then none of the document counts. */
+static int parse_never(const json_t *networks, struct sn_task_set *set, struct sn_err *err)
+{
+	size_t count = json_array_size(networks);
+	char text[SN_PREFIX_TEXT_MAX];
+
+	if (networks != NULL && !json_is_array(networks))
+		return sn_err_set(err, -EINVAL, "'never_probe' is not a list");
+	if (count > SN_TASKS_NEVER_MAX)
+		return sn_err_set(err, -E2BIG, "'never_probe' has %zu networks, at most %d", count,
+				  SN_TASKS_NEVER_MAX);
+	for (size_t i = 0; i < count; i++) {
+		const json_t *item = json_array_get(networks, i);
+		struct sn_prefix network;
+
+		if (!json_is_string(item) ||
+		    sn_prefix_parse(sn_str(json_string_value(item)), &network) != 0)
+			return sn_err_set(err, -EINVAL, "'never_probe': number %zu is no network",
+					  i + 1);
+		sn_buf_addf(&set->never, "%s\n", sn_prefix_format(&network, text, sizeof(text)));
+	}
+	return 0;
+}
+
 int sn_task_set_parse(const void *data, size_t size, struct sn_task_set *set, struct sn_err *err)
 {
 	sn_autojson json_t *json = NULL;
@@ -143,6 +168,8 @@ int sn_task_set_parse(const void *data, size_t size, struct sn_task_set *set, st
 	error = copy_text(json, "etag", set->etag, sizeof(set->etag), err);
 	if (error == 0)
 		error = parse_tasks(json_object_get(json, "tasks"), set, err);
+	if (error == 0)
+		error = parse_never(json_object_get(json, "never_probe"), set, err);
 	if (error != 0)
 		sn_task_set_finish(set);
 	return error;
@@ -153,6 +180,7 @@ void sn_task_set_finish(struct sn_task_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		json_decref(set->items[i].parameters);
 	free(set->items);
+	sn_buf_finish(&set->never);
 	*set = (struct sn_task_set){0};
 }
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * set: what the hub wants this node to run, as it came: {"etag","tasks":[{"id",
- * "name","method","parameters":{},"when"}]}.
+ * "name","method","parameters":{},"when"}],"never_probe":["192.0.2.0/24"]}.
  *
  * `when` is a resolved scope (mplane/when.h); without one a task runs for ever.  A
  * method that can repeat by itself has its period among the parameters; without a
  * period it is a one-shot: its process ends by itself.
+ *
+ * `never_probe` are the networks that nobody may send anything to, wherever a name
+ * leads; it may be missing.
  *
  * A document that is broken is refused as a whole.  A single task that this build
  * cannot run (unknown method, parameters out of range: a newer hub may know more)
@@ -16,15 +19,17 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "data/method.h"
 #include "mplane/when.h"
 
-#define SN_TASKS_MAX      256
-#define SN_TASKS_FILE_MAX (8 * 1024 * 1024)
-#define SN_TASK_ID_MAX    64
-#define SN_TASK_NAME_MAX  128
-#define SN_TASKS_ETAG_MAX 128
+#define SN_TASKS_MAX       256
+#define SN_TASKS_FILE_MAX  (8 * 1024 * 1024)
+#define SN_TASK_ID_MAX     64
+#define SN_TASK_NAME_MAX   128
+#define SN_TASKS_ETAG_MAX  128
+#define SN_TASKS_NEVER_MAX 20000 /* a policy has half as many */
 
 struct sn_task_spec {
 	char id[SN_TASK_ID_MAX];
@@ -40,6 +45,7 @@ struct sn_task_set {
 	char etag[SN_TASKS_ETAG_MAX];
 	struct sn_task_spec *items;
 	size_t count;
+	struct sn_buf never; /* networks, a line each */
 };
 
 int sn_task_set_parse(const void *data, size_t size, struct sn_task_set *set, struct sn_err *err);

@@ -232,6 +232,18 @@ static bool went_well(const struct sn_run_end *end)
 	return end->in_order || (end->exited && end->rows > 0);
 }
 
+/* The old process has ended: a standing one goes on, a single run begins anew. */
+static void take_over(struct sn_task *task)
+{
+	task->renewing = task->dropping = false;
+	if (sn_task_spec_one_shot(&task->spec) && task->passing) {
+		end_iteration(task, NULL); /* some of its rows are out: they are the result */
+		return;
+	}
+	task->tries = 0;
+	start(task);
+}
+
 static void run_ended(const struct sn_run_end *end, void *ctx)
 {
 	struct sn_task *task = ctx;
@@ -241,6 +253,8 @@ static void run_ended(const struct sn_run_end *end, void *ctx)
 		leave(task);
 	} else if (task->state == SN_TASK_ENDING) {
 		end_by_time(task);
+	} else if (task->renewing) {
+		take_over(task);
 	} else if (sn_task_spec_one_shot(&task->spec)) {
 		end_iteration(task, went_well(end) ? NULL : end->how);
 	} else {
@@ -300,7 +314,7 @@ static void begin_iteration(struct sn_task *task, const struct sn_step *step)
 	task->end_ns = step->end_ns;
 	task->tries = 0;
 	task->rows = 0;
-	task->passing = false;
+	task->passing = task->renewing = task->dropping = false;
 	sn_backoff_reset(&task->backoff);
 	start(task);
 }
@@ -352,6 +366,20 @@ static void watch_end(struct sn_task *task)
 		return;
 	}
 	task->state = SN_TASK_ENDING;
+	sn_run_stop(task->run);
+}
+
+void sn_task_renew(struct sn_task *task)
+{
+	if (task->run == NULL || task->state != SN_TASK_RUNNING || task->renewing ||
+	    !sn_run_has_targets(task->spec.method))
+		return;
+	task->renewing = true;
+	if (sn_task_spec_one_shot(&task->spec) && !task->passing) {
+		sn_held_finish(&task->held);
+		task->rows = 0;
+		task->dropping = true;
+	}
 	sn_run_stop(task->run);
 }
 

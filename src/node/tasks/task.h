@@ -46,6 +46,7 @@ struct sn_task {
 	bool passing;                 /* too many to be held: they go as they come */
 	bool dropping;                /* what comes now is half of something: nobody wants it */
 	bool cut_short;               /* what has come is all: the agent ends */
+	bool renewing;                /* its process was told to end, and another one takes over */
 
 	char problem[SN_TASK_PROBLEM_MAX]; /* "" while all is well */
 	uint64_t problem_ns;               /* when it was last seen */
@@ -67,6 +68,8 @@ enum sn_task_stop {
 void sn_task_stop(struct sn_task *task, enum sn_task_stop why);
 /* The wall clock was set. */
 void sn_task_clock_set(struct sn_task *task);
+/* What is never probed is something else: a process that runs has to be told. */
+void sn_task_renew(struct sn_task *task);
 /* Its rows are only worth something together. */
 bool sn_task_spec_holds(const struct sn_task_spec *spec);
 

@@ -25,6 +25,7 @@ struct sn_tasks {
 	struct sn_tasks_config config; /* its texts are ours */
 	struct sn_runner *runner;
 	char etag[SN_TASKS_ETAG_MAX];
+	struct sn_buf never;          /* as the processes are given it */
 	struct sn_list set, stopping; /* struct sn_task */
 	struct sn_journal journal;
 	struct sn_jump jump;
@@ -219,6 +220,7 @@ void sn_tasks_destroy(struct sn_tasks *tasks)
 	sn_flush_stop(&tasks->flush);
 	sn_timer_stop(&tasks->settle_timer);
 	sn_journal_finish(&tasks->journal);
+	sn_buf_finish(&tasks->never);
 	sn_runner_destroy(tasks->runner);
 	free((char *)(uintptr_t)tasks->config.state_dir);
 	free(tasks);
@@ -326,10 +328,16 @@ static void forget_unlisted(struct sn_tasks *tasks, const struct sn_task_set *se
 		note(tasks);
 }
 
-static void adopt(struct sn_tasks *tasks, struct sn_task_set *set)
+/* What is never probed comes first: without it nothing of the set is run. */
+static int adopt(struct sn_tasks *tasks, struct sn_task_set *set, struct sn_err *err)
 {
+	bool renew = !sn_str_eq(sn_buf_str(&set->never), sn_buf_str(&tasks->never));
 	int64_t now_ns = sn_loop_wall_now(tasks->config.loop);
 
+	if (renew && sn_runner_set_never(tasks->runner, sn_buf_str(&set->never), err) != 0)
+		return err->code;
+	sn_buf_clear(&tasks->never);
+	sn_buf_add(&tasks->never, set->never.p, set->never.n);
 	stop_unwanted(tasks, set);
 	forget_unlisted(tasks, set);
 	for (size_t i = 0; i < set->count; i++) {
@@ -338,6 +346,8 @@ static void adopt(struct sn_tasks *tasks, struct sn_task_set *set)
 
 		if (task != NULL) {
 			memcpy(task->spec.name, spec->name, sizeof(task->spec.name));
+			if (renew)
+				sn_task_renew(task);
 			continue;
 		}
 		/* From now on its iterations can be missed. */
@@ -348,6 +358,7 @@ static void adopt(struct sn_tasks *tasks, struct sn_task_set *set)
 		sn_list_append(&tasks->set, &task->link);
 	}
 	memcpy(tasks->etag, set->etag, sizeof(tasks->etag));
+	return 0;
 }
 
 /* A hub that lists what it was told of has lost the report, as after a restored backup. */
@@ -373,11 +384,13 @@ int sn_tasks_apply(struct sn_tasks *tasks, const void *json, size_t size, struct
 	struct sn_err cache_err = {0};
 	int error = sn_task_set_parse(json, size, &set, err);
 
+	if (error == 0) {
+		error = adopt(tasks, &set, err);
+		sn_task_set_finish(&set);
+	}
 	if (error != 0)
 		return sn_err_wrap(err, "cannot use the tasks from the hub");
-	adopt(tasks, &set);
 	report_again(tasks);
-	sn_task_set_finish(&set);
 	/* Not being able to remember is no reason not to measure. */
 	if (sn_fs_write_atomic(path, json, size, FILE_MODE, &cache_err) != 0)
 		SN_LOG_LIMITED(SN_LOG_WARNING, "tasks will be forgotten by a restart: %s",
@@ -446,12 +459,12 @@ int sn_tasks_load(struct sn_tasks *tasks, struct sn_err *err)
 		error = sn_task_set_parse(text.p, text.n, &set, err);
 		if (error == 0) {
 			recover(tasks, &set);
-			adopt(tasks, &set);
+			error = adopt(tasks, &set, err);
 			sn_task_set_finish(&set);
 			tasks->news = true;
-		} else {
-			sn_err_wrap(err, "cannot use '%s'", path);
 		}
+		if (error != 0)
+			sn_err_wrap(err, "cannot use '%s'", path);
 	}
 	sn_buf_finish(&text);
 	return error;

@@ -7,6 +7,10 @@
  * ending early; a one-shot is run once.  New parameters stop the old process and start
  * another; a task that is gone is stopped and its last rows are taken.
  *
+ * The set comes with the networks that are never probed; each process is given them.  When
+ * they are others, whatever has targets is stopped and started anew: a standing one goes on
+ * where it was, one that gives its rows at its end begins again.
+ *
  * Rows of one-shots and of repeated tasks are held until the iteration has ended (held.h),
  * so that a crash leaves no half of a result; then they go to the spool at once.
  *
