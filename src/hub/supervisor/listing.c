@@ -190,7 +190,8 @@ json_t *sn_sup_selection(const char *device)
 	struct sn_str rest = sn_str(device), part;
 	json_t *selection;
 
-	if (sn_mp_value_is_none(device))
+	/* The reference implementation's clients cannot say "*" in a specification. */
+	if (sn_mp_value_is_none(device) || strcmp(device, "all") == 0)
 		return NULL;
 	selection = json_object();
 	while (sn_str_split(&rest, ',', &part)) {
