@@ -19,6 +19,7 @@
 #include "peer/peer.h"
 
 #define LOOK_AT_ADDRESSES_NS (30 * SN_NS_PER_S)
+#define LOOK_AT_POLICY_NS    SN_NS_PER_S
 #define LEAVE_PATIENCE_NS    (2 * SN_NS_PER_S)
 #define HOST_MAX             256
 
@@ -31,7 +32,7 @@ struct sn_node_component {
 	struct sn_component *component;
 	struct sn_component_server *server;
 	struct sn_component_uplink *uplink;
-	struct sn_timer addresses; /* when to look at them again */
+	struct sn_timer addresses, policy; /* when to look at them again */
 };
 
 /* The supervisor's URL --------------------------------------------------------------- */
@@ -120,6 +121,17 @@ static void look_again(struct sn_timer *timer)
 	sn_notice("addresses have changed capabilities=%zu", sn_host_offers(self->host));
 	if (self->uplink != NULL)
 		sn_component_uplink_changed(self->uplink);
+}
+
+/* Jobs that run are to know of a change, too, not only those that begin. */
+static void look_at_policy(struct sn_timer *timer)
+{
+	struct sn_node_component *self = sn_container_of(timer, struct sn_node_component, policy);
+	struct sn_err err = {0};
+
+	sn_timer_in(timer, LOOK_AT_POLICY_NS);
+	if (sn_host_look(self->host, &err) != 0)
+		SN_LOG_LIMITED(SN_LOG_ERROR, "%s", err.text);
 }
 
 static int create_gate(struct sn_node_component *self, const char *supervisor, struct sn_err *err)
@@ -276,12 +288,15 @@ int sn_node_component_create(const struct sn_node_component_config *config,
 
 	self->config = *config;
 	sn_timer_init(&self->addresses, config->loop, look_again);
+	sn_timer_init(&self->policy, config->loop, look_at_policy);
 	error = start(self, bound, err);
 	if (error != 0) {
 		sn_node_component_destroy(self);
 		self = NULL;
 	} else {
 		sn_timer_in(&self->addresses, LOOK_AT_ADDRESSES_NS);
+		if (config->policy_file != NULL)
+			sn_timer_in(&self->policy, LOOK_AT_POLICY_NS);
 	}
 	*out = self;
 	return error;
@@ -300,6 +315,7 @@ void sn_node_component_destroy(struct sn_node_component *self)
 	if (self == NULL)
 		return;
 	sn_timer_stop(&self->addresses);
+	sn_timer_stop(&self->policy);
 	sn_component_uplink_destroy(self->uplink);
 	sn_component_server_destroy(self->server);
 	if (self->component != NULL)

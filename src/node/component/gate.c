@@ -17,7 +17,8 @@
 
 struct sn_gate {
 	struct sn_policy *policy;
-	char *file; /* NULL: none */
+	struct sn_buf never; /* its networks that are never probed, a line each */
+	char *file;          /* NULL: none */
 	struct timespec changed;
 	off_t size;
 	bool everybody;
@@ -36,6 +37,18 @@ static bool has_changed(struct sn_gate *gate)
 	return true;
 }
 
+/* Takes it over. */
+static void put_in_force(struct sn_gate *gate, struct sn_policy *policy)
+{
+	const char *network;
+
+	sn_policy_destroy(gate->policy);
+	gate->policy = policy;
+	sn_buf_clear(&gate->never);
+	for (size_t i = 0; (network = sn_policy_never_at(policy, i)) != NULL; i++)
+		sn_buf_addf(&gate->never, "%s\n", network);
+}
+
 static int read_policy(struct sn_gate *gate, struct sn_err *err)
 {
 	struct sn_buf text = {0};
@@ -48,11 +61,9 @@ static int read_policy(struct sn_gate *gate, struct sn_err *err)
 			sn_err_wrap(err, "policy '%s'", gate->file);
 	}
 	sn_buf_finish(&text);
-	if (error != 0)
-		return error;
-	sn_policy_destroy(gate->policy);
-	gate->policy = policy;
-	return 0;
+	if (error == 0)
+		put_in_force(gate, policy);
+	return error;
 }
 
 static void follow_file(struct sn_gate *gate)
@@ -96,12 +107,16 @@ static int make_policy(struct sn_gate *gate, const struct sn_gate_config *config
 		       struct sn_err *err)
 {
 	struct sn_buf yaml = {0};
+	struct sn_policy *policy;
 	int error;
 
 	write_policy(config, &yaml);
-	error = sn_policy_parse(sn_buf_str(&yaml), &gate->policy, err);
+	error = sn_policy_parse(sn_buf_str(&yaml), &policy, err);
 	sn_buf_finish(&yaml);
-	return error != 0 ? sn_err_wrap(err, "cannot use what is allowed") : 0;
+	if (error != 0)
+		return sn_err_wrap(err, "cannot use what is allowed");
+	put_in_force(gate, policy);
+	return 0;
 }
 
 int sn_gate_create(const struct sn_gate_config *config, struct sn_gate **out, struct sn_err *err)
@@ -130,6 +145,7 @@ void sn_gate_destroy(struct sn_gate *gate)
 	if (gate == NULL)
 		return;
 	sn_policy_destroy(gate->policy);
+	sn_buf_finish(&gate->never);
 	free(gate->file);
 	free(gate);
 }
@@ -144,4 +160,10 @@ bool sn_gate_allows(struct sn_gate *gate, const char *identity, struct sn_policy
 	sn_policy_decide(gate->policy, ask, verdict);
 	ask->identities = NULL;
 	return verdict->allowed;
+}
+
+struct sn_str sn_gate_never(struct sn_gate *gate)
+{
+	follow_file(gate);
+	return sn_buf_str(&gate->never);
 }

@@ -33,5 +33,7 @@ void sn_gate_destroy(struct sn_gate *gate); /* NULL is fine */
 /* `ask` without identities. */
 bool sn_gate_allows(struct sn_gate *gate, const char *identity, struct sn_policy_ask *ask,
 		    struct sn_policy_verdict *verdict);
+/* The networks that are never probed, a line each; valid until the gate is asked again. */
+struct sn_str sn_gate_never(struct sn_gate *gate);
 
 #endif

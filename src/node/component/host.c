@@ -28,6 +28,7 @@ struct sn_host {
 	size_t count;
 	struct sn_list shown; /* struct shown */
 	struct sn_list works; /* struct work */
+	struct sn_buf never;  /* networks, as the runner has them */
 	struct sn_flush flush;
 };
 
@@ -42,6 +43,9 @@ struct work {
 	struct sn_timer timer;
 	int64_t began_ns, end_ns; /* wall clock; SN_MP_FUTURE: it ends by itself */
 	bool one_shot;
+	bool given;    /* some of its rows are out */
+	bool renewing; /* its process was told to end, and another one takes over ... */
+	bool ending;   /* ... unless all of it is to end */
 };
 
 /* What is offered ---------------------------------------------------------------------- */
@@ -226,6 +230,31 @@ static int permit(const char *identity, const struct sn_mp_message *capability,
 			  verdict.reason);
 }
 
+/* What is never probed --------------------------------------------------------------------- */
+
+static void renew(struct work *work)
+{
+	if (work->run != NULL && !work->ending && sn_run_has_targets(work->offer->method)) {
+		work->renewing = true;
+		sn_run_stop(work->run);
+	}
+}
+
+int sn_host_look(struct sn_host *host, struct sn_err *err)
+{
+	struct sn_str never = sn_gate_never(host->config.gate);
+
+	if (sn_str_eq(never, sn_buf_str(&host->never)))
+		return 0;
+	if (sn_runner_set_never(host->config.runner, never, err) != 0)
+		return err->code;
+	sn_buf_clear(&host->never);
+	sn_buf_add(&host->never, never.p, never.n);
+	sn_list_for_each (link, &host->works)
+		renew(sn_list_entry(link, struct work, link));
+	return 0;
+}
+
 /* Work ------------------------------------------------------------------------------------- */
 
 static void give_result(struct work *work)
@@ -233,6 +262,7 @@ static void give_result(struct work *work)
 	sn_job_result(work->job, sn_mp_offer_result(work->offer, sn_job_specification(work->job),
 						    work->rows, work->began_ns));
 	sn_batch_clear(work->rows);
+	work->given = true;
 }
 
 static void take_row(struct sn_batch *row, struct sn_str line SN_UNUSED, void *ctx)
@@ -270,18 +300,34 @@ static bool went_well(const struct work *work, const struct sn_run_end *end)
 	return end->stopped || end->in_order || (work->one_shot && end->exited && end->rows > 0);
 }
 
+static void end_work(struct work *work, const char *failure)
+{
+	if (sn_batch_rows(work->rows) > 0)
+		give_result(work);
+	if (failure != NULL)
+		sn_warn("%s", failure);
+	sn_job_end(work->job, failure);
+	free_work(work);
+}
+
+static void take_over(struct work *work);
+
 static void run_ended(const struct sn_run_end *end, void *ctx)
 {
 	struct work *work = ctx;
-	struct sn_job *job = work->job;
 
 	work->run = NULL;
-	if (sn_batch_rows(work->rows) > 0)
-		give_result(work);
-	if (!went_well(work, end))
-		sn_warn("%s", end->how);
-	sn_job_end(job, went_well(work, end) ? NULL : end->how);
-	free_work(work);
+	/* A single run whose rows are out in part has given its result. */
+	if (work->renewing && !work->ending && !(work->one_shot && work->given))
+		take_over(work);
+	else
+		end_work(work, went_well(work, end) ? NULL : end->how);
+}
+
+static void end_run(struct work *work)
+{
+	work->ending = true;
+	sn_run_stop(work->run);
 }
 
 static void watch_end(struct sn_timer *timer)
@@ -290,16 +336,43 @@ static void watch_end(struct sn_timer *timer)
 	int64_t left_ns = work->end_ns - sn_loop_wall_now(timer->loop);
 
 	if (left_ns <= 0)
-		sn_run_stop(work->run);
+		end_run(work);
 	else
 		sn_timer_in(timer, (uint64_t)SN_MIN(left_ns, (int64_t)LOOK_MAX_NS));
 }
 
-static int start_run(struct work *work, const struct sn_mp_order *order, struct sn_err *err)
+static int start_process(struct work *work, const struct sn_mp_order *order, struct sn_err *err)
 {
 	static const struct sn_run_ops ops = {
 		.row = take_row, .refused = refuse_line, .ended = run_ended};
 	const char *name = sn_job_specification(work->job)->label;
+
+	return sn_run_start(work->host->config.runner, order->method, order->parameters,
+			    name != NULL ? name : "", &ops, work, &work->run, err);
+}
+
+/* The old process has ended: a standing one goes on, a single run begins anew. */
+static void take_over(struct work *work)
+{
+	struct sn_mp_order order = {0};
+	struct sn_err err = {0};
+	int error;
+
+	work->renewing = false;
+	if (work->one_shot)
+		sn_batch_clear(work->rows);
+	error = sn_mp_offer_order(work->offer, sn_job_specification(work->job), work->began_ns,
+				  &order, &err);
+	if (error == 0) {
+		error = start_process(work, &order, &err);
+		sn_mp_order_finish(&order);
+	}
+	if (error != 0)
+		end_work(work, err.text);
+}
+
+static int start_run(struct work *work, const struct sn_mp_order *order, struct sn_err *err)
+{
 	bool open = order->when.span.end == SN_MP_UNSET && order->when.span.duration_ns < 0;
 
 	work->one_shot = sn_run_is_one_shot(order->method, order->parameters);
@@ -309,8 +382,7 @@ static int start_run(struct work *work, const struct sn_mp_order *order, struct 
 		return sn_err_set(err, -EINVAL,
 				  "'%s' does not end by itself: 'when' needs an end or a duration",
 				  order->method->name);
-	if (sn_run_start(work->host->config.runner, order->method, order->parameters,
-			 name != NULL ? name : "", &ops, work, &work->run, err) != 0)
+	if (start_process(work, order, err) != 0)
 		return -EIO;
 	if (work->end_ns != SN_MP_FUTURE)
 		watch_end(&work->timer);
@@ -327,6 +399,8 @@ static int start(struct sn_job *job, struct sn_err *err, void *ctx)
 
 	if (offer == NULL)
 		return -ENOENT;
+	if (sn_host_look(host, err) != 0)
+		return -EIO;
 	work = sn_new(struct work);
 	work->host = host;
 	work->job = job;
@@ -352,9 +426,7 @@ static int start(struct sn_job *job, struct sn_err *err, void *ctx)
 
 static void stop(struct sn_job *job, void *ctx SN_UNUSED)
 {
-	struct work *work = sn_job_data(job);
-
-	sn_run_stop(work->run);
+	end_run(sn_job_data(job));
 }
 
 /* Life --------------------------------------------------------------------------------------- */
@@ -384,6 +456,7 @@ void sn_host_destroy(struct sn_host *host)
 	forget_shown(&host->flush);
 	sn_flush_stop(&host->flush);
 	drop_capabilities(host);
+	sn_buf_finish(&host->never);
 	free(host->system_id);
 	free(host->ip4);
 	free(host->ip6);

@@ -36,5 +36,10 @@ const struct sn_component_host *sn_host_ops(const struct sn_host *host);
 /* Where it measures from; texts are copied.  False: it is as before. */
 bool sn_host_place(struct sn_host *host, const struct sn_mp_place *place);
 size_t sn_host_offers(const struct sn_host *host); /* how many capabilities there are */
+/*
+ * Looks at what the policy never probes, as each job does at its start: when that is something
+ * else, processes that run are started anew with it.
+ */
+int sn_host_look(struct sn_host *host, struct sn_err *err);
 
 #endif

@@ -357,6 +357,107 @@ static void what_is_never_probed_is_refused(void **state)
 	assert_exception("never probed");
 }
 
+/* A policy of that file takes the place of the one that lets everybody. */
+static void spare(const char *networks)
+{
+	sn_autofree char *text = sn_xasprintf("roles: {some: someone}\nrules:\n  - {allow: "
+					      "[discover, measure, stop], roles: some, "
+					      "capabilities: \"*\"}\nnever_probe: [%s]\n",
+					      networks);
+
+	assert_int_equal(sn_fs_write_atomic(at("policy"), text, strlen(text), 0600, NULL), 0);
+}
+
+static void spare_from_the_start(const char *networks)
+{
+	struct sn_gate_config config = {.file = at("policy")};
+	struct sn_err err = {0};
+
+	spare(networks);
+	destroy();
+	sn_gate_destroy(gate);
+	gate = NULL;
+	if (sn_gate_create(&config, &gate, &err) != 0)
+		fail_msg("%s", err.text);
+	create(false);
+}
+
+/* Writes what it is given behind what is in the file. */
+#define NETWORKS "tr '\\n' ' ' <$3 >>\"$0.out\"; echo \"$2\" >>\"$0.out\"\n"
+
+static void assert_networks(const char *lines)
+{
+	struct sn_buf out = {0};
+
+	assert_int_equal(sn_fs_read(at("sonde-probe.out"), 10000, &out, NULL), 0);
+	assert_string_equal(sn_buf_cstr(&out), lines);
+	sn_buf_finish(&out);
+}
+
+#define BUILT_IN "0.0.0.0/8 224.0.0.0/4 240.0.0.0/4 :: ff00::/8 "
+
+static void processes_are_given_what_is_never_probed(void **state)
+{
+	(void)state;
+	install(NETWORKS ROW);
+	spare_from_the_start("192.0.2.0/24");
+	ask("ping-average-ip4", "now");
+	assert_int_equal(answer->kind, SN_MP_RESULT);
+	assert_networks(BUILT_IN "192.0.2.0/24 --never-probe\n");
+}
+
+static void a_standing_run_goes_on_under_a_changed_policy(void **state)
+{
+	(void)state;
+	install(NETWORKS ROW FOREVER);
+	spare_from_the_start("");
+	say(specification("ping-detail-ip4", "now ... future / 1s", "127.0.0.1"), 10 * MS);
+	assert_true(is_answered());
+	turn_for(150 * MS);
+	assert_int_equal(sn_host_look(host, NULL), 0);
+	turn_for(150 * MS);
+	assert_networks(BUILT_IN "--never-probe\n");
+	spare("192.0.2.0/24");
+	assert_int_equal(sn_host_look(host, NULL), 0);
+	turn_for(200 * MS);
+	assert_networks(BUILT_IN "--never-probe\n" BUILT_IN "192.0.2.0/24 --never-probe\n");
+	interrupt();
+	redeem(SN_MP_RESULT);
+	assert_int_equal(answer->row_count, 2); /* of both processes */
+}
+
+static void a_single_run_begins_anew_under_a_changed_policy(void **state)
+{
+	(void)state;
+	install("trap 'exit 1' TERM\n" NETWORKS ROW
+		"grep -q 192 \"$0.out\" || while :; do sleep 0.02; done");
+	spare_from_the_start("");
+	say(specification("ping-detail-ip4", "now", "127.0.0.1"), 10 * MS);
+	assert_true(is_answered());
+	assert_int_equal(answer->kind, SN_MP_RECEIPT);
+	turn_for(150 * MS);
+	spare("192.0.2.0/24");
+	assert_int_equal(sn_host_look(host, NULL), 0);
+	redeem(SN_MP_RESULT);
+	assert_int_equal(answer->row_count, 1);
+}
+
+static void what_is_to_end_is_not_begun_anew(void **state)
+{
+	(void)state;
+	install(NETWORKS ROW FOREVER);
+	spare_from_the_start("");
+	say(specification("ping-detail-ip4", "now ... future / 1s", "127.0.0.1"), 10 * MS);
+	assert_true(is_answered());
+	turn_for(150 * MS);
+	spare("192.0.2.0/24");
+	assert_int_equal(sn_host_look(host, NULL), 0);
+	interrupt();
+	redeem(SN_MP_RESULT);
+	assert_int_equal(answer->row_count, 1);
+	assert_networks(BUILT_IN "--never-probe\n");
+}
+
 /* The gate ------------------------------------------------------------------------------ */
 
 static bool may(struct sn_gate *of, const char *identity, const char *label)
@@ -472,6 +573,10 @@ int main(void)
 		T(an_interrupt_before_the_first_row_gives_an_empty_result),
 		T(a_component_that_ends_leaves_no_process),
 		T(what_is_never_probed_is_refused),
+		T(processes_are_given_what_is_never_probed),
+		T(a_standing_run_goes_on_under_a_changed_policy),
+		T(a_single_run_begins_anew_under_a_changed_policy),
+		T(what_is_to_end_is_not_begun_anew),
 		T(without_anything_nobody_may),
 		T(who_is_named_may_and_nobody_else),
 		T(a_changed_policy_is_read_and_a_broken_one_is_not_used),
