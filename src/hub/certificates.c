@@ -325,7 +325,7 @@ int sn_certificates_renew(struct sn_identity *identity, const char *serial, cons
 static int explain_no_revocation(struct sn_identity *identity, const char *serial,
 				 struct sn_err *err)
 {
-	char kind[16];
+	char kind[16] = "";
 
 	if (sn_sql_text(sn_identity_db(identity), kind, sizeof(kind),
 			"SELECT kind FROM certificates WHERE serial = ?", "t", serial) != 0)

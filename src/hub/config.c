@@ -106,6 +106,9 @@ static const struct sn_conf_key keys[] = {
 	     "labels that are offered to the parent, '*' for all; empty for none")},
 	{KEY("repositories", SN_CONF_TEXTS, repositories, "",
 	     "where results may be sent besides, each as name=URL")},
+	{KEY("mplane_identity", SN_CONF_TEXT, mplane_identity, "",
+	     "who the hub's certificate says it is, for peers of the reference implementation: a "
+	     "subject like 'org.mplane.SSB.Supervisors.hub-1'; empty: CN=sonde-hub")},
 	{KEY("mplane_domain", SN_CONF_TEXT, mplane_domain, "mplane.org",
 	     "domain in the subjects and names of certificates for mPlane peers")},
 	{KEY("peer_certificate_life", SN_CONF_DURATION, peer_certificate_life, "365d",
@@ -253,6 +256,12 @@ int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 				  "key 'mplane_domain': '%.80s' is not one to eight labels of "
 				  "letters, digits, '-' (like 'mplane.org')",
 				  config->mplane_domain);
+	if (config->mplane_identity[0] != '\0' &&
+	    !sn_identity_subject_is_good(config->mplane_identity))
+		return sn_err_set(err, -EINVAL,
+				  "key 'mplane_identity': '%.80s' is not three or more values with "
+				  "dots between (like 'org.mplane.SSB.Supervisors.hub-1')",
+				  config->mplane_identity);
 	for (unsigned i = 0; i < config->trust.count; i++) {
 		if (sn_trust_check_file(config->trust.items[i], err) != 0)
 			return sn_err_wrap(err, "key 'trust'");

@@ -43,7 +43,7 @@ struct sn_hub_config {
 	struct sn_conf_texts repositories; /* "name=URL" */
 
 	/* Certificates of mPlane peers: hub/certificates.h, hub/trust.h. */
-	char *mplane_domain;
+	char *mplane_domain, *mplane_identity;
 	int64_t peer_certificate_life;
 	struct sn_conf_texts trust; /* files */
 };

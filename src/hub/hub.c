@@ -532,9 +532,11 @@ static int listen_tls(struct sn_hub *hub, struct sn_err *err)
 static int make_certificate(struct sn_hub *hub, struct sn_err *err)
 {
 	char **hosts = sn_hub_hosts(hub);
-	int failed =
-		sn_identity_make_server(hub->identity, (const char *const *)hosts, hub->started_ns,
-					hub->config->hub_certificate_life, err);
+	int failed;
+
+	sn_identity_set_subject(hub->identity, hub->config->mplane_identity);
+	failed = sn_identity_make_server(hub->identity, (const char *const *)hosts, hub->started_ns,
+					 hub->config->hub_certificate_life, err);
 
 	sn_hub_free_hosts(hosts);
 	return failed;

@@ -64,10 +64,10 @@ struct sn_hub {
 	struct sn_mp_registries *registries;
 	struct sn_offers *offers;
 	struct sn_measures *measures;
-	struct sn_progress *progress; /* of the measurements: hub/progress.h */
-	struct sn_derived *derived;   /* datasets of mPlane peers */
+	struct sn_progress *progress;     /* of the measurements: hub/progress.h */
+	struct sn_derived *derived;       /* datasets of mPlane peers */
 	struct sn_supervisor *supervisor; /* the mPlane wire */
-	struct sn_store *store;       /* of the loop */
+	struct sn_store *store;           /* of the loop */
 	struct sn_readers *readers;
 	struct sn_ingest *ingest;
 	struct sn_events *events;

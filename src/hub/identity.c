@@ -14,10 +14,12 @@
 #include "base/mem.h"
 #include "hub/sql.h"
 
-#define CA_LIFE_S     (10LL * 365 * 86400)
-#define PEM_MAX       65536
-#define CLOCK_SLACK_S 300 /* how far a peer's clock may be behind ours ... */
-#define SLACK_SHARE   10  /* ... and at most this part of the life, which peers reckon with */
+#define CA_LIFE_S         (10LL * 365 * 86400)
+#define PEM_MAX           65536
+#define SUBJECT_PARTS_MIN 3
+#define SUBJECT_PARTS_MAX 16
+#define CLOCK_SLACK_S     300 /* how far a peer's clock may be behind ours ... */
+#define SLACK_SHARE       10  /* ... and at most this part of the life, which peers reckon with */
 
 struct sn_identity {
 	struct sn_db *db;
@@ -29,6 +31,7 @@ struct sn_identity {
 	struct sn_buf cert_pem, key_pem; /* of this hub as server */
 	struct sn_buf hosts;             /* the names in it, a line each */
 	char *foreign_pem;               /* NULL: no foreign CA is trusted */
+	char *subject;                   /* dotted, of the hub's own certificate; NULL: none */
 	int64_t made_ns, expires_ns;
 	uint64_t revocations; /* of this run */
 };
@@ -130,6 +133,7 @@ void sn_identity_close(struct sn_identity *identity)
 	sn_buf_finish(&identity->cert_pem);
 	sn_buf_finish(&identity->hosts);
 	free(identity->foreign_pem);
+	free(identity->subject);
 	free(identity->ca_file);
 	free(identity->key_file);
 	free(identity);
@@ -193,14 +197,62 @@ int sn_identity_sign(struct sn_identity *identity, struct sn_pki_issue *issue, i
 	return sn_pki_info(sn_buf_cstr(cert_pem), info, err);
 }
 
+/*
+ * "org.mplane.SSB.Supervisors.hub-1" as the attributes of a subject: the last three are
+ * organisation, unit and common name, all before them domain components.  The texts stay in
+ * `copy`; returns the common name.
+ */
+static const char *split_subject(char *copy, const char *attributes[SUBJECT_PARTS_MAX + 1])
+{
+	char *parts[SUBJECT_PARTS_MAX];
+	size_t count = 0;
+
+	for (char *rest = copy, *part; count < SUBJECT_PARTS_MAX && rest != NULL; count++) {
+		part = strsep(&rest, ".");
+		parts[count] = part;
+	}
+	for (size_t i = 0; i + 1 < count; i++)
+		attributes[i] = sn_xasprintf("%s=%s",
+					     i + 3 == count   ? "O"
+					     : i + 2 == count ? "OU"
+							      : "DC",
+					     parts[i]);
+	attributes[count - 1] = NULL;
+	return parts[count - 1];
+}
+
+bool sn_identity_subject_is_good(const char *dotted)
+{
+	struct sn_str rest = sn_str(dotted), part;
+	unsigned count = 0;
+
+	while (sn_str_split(&rest, '.', &part)) {
+		sn_autofree char *value = sn_xstrndup(part.p, part.n);
+
+		if (!sn_pki_value_is_plain(value) || ++count > SUBJECT_PARTS_MAX)
+			return false;
+	}
+	return count >= SUBJECT_PARTS_MIN;
+}
+
+void sn_identity_set_subject(struct sn_identity *identity, const char *dotted)
+{
+	free(identity->subject);
+	identity->subject = dotted[0] != '\0' ? sn_xstrdup(dotted) : NULL;
+}
+
 static int make_server_pair(struct sn_identity *identity, const char *const *hosts, int64_t now_ns,
 			    int64_t life_ns, struct sn_buf *key, struct sn_buf *cert,
 			    struct sn_err *err)
 {
 	struct sn_buf csr = {0};
 	struct sn_pki_info info;
+	const char *attributes[SUBJECT_PARTS_MAX + 1] = {NULL};
+	sn_autofree char *subject = sn_xstrdup(identity->subject != NULL ? identity->subject : "");
 	struct sn_pki_issue issue = {
-		.common_name = "sonde-hub",
+		.common_name = identity->subject != NULL ? split_subject(subject, attributes)
+							 : "sonde-hub",
+		.subject = attributes,
 		.uri = identity->uri,
 		.hosts = hosts,
 		.usage = SN_PKI_SERVER,
@@ -214,6 +266,8 @@ static int make_server_pair(struct sn_identity *identity, const char *const *hos
 		failed = sn_identity_sign(identity, &issue, now_ns, life_ns, cert, &info, err);
 	}
 	sn_buf_finish(&csr);
+	for (size_t i = 0; attributes[i] != NULL; i++)
+		free((char *)attributes[i]);
 	if (failed == 0)
 		identity->expires_ns = info.not_after_unix_s * SN_NS_PER_S;
 	return failed;

@@ -40,6 +40,12 @@ const char *sn_identity_ca_pem(const struct sn_identity *identity);
 const char *sn_identity_ca_fingerprint(const struct sn_identity *identity);
 const char *sn_identity_ca_file(const struct sn_identity *identity);
 
+/*
+ * Who the hub says it is to mPlane peers, in its certificates from now on: a dotted subject like
+ * "org.mplane.SSB.Supervisors.hub-1"; "" for none.
+ */
+void sn_identity_set_subject(struct sn_identity *identity, const char *dotted);
+bool sn_identity_subject_is_good(const char *dotted); /* three to sixteen plain values */
 /* A fresh key and certificate of the hub for `hosts` (NULL-terminated names and addresses). */
 int sn_identity_make_server(struct sn_identity *identity, const char *const *hosts, int64_t now_ns,
 			    int64_t life_ns, struct sn_err *err);

@@ -135,7 +135,7 @@ int sn_people_remove(struct sn_people *people, const char *user, struct sn_err *
 
 int sn_people_role(struct sn_people *people, const char *user, enum sn_role *role)
 {
-	char name[16];
+	char name[16] = "";
 
 	if (sn_sql_text(people->db, name, sizeof(name), "SELECT role FROM users WHERE name = ?",
 			"t", user) != 0)

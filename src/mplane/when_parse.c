@@ -223,7 +223,7 @@ static int read_value(struct reader *reader, const struct sn_mp_cron_range *rang
 static int read_values(struct reader *reader, const struct sn_mp_cron_range *range, uint64_t *bits)
 {
 	const char *start = reader->rest.p;
-	unsigned low, high;
+	unsigned low = 0, high;
 	int rc = read_value(reader, range, &low);
 
 	high = low;

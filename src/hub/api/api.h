@@ -41,7 +41,7 @@ extern const struct sn_api_routes sn_api_hub;          /* hub.c */
 extern const struct sn_api_routes sn_api_events;       /* events.c */
 extern const struct sn_api_routes sn_api_openapi;      /* openapi.c */
 extern const struct sn_api_routes sn_api_metrics;      /* metrics.c */
-extern const struct sn_api_routes sn_api_mplane;  /* hub/supervisor/routes.c */
+extern const struct sn_api_routes sn_api_mplane;       /* hub/supervisor/routes.c */
 extern const struct sn_api_routes sn_api_web;          /* web.c, last: it takes every other path */
 
 /* Dataset of the measurement's results; NULL when there is none, or none yet (measurements.c). */

@@ -278,12 +278,12 @@ static json_t *security_schemes(const char *session_cookie)
 {
 	return json_pack("{s:{s:s, s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s}, s:{s:s, s:s},"
 			 " s:{s:s, s:s}}",
-			 "session",
-			 "type", "apiKey", "in", "cookie", "name", session_cookie, "token", "type",
-			 "http", "scheme", "bearer", "userCertificate", "type", "mutualTLS",
-			 "description", "urn:sonde:user:<name>", "nodeCertificate", "type",
-			 "mutualTLS", "description", "urn:sonde:node:<id>", "peerCertificate",
-			 "type", "mutualTLS", "description", "subject or DNS name of an mPlane peer");
+			 "session", "type", "apiKey", "in", "cookie", "name", session_cookie,
+			 "token", "type", "http", "scheme", "bearer", "userCertificate", "type",
+			 "mutualTLS", "description", "urn:sonde:user:<name>", "nodeCertificate",
+			 "type", "mutualTLS", "description", "urn:sonde:node:<id>",
+			 "peerCertificate", "type", "mutualTLS", "description",
+			 "subject or DNS name of an mPlane peer");
 }
 
 json_t *sn_openapi(const struct sn_http_route *routes, size_t count, const char *session_cookie)

@@ -37,7 +37,8 @@ static const struct canned {
 	{"GET /api/v1/norows ", 404, PROBLEM_HEAD, "{\"code\":\"x\",\"detail\":\"no such rows\"}"},
 	{"GET /api/v1/denied ", 401, PROBLEM_HEAD, "{\"detail\":\"log in\"}"},
 	{"GET /api/v1/crash ", 500, "Content-Type: text/html\r\n", "<html>"},
-	{"POST /api/v1/measurements ", 422, PROBLEM_HEAD, "{\"detail\":\"parameter 'count' is bad\"}"},
+	{"POST /api/v1/measurements ", 422, PROBLEM_HEAD,
+	 "{\"detail\":\"parameter 'count' is bad\"}"},
 	{"GET /api/v1/nodes?limit=1000 ", 200, JSON_HEAD,
 	 "{\"items\":[{\"id\":\"01A\",\"name\":\"rome\",\"state\":\"online\"}],\"next\":null}"},
 	{"GET /api/v1/datasets/ping/rows?order=newest&limit=2 ", 200,
@@ -197,7 +198,8 @@ static void refusals_say_what_the_hub_said(void **state)
 	} cases[] = {
 		{"GET", "/api/v1/norows", "no such rows", -ENOENT, SN_EXIT_FAILED},
 		{"GET", "/api/v1/denied", "log in", -EACCES, SN_EXIT_DENIED},
-		{"POST", "/api/v1/measurements", "parameter 'count' is bad", -EINVAL, SN_EXIT_FAILED},
+		{"POST", "/api/v1/measurements", "parameter 'count' is bad", -EINVAL,
+		 SN_EXIT_FAILED},
 		{"GET", "/api/v1/crash", "500", -EIO, SN_EXIT_FAILED},
 	};
 	struct fixture *f = *state;

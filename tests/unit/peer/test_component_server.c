@@ -329,8 +329,8 @@ static void what_is_hidden_cannot_be_found(void **state SN_UNUSED)
 
 static void nobody_can_forge_an_identity_of_ours(void **state SN_UNUSED)
 {
-	static const char *const forged[] = {"user:root", "node:x", "HUB:x", "dns:x",
-					      "account:admin", "a b"};
+	static const char *const forged[] = {"user:root", "node:x",        "HUB:x",
+					     "dns:x",     "account:admin", "a b"};
 
 	world.work = WORLD_INSTANT;
 	for (size_t i = 0; i < SN_COUNT(forged); i++) {
