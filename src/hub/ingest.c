@@ -267,7 +267,7 @@ static void append(struct sn_ingest *ingest, struct sn_node *node, struct sn_htt
 
 	if (result >= 0) {
 		/* Also a duplicate waits: its first may be in the very group that is open. */
-		struct pending *pending = join_group(ingest, batch, result == 1);
+		struct pending *pending = join_group(ingest, batch, result > 0);
 
 		pending->request = request;
 		pending->node = node;
@@ -322,7 +322,7 @@ int sn_ingest_put(struct sn_ingest *ingest, const struct sn_batch_id *id, struct
 		sn_batch_destroy(batch);
 		return result;
 	}
-	pending = join_group(ingest, batch, result == 1);
+	pending = join_group(ingest, batch, result > 0);
 	pending->done = done;
 	pending->ctx = ctx;
 	return 0;

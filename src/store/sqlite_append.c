@@ -287,8 +287,10 @@ int sn_store_append(struct sn_store *store, const struct sn_batch_id *id,
 	batch_key = sn_xasprintf("%s/%" PRIu64, source_key, id->seq);
 	/* Not "stored already" (1): the group that it is in may still fail. */
 	pending = sn_map_get(store->pending, batch_key);
-	if (pending != NULL)
-		return SN_MIN(compare_digest(id, pending, DIGEST_SIZE, err), 0);
+	if (pending != NULL) {
+		rc = compare_digest(id, pending, DIGEST_SIZE, err);
+		return rc < 0 ? rc : 2;
+	}
 	day = sn_day_get(store, number);
 	rc = join_group(store, day, err);
 	if (rc == 0)

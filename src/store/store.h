@@ -36,7 +36,8 @@ struct sn_batch_id {
  * Put the rows into the open group (one is opened by the first append).  All rows
  * must be of one UTC day and of the batch's node (-EINVAL otherwise); a row without
  * a node becomes one of it.
- * 0: will be stored by the next commit; 1: is stored already (same digest);
+ * 0: will be stored by the next commit; 1: is stored already (same digest); 2: is in the open
+ * group already (same digest), nothing was added;
  * -EEXIST: stored already with another digest; other negative errno: the group may go on
  * without this batch.  Where the group as a whole was lost (disk full, damaged file),
  * sn_store_commit() says so.
