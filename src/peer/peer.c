@@ -85,8 +85,7 @@ void sn_peer_names_of(const struct sn_http_request *request, struct sn_peer_name
 
 /* Messages ------------------------------------------------------------------------ */
 
-/* application/x-mplane+json, application/json, text/json; with or without parameters.  A body
- * without a type is refused, too: a web page could send one from its reader's browser. */
+/* application/x-mplane+json, application/json, text/json; with or without parameters. */
 static bool is_json(const char *type)
 {
 	struct sn_str text = sn_str(type), name;
@@ -94,6 +93,17 @@ static bool is_json(const char *type)
 	sn_str_split(&text, ';', &name);
 	name = sn_str_trim(name);
 	return name.n >= 4 && strncasecmp(name.p + name.n - 4, "json", 4) == 0;
+}
+
+bool sn_peer_sends_json(struct sn_http_request *request)
+{
+	const char *type = sn_http_header(request, "Content-Type");
+
+	if (type != NULL && is_json(type))
+		return true;
+	sn_http_problem(request, 415, "not-json", "The body is not declared as JSON",
+			"send it with 'Content-Type: %s'", SN_MP_MEDIA_TYPE);
+	return false;
 }
 
 static void answer_with(struct sn_http_request *request, unsigned status,
@@ -129,17 +139,13 @@ struct sn_mp_message *sn_peer_read(struct sn_http_request *request,
 				   const struct sn_mp_registries *registries,
 				   struct sn_buf *skipped)
 {
-	const char *type = sn_http_header(request, "Content-Type");
 	struct sn_str body = sn_http_body(request);
 	sn_automp struct sn_mp_message *exception = NULL;
 	struct sn_mp_message *message;
 	struct sn_err err = {0};
 
-	if (type == NULL || !is_json(type)) {
-		sn_http_problem(request, 415, "not-json", "The body is not declared as JSON",
-				"send it with 'Content-Type: %s'", SN_MP_MEDIA_TYPE);
+	if (!sn_peer_sends_json(request))
 		return NULL;
-	}
 	message = sn_mp_decode(registries, body.p, body.n, 0, skipped, &err);
 	if (message == NULL) {
 		exception = sn_mp_exception(NULL, "%s", err.text);

@@ -37,6 +37,9 @@ struct sn_peer_names {
  */
 void sn_peer_names_of(const struct sn_http_request *request, struct sn_peer_names *names);
 
+/* Is its body declared as JSON?  Otherwise it has been answered with 415: what a web page can have
+ * its reader's browser send without asking first is not JSON. */
+bool sn_peer_sends_json(struct sn_http_request *request);
 /* NULL after it has answered (415 for another media type, 400 with an exception for what cannot
  * be read).  Any media type that ends in json is taken. */
 struct sn_mp_message *sn_peer_read(struct sn_http_request *request,

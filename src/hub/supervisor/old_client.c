@@ -132,11 +132,15 @@ void sn_sup_post_old_specification(struct sn_http_request *request, void *ctx)
 	struct sn_supervisor *sup = ((struct sn_hub *)ctx)->supervisor;
 	struct sn_str text = sn_http_body(request);
 	struct sn_err err = {0};
-	sn_autojson json_t *body = sn_json_parse(text.p, text.n, &err);
+	sn_autojson json_t *body = NULL;
 	sn_automp struct sn_mp_message *message = NULL;
 	sn_autofree char *inner = NULL;
-	void *pair = json_object_iter(body);
+	void *pair;
 
+	if (!sn_peer_sends_json(request))
+		return;
+	body = sn_json_parse(text.p, text.n, &err);
+	pair = json_object_iter(body);
 	if (json_object_size(body) != 1 || !json_is_object(json_object_iter_value(pair))) {
 		refuse(request, 400,
 		       body == NULL ? err.text : "not like {\"<who>\": <specification>}");
