@@ -14,7 +14,24 @@
  * implementation's component ends itself at any other.
  */
 
-static void say(json_t *answer, const char *key, bool good, const char *reason)
+struct answer {
+	json_t *json;
+	struct sn_map *numbers; /* unsigned: the last one that a label has got */
+};
+
+static unsigned *number_of(struct answer *answer, const char *key)
+{
+	unsigned *number = sn_map_get(answer->numbers, key);
+
+	if (number == NULL) {
+		number = sn_new(unsigned);
+		*number = 1;
+		sn_map_set(answer->numbers, key, number);
+	}
+	return number;
+}
+
+static void say(struct answer *answer, const char *key, bool good, const char *reason)
 {
 	json_t *item = json_pack("{s:s}", "registered", good ? "ok" : "no");
 	sn_autofree char *other = NULL;
@@ -22,11 +39,11 @@ static void say(json_t *answer, const char *key, bool good, const char *reason)
 	if (reason != NULL)
 		json_object_set_new(item, "reason", json_string(reason));
 	/* Two of one label: the second stands behind its number, none is lost. */
-	for (unsigned i = 2; json_object_get(answer, other != NULL ? other : key) != NULL; i++) {
+	while (json_object_get(answer->json, other != NULL ? other : key) != NULL) {
 		sn_cleanup_free(&other);
-		other = sn_xasprintf("%s (%u)", key, i);
+		other = sn_xasprintf("%s (%u)", key, ++*number_of(answer, key));
 	}
-	json_object_set_new(answer, other != NULL ? other : key, item);
+	json_object_set_new(answer->json, other != NULL ? other : key, item);
 }
 
 static const char *key_of(const struct sn_mp_message *message)
@@ -44,7 +61,7 @@ static bool may_register(struct sn_sup_peer *peer, const struct sn_asker *asker,
 }
 
 static bool take_capability(struct sn_sup_peer *peer, const struct sn_asker *asker,
-			    const struct sn_mp_message *message, json_t *answer)
+			    const struct sn_mp_message *message, struct answer *answer)
 {
 	struct sn_err err = {0};
 	bool good = false;
@@ -58,7 +75,7 @@ static bool take_capability(struct sn_sup_peer *peer, const struct sn_asker *ask
 }
 
 static void take_withdrawal(struct sn_sup_peer *peer, const struct sn_mp_message *message,
-			    json_t *answer)
+			    struct answer *answer)
 {
 	/* Of this peer only: somebody else's is as unknown as one that never was. */
 	int failed = sn_offers_withdraw(peer->sup->hub->offers, peer->provider, message);
@@ -70,7 +87,7 @@ static void take_withdrawal(struct sn_sup_peer *peer, const struct sn_mp_message
 }
 
 static unsigned take_all(struct sn_sup_peer *peer, const struct sn_asker *asker,
-			 const struct sn_mp_message *message, json_t *answer)
+			 const struct sn_mp_message *message, struct answer *answer)
 {
 	unsigned good = 0;
 
@@ -102,7 +119,8 @@ static const char *label_in(const json_t *body, unsigned index)
 	return label != NULL && label[0] != '\0' ? label : "unlabelled";
 }
 
-static void say_skipped(struct sn_http_request *request, struct sn_buf *skipped, json_t *answer)
+static void say_skipped(struct sn_http_request *request, struct sn_buf *skipped,
+			struct answer *answer)
 {
 	struct sn_str text = sn_http_body(request), rest = sn_buf_str(skipped), line;
 	sn_autojson json_t *body = NULL;
@@ -131,7 +149,7 @@ static bool is_new_life(const struct sn_sup_peer *peer, bool was_registered, con
 }
 
 static void register_with(struct sn_sup_peer *peer, const struct sn_asker *asker,
-			  const struct sn_mp_message *message, json_t *answer)
+			  const struct sn_mp_message *message, struct answer *answer)
 {
 	bool was_registered = peer->registered;
 	sn_autofree char *before = peer->callback != NULL ? sn_xstrdup(peer->callback) : NULL;
@@ -152,7 +170,7 @@ void sn_sup_post_registration(struct sn_http_request *request, void *ctx)
 {
 	struct sn_supervisor *sup = ((struct sn_hub *)ctx)->supervisor;
 	sn_automp struct sn_mp_message *message = NULL;
-	sn_autojson json_t *answer = json_object();
+	struct answer answer = {0};
 	struct sn_buf skipped = {0};
 	struct sn_asker asker;
 	struct sn_sup_peer *peer;
@@ -164,17 +182,20 @@ void sn_sup_post_registration(struct sn_http_request *request, void *ctx)
 		sn_buf_finish(&skipped);
 		return;
 	}
+	answer = (struct answer){json_object(), sn_map_create(free)};
 	peer = sn_sup_peer_get(sup, sn_sup_identity(&asker));
 	if (peer == NULL || peer->called != NULL) {
-		say(answer, key_of(message), false,
+		say(&answer, key_of(message), false,
 		    peer == NULL ? "the supervisor has as many peers as it can"
 				 : "this component is called by the supervisor");
 	} else {
-		register_with(peer, &asker, message, answer);
+		register_with(peer, &asker, message, &answer);
 		sn_sup_peer_seen(peer, false);
-		say_skipped(request, &skipped, answer);
+		say_skipped(request, &skipped, &answer);
 	}
-	text = json_dumps(answer, JSON_INDENT(2));
+	text = json_dumps(answer.json, JSON_INDENT(2));
 	sn_http_reply(request, 200, SN_MP_MEDIA_TYPE, text, strlen(text));
+	json_decref(answer.json);
+	sn_map_destroy(answer.numbers);
 	sn_buf_finish(&skipped);
 }
