@@ -49,7 +49,8 @@ class World:
     def __init__(self, place):
         self.place = place
         self.partner = Partner(place.path / "partner")
-        self.hub = Hub(place, announce="true", trust=self.partner.file)
+        self.hub = Hub(place, announce="true", trust=self.partner.file,
+                       mplane_identity="org.mplane.SSB.Supervisors.hub-1")
         self.hub.start().ready()
         self.dir = place.path
 
@@ -251,6 +252,17 @@ def two_peers_know_each_other_by_what_stands_in_their_files(world):
     assert identity_in_file(client_at / "boss.crt") == "org.mplane.SSB.Supervisors.boss"
 
 
+def hub_says_which_supervisor_it_is(world):
+    shown = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{world.hub.port}", "-showcerts"],
+                           input="", capture_output=True, text=True, check=False, timeout=20).stdout
+    subject = next(line for line in shown.splitlines() if "CN = hub-1" in line or "CN=hub-1" in line)
+    wanted = ["DC=org", "DC=mplane", "O=SSB", "OU=Supervisors", "CN=hub-1"]
+    found = [subject.replace(" = ", "=").find(part) for part in wanted]
+    assert -1 not in found and found == sorted(found), subject
+    done = world.place.run("sonde-hub", "--set", "mplane_identity=hub 1", "--check-config")
+    assert done.returncode == 2 and "mplane_identity" in done.stderr, done
+
+
 def old_tls_is_refused(world):
     ca = world.dir / "boss" / "ca.crt"
     context = ssl.create_default_context(cafile=str(ca))
@@ -275,7 +287,7 @@ def handshakes_without_a_request_leave_no_trace(world):
     for _ in range(100):
         with socket.create_connection(("127.0.0.1", world.hub.port)) as link:
             with context.wrap_socket(link, server_hostname="127.0.0.1") as tls:
-                assert identity_of_peer(tls.getpeercert()) == "sonde-hub"
+                assert identity_of_peer(tls.getpeercert()) == "org.mplane.SSB.Supervisors.hub-1"
     assert ask(world.connect(world.dir / "boss", "boss"))[0] == 200
     assert world.hub.log_text() == before
 
@@ -374,6 +386,7 @@ CASES = [
     nothing_is_overwritten_unless_that_is_wanted,
     names_that_would_be_read_as_others_are_refused,
     two_peers_know_each_other_by_what_stands_in_their_files,
+    hub_says_which_supervisor_it_is,
     old_tls_is_refused,
     handshakes_without_a_request_leave_no_trace,
     revocation_is_immediate_and_on_the_list,
