@@ -391,6 +391,7 @@ static void order(const struct take *take, const struct sn_sup_offered *wanted)
 {
 	struct sn_measure *measure;
 	struct sn_err err = {0};
+	bool may_read;
 	int result;
 
 	if (wanted->offer != NULL && wanted->offer->stale && take->dialect == SN_SUP_NODE) {
@@ -401,11 +402,15 @@ static void order(const struct take *take, const struct sn_sup_offered *wanted)
 	name_it(take, wanted);
 	result = sn_sup_measure(take->sup, take->asker, sn_sup_identity(take->asker), take->message,
 				wanted, NULL, &measure, &err);
-	if (result < 0)
+	if (result < 0) {
 		refuse(take, result == -EINVAL ? 400 : 403, "%s", err.text);
-	else
-		tell(take->sup, take->request, measure, flags_of(take),
-		     (uint64_t)take->sup->hub->config->mplane_wait);
+		return;
+	}
+	/* Who may ask but not read gets the receipt. */
+	may_read = sn_sup_may(take->sup, take->asker, SN_MAY_READ, measure->specification->label,
+			      NULL, measure->id, NULL);
+	tell(take->sup, take->request, measure, flags_of(take),
+	     may_read ? (uint64_t)take->sup->hub->config->mplane_wait : 0);
 }
 
 static struct sn_measure *known_job(const struct take *take)
@@ -417,6 +422,19 @@ static struct sn_measure *known_job(const struct take *take)
 	return sn_measures_by_client(take->sup->hub->measures, sn_sup_identity(take->asker), token);
 }
 
+/* To who may read it. */
+static void tell_known(const struct take *take, const struct sn_measure *measure,
+		       uint64_t patience_ns)
+{
+	struct sn_err err = {0};
+
+	if (sn_sup_may(take->sup, take->asker, SN_MAY_READ, measure->specification->label, NULL,
+		       measure->id, &err))
+		tell(take->sup, take->request, measure, flags_of(take), patience_ns);
+	else
+		refuse(take, 403, "%s", err.text);
+}
+
 static void take_specification(const struct take *take)
 {
 	const struct sn_measure *known = known_job(take);
@@ -426,8 +444,7 @@ static void take_specification(const struct take *take)
 	char base[300];
 
 	if (known != NULL) { /* the same again is a question how far it is */
-		tell(take->sup, take->request, known, flags_of(take),
-		     (uint64_t)take->sup->hub->config->mplane_wait);
+		tell_known(take, known, (uint64_t)take->sup->hub->config->mplane_wait);
 		return;
 	}
 	if (!take->message->when.set) {
@@ -458,15 +475,11 @@ static void take_specification(const struct take *take)
 static void take_redemption(const struct take *take)
 {
 	const struct sn_measure *measure = known_job(take);
-	struct sn_err err = {0};
 
 	if (measure == NULL)
 		refuse(take, 403, "unknown job");
-	else if (!sn_sup_may(take->sup, take->asker, SN_MAY_READ, measure->specification->label,
-			     NULL, measure->id, &err))
-		refuse(take, 403, "%s", err.text);
 	else
-		tell(take->sup, take->request, measure, flags_of(take), 0);
+		tell_known(take, measure, 0);
 }
 
 static void take_interrupt(const struct take *take)
@@ -485,7 +498,7 @@ static void take_interrupt(const struct take *take)
 		return;
 	}
 	if (sn_measure_state_is_final(measure->state)) {
-		tell(take->sup, take->request, measure, flags_of(take), 0);
+		tell_known(take, measure, 0);
 		return;
 	}
 	asked = sn_sup_asked(take->sup, measure);
