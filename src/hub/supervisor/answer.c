@@ -42,6 +42,7 @@ struct sn_sup_answer {
 	size_t part_count;
 	struct sn_map *by_node; /* struct part */
 	int64_t starts_ns, now_ns;
+	uint64_t counted; /* rows that were stored so far, as far as known */
 
 	struct sn_batch *rows; /* the newest first */
 	struct sn_mp_message *message;
@@ -272,22 +273,37 @@ static int note_row(const struct sn_value *row, void *ctx)
 	return atomic_load(&answer->gone);
 }
 
-static int read_rows(struct sn_sup_answer *answer)
+static int read_between(struct sn_sup_answer *answer, int64_t since_ns, int64_t until_ns)
 {
 	struct sn_query query = {
 		.dataset = answer->dataset,
-		.since_ns = answer->starts_ns - SKEW_NS,
+		.since_ns = since_ns,
+		.until_ns = until_ns,
 		.filter_count = 1,
 		.filters = {{.column = SN_COL_TASK,
 			     .op = SN_EQ,
 			     .value = {.type = SN_TYPE_TEXT, .s = sn_str(answer->id)}}},
 		.newest_first = true,
-		.limit = SN_SUPERVISOR_ROWS_MAX,
+		.limit = (uint32_t)(SN_SUPERVISOR_ROWS_MAX - count_of(answer)),
 	};
+
+	return sn_store_query(answer->reader.store, &query, note_row, answer, NULL, &answer->err);
+}
+
+/* The times of peers are what their clocks and results say: what was counted and is not there is
+ * looked for before the start, too. */
+static int read_rows(struct sn_sup_answer *answer)
+{
+	int64_t since_ns = answer->starts_ns - SKEW_NS;
+	int failed;
 
 	answer->err = (struct sn_err){0};
 	sn_batch_clear(answer->rows);
-	return sn_store_query(answer->reader.store, &query, note_row, answer, NULL, &answer->err);
+	failed = read_between(answer, since_ns, 0);
+	if (failed == 0 && answer->native == NULL &&
+	    count_of(answer) < SN_MIN(answer->counted, (uint64_t)SN_SUPERVISOR_ROWS_MAX))
+		failed = read_between(answer, INT64_MIN, since_ns);
+	return failed;
 }
 
 static void run(struct sn_work *work)
@@ -348,6 +364,7 @@ static void copy_parts(struct sn_sup_answer *answer, const struct sn_measure *me
 		part->name =
 			sn_xstrdup(sn_measure_provider_name(answer->hub->measures, from->provider));
 		part->failed = from->state == SN_MEASURE_FAILED;
+		answer->counted += from->results;
 		part->error = sn_xstrdup(
 			from->error != NULL && from->error[0] != '\0' ? from->error : "it failed");
 		sn_map_set(answer->by_node, part->node, part);
