@@ -240,7 +240,7 @@ static bool was_before(const struct sn_batch *batch, size_t row, struct sn_str t
 	return false;
 }
 
-static bool is_wanted(const struct sn_supervisor *sup, const struct sn_measure *measure)
+bool sn_sup_goes_further(const struct sn_supervisor *sup, const struct sn_measure *measure)
 {
 	return (measure->repository != NULL && measure->repository[0] != '\0') ||
 	       (sup->parent != NULL && strncmp(measure->owner, "peer:", 5) == 0);
@@ -258,7 +258,7 @@ static void export_task(struct sn_supervisor *sup, const struct sn_batch *batch,
 
 	snprintf(id, sizeof(id), "%.*s", (int)task.n, task.p);
 	measure = sn_measures_find(sup->hub->measures, id);
-	if (measure == NULL || measure->native == NULL || !is_wanted(sup, measure) ||
+	if (measure == NULL || measure->native == NULL || !sn_sup_goes_further(sup, measure) ||
 	    was_before(batch, row, task))
 		return;
 	rows = rows_of(batch, row, task);

@@ -263,6 +263,8 @@ void sn_sup_exports_close(struct sn_supervisor *sup);
 /* One result for the repository of `measure`, if it has one. */
 void sn_sup_export(struct sn_supervisor *sup, const struct sn_measure *measure,
 		   const struct sn_mp_message *result);
+/* Are its results for a repository, or for the parent? */
+bool sn_sup_goes_further(const struct sn_supervisor *sup, const struct sn_measure *measure);
 /* Name of the configured repository with this URL, or NULL. */
 const char *sn_sup_repository_at(const struct sn_supervisor *sup, const char *url);
 

@@ -37,7 +37,8 @@ struct landing {
 	struct sn_list link; /* in the supervisor's, once it has landed */
 	struct delivery *delivery;
 	char token[SN_MP_HASH_SIZE], measure[SN_ULID_SIZE];
-	unsigned open; /* batches, and the reading */
+	struct sn_mp_message *given; /* for who else gets it; NULL: nobody */
+	unsigned open;               /* batches, and the reading */
 	uint64_t rows;
 	enum sn_measure_state state; /* that follows from it */
 	char *error;                 /* malloc'ed, or NULL */
@@ -86,6 +87,7 @@ static void landing_end(struct landing *landing)
 	if (landing->trouble.code != 0)
 		delivery->trouble = landing->trouble;
 	sn_list_remove(&landing->link);
+	sn_mp_message_destroy(landing->given);
 	free(landing->error);
 	free(landing);
 	delivery_close(delivery);
@@ -112,6 +114,21 @@ static void forget_interrupted(const struct landing *landing)
 		sn_sup_job_destroy(job);
 }
 
+/* What is sent again has no new rows; without rows it is known by its part, which has ended. */
+static void pass_on(struct sn_supervisor *sup, const struct landing *landing,
+		    const struct sn_measure_part *part)
+{
+	const struct sn_measure *measure = sn_measures_find(sup->hub->measures, landing->measure);
+	bool is_new = landing->given->row_count > 0
+			      ? landing->rows > 0
+			      : part != NULL && !sn_measure_state_is_final(part->state);
+
+	if (measure == NULL || !is_new)
+		return;
+	sn_sup_export(sup, measure, landing->given);
+	sn_sup_parent_rows(sup, measure, landing->delivery->provider, landing->given);
+}
+
 static size_t collect(struct sn_supervisor *sup, struct sn_part_change *changes)
 {
 	struct sn_measures *measures = sup->hub->measures;
@@ -125,6 +142,8 @@ static size_t collect(struct sn_supervisor *sup, struct sn_part_change *changes)
 
 		if (landing->rows > 0)
 			sn_measures_count_rows(measures, landing->measure, provider, landing->rows);
+		if (landing->given != NULL)
+			pass_on(sup, landing, part);
 		forget_interrupted(landing);
 		if (part != NULL && !sn_measure_state_is_final(part->state))
 			changes[count++] =
@@ -293,6 +312,13 @@ static void take_receipt(struct delivery *delivery, struct sn_measure_part *part
 	landing_close(landing_create(delivery, part, SN_MEASURE_RUNNING));
 }
 
+static void keep_given(struct landing *landing, const struct sn_measure *measure,
+		       const struct sn_mp_message *message)
+{
+	if (sn_sup_goes_further(landing->delivery->sup, measure))
+		landing->given = sn_mp_message_copy(message);
+}
+
 static void take_result(struct delivery *delivery, struct sn_measure_part *part,
 			const struct sn_mp_message *result)
 {
@@ -304,8 +330,7 @@ static void take_result(struct delivery *delivery, struct sn_measure_part *part,
 	landing->result = true;
 	if (failed == 0) {
 		delivery->accepted++;
-		sn_sup_export(delivery->sup, part->measure, result);
-		sn_sup_parent_rows(delivery->sup, part->measure, part->provider, result);
+		keep_given(landing, part->measure, result);
 	} else if (failed == -EINVAL) {
 		refuse(delivery, result, "%s", err.text);
 		landing->token[0] =
@@ -325,7 +350,7 @@ static void take_exception(struct delivery *delivery, struct sn_measure_part *pa
 
 	delivery->accepted++;
 	landing->error = sn_xstrdup(text);
-	sn_sup_export(delivery->sup, part->measure, exception);
+	keep_given(landing, part->measure, exception);
 	landing_close(landing);
 }
 
