@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 
-import { ago, bytes, lossMood, ratio, seconds } from '../src/lib/format';
+import { ago, bytes, lossMood, quantity, ratio, relative, seconds } from '../src/lib/format';
 
 describe('numbers as people read them', () => {
 	test.each([
@@ -34,5 +34,27 @@ describe('numbers as people read them', () => {
 	test('a node that was never seen says so', () => {
 		expect(ago(null, 0)).toBe('never');
 		expect(ago('1970-01-01T00:00:00Z', 90000)).toBe('1 min ago');
+	});
+});
+
+describe('values with their unit', () => {
+	test.each([
+		[0.0421, 's', '', '42.1 ms'],
+		[1500, 'us', '', '1.50 ms'],
+		[1234567, 'B', '', '1.23 MB'],
+		[2500, 'kbps', '', '2.5 Mbit/s'],
+		[0.05, '1', 'loss_ratio', '5.0 %'],
+		[12345, 'packets', '', '12 345'],
+		[1.23456789, '1', '', '1.2346'],
+		[7, 'hops', '', '7 hops'],
+		[38674, '1', 'c_port', '38674'],
+		[null, 's', '', '–'],
+	])('%s %s', (value, unit, name, text) => expect(quantity(value, unit, name)).toBe(text));
+
+	test('moments are ago or ahead', () => {
+		const now = Date.parse('2026-01-01T00:00:00Z');
+		expect(relative('2025-12-31T23:55:00Z', now)).toBe('5 min ago');
+		expect(relative('2026-01-01T03:00:00Z', now)).toBe('in 3 h');
+		expect(relative(null, now)).toBe('–');
 	});
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { expect, test } from 'vitest';
 
-import { alignLines, linesOf } from '../src/lib/lines';
+import { addRows, alignLines, summaryOf } from '../src/lib/lines';
 
 const row = (node: string, second: number, value: number | null, target = 'a') => ({
 	node,
@@ -9,22 +9,28 @@ const row = (node: string, second: number, value: number | null, target = 'a') =
 	time: `2026-01-01T00:00:${String(second).padStart(2, '0')}Z`,
 	rtt: value,
 });
-const upper = (id: string) => id.toUpperCase();
 
 test('results become one line for each node and key, in the order of time', () => {
-	const lines = linesOf([row('x', 2, 3), row('x', 1, 2), row('y', 1, 5), row('x', 1, 9, 'b')], 'rtt', 'target', upper);
-	expect(lines.map((l) => l.name)).toEqual(['X → a', 'Y → a', 'X → b']);
+	const lines = addRows([], [row('x', 2, 3), row('x', 1, 2), row('y', 1, 5), row('x', 1, 9, 'b')], 'rtt', 'target');
+	expect(lines.map((l) => l.node + l.key)).toEqual(['xa', 'ya', 'xb']);
 	expect(lines[0]!.values).toEqual([2, 3]);
 });
 
+test('fresh results go on with their lines, and repeats are left out', () => {
+	let lines = addRows([], [row('x', 1, 1)], 'rtt', 'target');
+	lines = addRows(lines, [row('x', 1, 1), row('x', 2, 4), row('y', 2, 7)], 'rtt', 'target');
+	expect(lines.map((l) => l.values)).toEqual([[1, 4], [7]]);
+});
+
 test('a result without a value is a gap, a moment without a result is not', () => {
-	const [time, x, y] = alignLines(linesOf([row('x', 1, null), row('x', 2, 1), row('y', 1, 4)], 'rtt', null, upper));
+	const [time, x, y] = alignLines(addRows([], [row('x', 1, null), row('x', 2, 1), row('y', 1, 4)], 'rtt', null));
 	expect(time).toHaveLength(2);
 	expect(x).toEqual([null, 1]);
 	expect(y).toEqual([4, undefined]);
 });
 
-test('more lines than can be told apart are left out', () => {
-	const many = Array.from({ length: 30 }, (_, i) => row(`n${i}`, 1, i));
-	expect(linesOf(many, 'rtt', null, upper)).toHaveLength(12);
+test('a line in numbers', () => {
+	const [line] = addRows([], [row('x', 1, 3), row('x', 2, 1), row('x', 3, null), row('x', 4, 2)], 'rtt', null);
+	expect(summaryOf(line!)).toEqual({ count: 3, last: 2, min: 1, median: 2, max: 3 });
+	expect(summaryOf({ node: 'x', key: '', time: [], values: [] })).toEqual({ count: 0, last: null, min: null, median: null, max: null });
 });

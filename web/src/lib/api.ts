@@ -20,19 +20,34 @@ async function problemOf(answer: Response): Promise<Problem> {
 	}
 }
 
-export async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
+async function call(method: string, path: string, body: unknown, headers: Record<string, string>): Promise<Response> {
 	let answer: Response;
 	try {
 		answer = await fetch(`/api/v1${path}`, {
 			method,
-			headers: { 'Sonde-Request': '1', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+			headers: { 'Sonde-Request': '1', ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
 			body: body === undefined ? undefined : JSON.stringify(body),
 		});
 	} catch {
 		throw new Problem(0, 'unreachable', 'the hub does not answer; is it running?');
 	}
 	if (!answer.ok) throw await problemOf(answer);
+	return answer;
+}
+
+export async function request<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+	const answer = await call(method, path, body, headers);
 	return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+// The form of rows is chosen by a header, which a link cannot send.
+export async function download(path: string, type: string, name: string) {
+	const blob = await (await call('GET', path, undefined, { Accept: type })).blob();
+	const link = document.createElement('a');
+	link.href = URL.createObjectURL(blob);
+	link.download = name;
+	link.click();
+	setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 export const get = <T>(path: string) => request<T>('GET', path);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The nodes, and the last ping of each node to each target: loaded once, then kept by the stream.
 
-import { get } from './api';
-import { listen } from './events';
+import { get, Problem, query } from './api';
+import { listen } from './events.svelte';
+import { session } from './session.svelte';
 import type { Page, Row, SondeNode } from './types';
 
 const TREND = 30; // points of each sparkline
@@ -18,8 +19,7 @@ export const fleet = $state({
 	nodes: [] as SondeNode[],
 	paths: {} as Record<string, Path>,
 	loaded: false,
-	error: '',
-	connected: true,
+	problem: undefined as Problem | undefined,
 	now: Date.now(),
 });
 
@@ -43,33 +43,49 @@ function setPath(node: string, row: Row) {
 	}
 }
 
-export async function load() {
+async function loadNodes() {
 	try {
-		const [nodes, latest] = await Promise.all([
-			get<Page<SondeNode>>('/nodes?limit=1000'),
-			get<Page<Row>>('/datasets/ping/latest'),
-		]);
-		fleet.nodes = nodes.items;
-		for (const row of latest.items) setPath(String(row.node), row);
-		fleet.error = '';
+		const nodes: SondeNode[] = [];
+		let cursor: string | null = null;
+		do {
+			const page: Page<SondeNode> = await get(`/nodes${query({ limit: 1000, cursor })}`);
+			nodes.push(...page.items);
+			cursor = page.next;
+		} while (cursor);
+		fleet.nodes = nodes;
+		fleet.problem = undefined;
 	} catch (problem) {
-		fleet.error = (problem as Error).message;
+		fleet.problem = problem as Problem;
 	}
 	fleet.loaded = true;
 }
 
+// Without the rows the nodes are still worth seeing.
+async function loadPaths() {
+	if (!session.readAll) return;
+	try {
+		for (const row of (await get<Page<Row>>('/datasets/ping/latest')).items) setPath(String(row.node), row);
+	} catch {
+		// "no value" is what the views say
+	}
+}
+
 export function follow(): () => void {
+	const load = () => void loadNodes();
+	load();
 	const tick = setInterval(() => (fleet.now = Date.now()), 1000);
-	const stop = listen(['nodes', 'ping'], {}, {
-		node: setNode,
-		rows: (_, node, rows) => rows.forEach((row) => setPath(node, row)),
-		state: (connected) => (fleet.connected = connected),
-		reset: () => void load(),
-	});
+	const stop = listen(['nodes'], { node: setNode, reset: load });
 	return () => {
 		clearInterval(tick);
 		stop();
 	};
+}
+
+// For views that show paths: rows of many nodes are much, and not for every page.
+export function followPaths(): () => void {
+	const load = () => void loadPaths();
+	load();
+	return listen(['ping'], { rows: (_, node, rows) => rows.forEach((row) => setPath(node, row)), reset: load });
 }
 
 export const nodeName = (id: string) => fleet.nodes.find((n) => n.id === id)?.name ?? id;

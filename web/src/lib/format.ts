@@ -62,3 +62,46 @@ export function lossMood(value: number | null | undefined): Mood {
 	if (value < 0.005) return 'good';
 	return value < 0.05 ? 'warn' : 'bad';
 }
+
+// A moment in local time, in an order that sorts.
+export function dateTime(iso: string | number | null | undefined): string {
+	if (iso === null || iso === undefined) return NONE;
+	const date = new Date(iso);
+	const two = (n: number) => String(n).padStart(2, '0');
+	return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(iso)}`;
+}
+
+// Ago or ahead.
+export function relative(iso: string | null | undefined, now: number): string {
+	if (!iso) return NONE;
+	const ahead = Date.parse(iso) - now;
+	return ahead > 1500 ? ago(new Date(now).toISOString(), now + ahead).replace(/^(.*) ago$/, 'in $1') : ago(iso, now);
+}
+
+const SECONDS: Record<string, number> = { ns: 1e-9, us: 1e-6, ms: 1e-3, s: 1 };
+const PREFIXES = ['', 'k', 'M', 'G', 'T'];
+
+function rate(value: number, unit: string): string {
+	let at = { bps: 0, kbps: 1, Mbps: 2 }[unit] ?? 0;
+	let amount = value;
+	while (amount >= 1000 && at < PREFIXES.length - 1) {
+		amount /= 1000;
+		at++;
+	}
+	return `${Number(amount.toPrecision(4))} ${PREFIXES[at]}bit/s`;
+}
+
+// A value of a column with its unit (which is a part of the name where it is a ratio).
+export function quantity(value: number | null | undefined, unit: string | null | undefined, name = ''): string {
+	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	if (unit && unit in SECONDS) return seconds(value * SECONDS[unit]!);
+	if (unit === 'B') return bytes(value);
+	if (unit && /^[kM]?bps$/.test(unit)) return rate(value, unit);
+	if (name.endsWith('_ratio')) return ratio(value);
+	if (/(^|_)(port|asn|id)$/.test(name)) return String(value);
+	const number = Number.isInteger(value) ? count(value) : String(Number(value.toPrecision(5)));
+	return unit && unit !== '1' && unit !== 'packets' ? `${number} ${unit}` : number;
+}
+
+// Values carry their unit, so that the name above them need not.
+export const columnTitle = (name: string) => name.replace(/_(seconds|ratio)$/, '').replaceAll('_', ' ');

@@ -6,29 +6,37 @@ import type uPlot from 'uplot';
 import type { Row } from './types';
 
 export interface Line {
-	name: string;
-	time: number[];
+	node: string;
+	key: string; // '' where the dataset has none
+	time: number[]; // Unix seconds, ascending
 	values: (number | null)[];
 }
 
-const LINES_MAX = 12; // more cannot be told apart
+export const LINES_MAX = 12; // more cannot be told apart
+const POINTS_MAX = 5000; // of one line
 
-// Rows in any order; rows without a number stay as gaps.
-export function linesOf(rows: Row[], column: string, key: string | null, nodeName: (id: string) => string): Line[] {
-	const lines = new Map<string, Line>();
+const idOf = (node: string, key: string) => `${node}\n${key}`;
+
+// Adds rows (in any order; those without a number stay as gaps) to lines; a repeat of a moment is the
+// same result again. Returns the lines, in the order in which they were first seen.
+export function addRows(lines: Line[], rows: Row[], column: string, key: string | null): Line[] {
+	const all = new Map(lines.map((line) => [idOf(line.node, line.key), line]));
 	const sorted = [...rows].sort((a, b) => String(a.time).localeCompare(String(b.time)));
 	for (const row of sorted) {
-		const name = [nodeName(String(row.node ?? '')), key ? String(row[key] ?? '') : ''].filter(Boolean).join(' → ');
-		let line = lines.get(name);
-		if (!line) {
-			if (lines.size >= LINES_MAX) continue;
-			lines.set(name, (line = { name, time: [], values: [] }));
-		}
+		const [node, of] = [String(row.node ?? ''), key ? String(row[key] ?? '') : ''];
+		let line = all.get(idOf(node, of));
+		if (!line) all.set(idOf(node, of), (line = { node, key: of, time: [], values: [] }));
+		const time = Date.parse(String(row.time)) / 1000;
+		if (time <= (line.time.at(-1) ?? -Infinity)) continue;
 		const value = row[column];
-		line.time.push(Date.parse(String(row.time)) / 1000);
+		line.time.push(time);
 		line.values.push(typeof value === 'number' ? value : null);
+		if (line.time.length > POINTS_MAX) {
+			line.time.shift();
+			line.values.shift();
+		}
 	}
-	return [...lines.values()];
+	return [...all.values()];
 }
 
 // uPlot wants one time axis for all; a line has `undefined` (joined over) where it has no row.
@@ -41,4 +49,23 @@ export function alignLines(lines: Line[]): uPlot.AlignedData {
 		return out;
 	});
 	return [times, ...columns] as uPlot.AlignedData;
+}
+
+export interface Summary {
+	count: number; // of values
+	last: number | null;
+	min: number | null;
+	median: number | null;
+	max: number | null;
+}
+
+export function summaryOf(line: Line): Summary {
+	const sorted = line.values.filter((v): v is number => v !== null).sort((a, b) => a - b);
+	return {
+		count: sorted.length,
+		last: line.values.at(-1) ?? null,
+		min: sorted[0] ?? null,
+		median: sorted[Math.floor((sorted.length - 1) / 2)] ?? null,
+		max: sorted.at(-1) ?? null,
+	};
 }

@@ -1,46 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Capabilities and measurements (doc/internals/measurement-plane.md): what a form may take, when,
-// and the same as a command.
+// Measurements (doc/internals/measurement-plane.md): what was asked for, how far it is, and what
+// it would mean to ask.
 
-export interface Parameter {
-	name: string;
-	type: string;
-	constraint?: string | null;
-	default?: string | null;
-	unit?: string | null;
-	required?: boolean;
-	help?: string | null;
-}
-
-export interface Column {
-	name: string;
-	type: string;
-	unit?: string | null;
-	help?: string | null;
-}
-
-export interface Provider {
-	provider: string;
-	name: string;
-	state: 'online' | 'offline';
-	token?: string;
-}
-
-export interface Capability {
-	label: string;
-	title?: string | null;
-	help?: string | null;
-	verb: string;
-	registry: string;
-	when: string;
-	method?: string | null;
-	dataset: string;
-	parameters: Parameter[];
-	columns: Column[];
-	providers: Provider[];
-}
+import { durationSeconds, sizeBytes, textOf, type Capability, type Values } from './capability';
 
 export type MeasurementState = 'waiting' | 'running' | 'done' | 'failed' | 'stopped';
+export const STATES: MeasurementState[] = ['failed', 'running', 'waiting', 'stopped', 'done'];
 
 export interface Part {
 	provider: string;
@@ -52,16 +17,24 @@ export interface Part {
 	error?: string | null;
 }
 
+export interface Selection {
+	nodes?: string[];
+	tags?: string[];
+	countries?: string[];
+	networks?: string[];
+}
+
 export interface Measurement {
 	id: string;
 	name: string;
 	capability: string;
 	owner: string;
-	parameters: Record<string, string | number | boolean | string[]>;
+	parameters: Values;
 	when: string;
+	selection: Selection;
 	state: MeasurementState;
 	created: string;
-	starts: string;
+	starts: string | null;
 	ends: string | null;
 	next?: string | null;
 	dataset: string;
@@ -69,12 +42,13 @@ export interface Measurement {
 	providers: Partial<Record<MeasurementState, number>>;
 	results: number;
 	parts?: Part[];
+	part?: Part; // of an event: the one that changed
 }
 
 export interface Plan {
-	providers: (string | { name: string })[];
+	providers: { provider: string; name: string; state: string }[];
 	when: string;
-	runs: number | null;
+	runs: number | null; // of one provider; null: without end, or too many to count
 	ends: string | null;
 	targets: string[];
 	allowed: boolean;
@@ -83,124 +57,28 @@ export interface Plan {
 
 export const hasEnded = (m: Pick<Measurement, 'state'>) => m.state !== 'waiting' && m.state !== 'running';
 
-// Constraints ------------------------------------------------------------------
+export const counts = (m: Pick<Measurement, 'providers'>) =>
+	STATES.filter((state) => m.providers[state])
+		.map((state) => `${m.providers[state]} ${state}`)
+		.join(', ');
 
-export type Choice =
-	| { kind: 'any' }
-	| { kind: 'one'; value: string }
-	| { kind: 'set'; values: string[] }
-	| { kind: 'range'; from: string; to: string };
-
-export function choiceOf(constraint: string | null | undefined): Choice {
-	const text = (constraint ?? '*').trim();
-	if (text === '' || text === '*') return { kind: 'any' };
-	const ends = text.split(' ... ');
-	if (ends.length === 2) return { kind: 'range', from: ends[0]!, to: ends[1]! };
-	const values = text.split(',');
-	return values.length > 1 ? { kind: 'set', values } : { kind: 'one', value: text };
+// The share of its time that has passed; null when it has no end or takes no time.
+export function progress(m: Measurement, now: number): number | null {
+	if (!m.starts || !m.ends) return null;
+	const [from, to] = [Date.parse(m.starts), Date.parse(m.ends)];
+	return to > from ? Math.min(1, Math.max(0, (now - from) / (to - from))) : null;
 }
 
-const DURATION = /^\d+(\.\d+)?(ns|us|ms|s|m|h|d)(\d+(\.\d+)?(ns|us|ms|s|m|h|d))*$/;
-const SIZE = /^\d+(\.\d+)?\s?([kMGT]i?B|B)?$/;
-const INTEGER = /^\d+$/;
-const UNITS: Record<string, number> = { ns: 1e-9, us: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
+// Asking -------------------------------------------------------------------------
 
-export function durationSeconds(text: string): number | null {
-	if (!DURATION.test(text)) return null;
-	let total = 0;
-	for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|ms|s|m|h|d)/g)) total += Number(amount) * UNITS[unit!]!;
-	return total;
+export interface Body extends Selection {
+	capability: string;
+	parameters: Values;
+	when: string;
+	name?: string;
 }
 
-// Comparable size of a value, where its type has one.
-function magnitude(type: string, text: string): number | null {
-	if (type === 'duration') return durationSeconds(text);
-	if (['count', 'natural', 'real', 'integer', 'number'].includes(type)) return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : null;
-	return null;
-}
-
-const FORMS: Record<string, { fits: (text: string) => boolean; says: string }> = {
-	count: { fits: (t) => INTEGER.test(t), says: 'a whole number' },
-	natural: { fits: (t) => INTEGER.test(t), says: 'a whole number' },
-	real: { fits: (t) => t.trim() !== '' && Number.isFinite(Number(t)), says: 'a number' },
-	duration: { fits: (t) => t === '0' || DURATION.test(t), says: 'a time like 200ms or 1m30s' },
-	size: { fits: (t) => SIZE.test(t), says: 'a size like 56 or 10kB' },
-	address: { fits: (t) => /^[0-9.]+$/.test(t) || /^[0-9a-fA-F:.]+$/.test(t), says: 'an IP address' },
-	url: { fits: (t) => !/\s/.test(t), says: 'an address without blanks' },
-};
-
-// What is wrong with a value, in words; '' when nothing is. The hub has the last word.
-export function complaint(parameter: Parameter, text: string): string {
-	const value = text.trim();
-	if (value === '') return parameter.required ? 'must be given' : '';
-	const form = FORMS[parameter.type];
-	if (form && !form.fits(value)) return `not ${form.says}`;
-	const choice = choiceOf(parameter.constraint);
-	if (choice.kind !== 'range') return '';
-	const [at, from, to] = [value, choice.from, choice.to].map((t) => magnitude(parameter.type, t));
-	if (at === null || from === null || to === null || (at! >= from! && at! <= to!)) return '';
-	return `allowed: ${choice.from} to ${choice.to}`;
-}
-
-// What a form holds, as the parameters of a request.
-export function parametersOf(parameters: Parameter[], values: Record<string, string>): Measurement['parameters'] {
-	const out: Measurement['parameters'] = {};
-	for (const parameter of parameters) {
-		const value = (values[parameter.name] ?? '').trim();
-		if (value === '') continue;
-		if (parameter.type === 'targets') out[parameter.name] = value.split(/[\s,]+/).filter(Boolean);
-		else if (parameter.type === 'flag') out[parameter.name] = value === 'true';
-		else out[parameter.name] = value;
-	}
-	return out;
-}
-
-// When -------------------------------------------------------------------------
-
-export type Schedule = 'once' | 'period' | 'standing' | 'repeat' | 'own';
-
-export interface When {
-	schedule: Schedule;
-	every: string; // period
-	during: string; // length
-	own: string;
-}
-
-export function scopeOf(when: When): string {
-	switch (when.schedule) {
-		case 'once':
-			return 'now';
-		case 'period':
-			return `now + ${when.during} / ${when.every}`;
-		case 'standing':
-			return `now ... future / ${when.every}`;
-		case 'repeat':
-			return `repeat now + ${when.during} / ${when.every}`;
-		case 'own':
-			return when.own.trim();
-	}
-}
-
-const SCOPE_DURATION = /^(?=\d)(\d+d)?(\d+h)?(\d+m)?(\d+s)?$/;
-
-export function whenComplaint(when: When): string {
-	if (when.schedule === 'once') return '';
-	if (when.schedule === 'own') return when.own.trim() === '' ? 'must be given' : '';
-	if (!SCOPE_DURATION.test(when.every)) return 'the period is days, hours, minutes and seconds, like 10s or 1h30m';
-	if (when.schedule !== 'standing' && !SCOPE_DURATION.test(when.during)) return 'the length is days, hours, minutes and seconds, like 5m or 1d';
-	return '';
-}
-
-// Commands -----------------------------------------------------------------------
-
-export interface Selection {
-	nodes: string[];
-	tags: string[];
-	countries: string[];
-	networks: string[];
-}
-
-export function bodyOf(capability: string, parameters: Measurement['parameters'], when: string, selection: Selection, name: string) {
+export function bodyOf(capability: string, parameters: Values, when: string, selection: Required<Selection>, name: string): Body {
 	return {
 		capability,
 		parameters,
@@ -213,23 +91,38 @@ export function bodyOf(capability: string, parameters: Measurement['parameters']
 	};
 }
 
-const quote = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+// What it costs, where the declaration tells: probes of one run to one target.
+export interface Cost {
+	runs: number | null; // of all providers together
+	packets: number | null; // in all; null: without end, or not known
+	perTarget: number | null; // packets per second that one target gets while it runs
+	bytes: number | null; // of all packets, with headers
+}
 
-export function commandOf(body: ReturnType<typeof bodyOf>, targets?: string): string {
-	const words = ['sonde', 'measure', body.capability];
-	for (const [name, value] of Object.entries(body.parameters)) {
-		if (name === targets && Array.isArray(value)) words.push(...value);
-		else words.push(`${name}=${Array.isArray(value) ? value.join(',') : String(value)}`);
-	}
-	if (body.when !== 'now') words.push('--when', body.when);
-	for (const [option, list] of [
-		['--node', body.nodes],
-		['--tag', body.tags],
-		['--country', body.countries],
-		['--network', body.networks],
-	] as const) {
-		if (list) words.push(option, list.join(','));
-	}
-	if (body.name) words.push('--name', body.name);
-	return words.map(quote).join(' ');
+const HEADERS = 28; // IPv4 and ICMP
+
+export function costOf(capability: Capability, parameters: Values, plan: Plan): Cost {
+	const given = (name: string) => {
+		const declared = capability.parameters.find((p) => p.name === name);
+		const value = parameters[name] ?? declared?.default;
+		return declared && value !== undefined && value !== null ? textOf(value) : null;
+	};
+	const [count, interval, size] = [Number(given('count') ?? NaN), durationSeconds(given('interval') ?? ''), sizeBytes(given('size') ?? '')];
+	const probes = Number.isFinite(count) && interval !== null && plan.targets.length > 0;
+	const runs = plan.runs === null ? null : plan.runs * plan.providers.length;
+	const packets = probes && runs !== null ? runs * plan.targets.length * count : null;
+	return {
+		runs,
+		packets,
+		perTarget: probes && interval ? plan.providers.length / interval : null,
+		bytes: packets !== null && size !== null ? packets * (size + HEADERS) : null,
+	};
+}
+
+// A refusal of the hub names what it is about: "parameter 'count': ...", "nodes: ...".
+export function subjectOf(detail: string): { parameter?: string; member?: string; reason: string } {
+	const parameter = /^parameter '([^']+)':?\s*/.exec(detail);
+	if (parameter) return { parameter: parameter[1]!, reason: detail.slice(parameter[0].length) };
+	const member = /^(nodes|tags|countries|networks|when|name):\s*/.exec(detail);
+	return member ? { member: member[1]!, reason: detail.slice(member[0].length) } : { reason: detail };
 }

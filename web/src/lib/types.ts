@@ -20,6 +20,8 @@ export interface SondeNode {
 	longitude?: number | null;
 	place?: string | null;
 	tags?: string[];
+	country?: string | null;
+	asn?: string | null;
 	interfaces?: { name: string; addresses: string[]; up: boolean }[];
 	methods?: string[];
 	spool?: { batches: number; bytes: number; dropped_rows: number };
@@ -46,5 +48,6 @@ export interface Hub {
 	started: string;
 	urls: string[];
 	nodes: { online: number; offline: number };
+	problems?: string[];
 	rows_stored: number;
 }

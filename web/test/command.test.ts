@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+import { execFileSync } from 'node:child_process';
+
+import { describe, expect, test } from 'vitest';
+
+import { commandOf, curlOf, pythonOf } from '../src/lib/command';
+import { bodyOf } from '../src/lib/measure';
+
+const none = { nodes: [], tags: [], countries: [], networks: [] };
+
+describe('a measurement as a command', () => {
+	test('is what the shell reads as it was meant', () => {
+		const body = bodyOf('ping', { targets: ['a.example'], count: '3' }, 'now + 5m / 10s', { ...none, nodes: ['rome', 'oslo'] }, "my 'first'");
+		const line = commandOf(body, 'targets');
+		expect(line).toBe(`sonde measure ping a.example count=3 --every 10s --for 5m --node rome,oslo --name 'my '\\''first'\\'''`);
+		const words = execFileSync('sh', ['-c', `sonde() { for word; do echo "$word"; done; }; ${line}`], { encoding: 'utf8' }).trim().split('\n');
+		expect(words.at(-1)).toBe("my 'first'");
+	});
+
+	test('says the schedule in the shortest way', () => {
+		const at = (when: string) => commandOf(bodyOf('ping', { targets: ['a.example'] }, when, none, ''), 'targets');
+		expect(at('now')).toBe('sonde measure ping a.example');
+		expect(at('now ... future / 10s')).toBe('sonde measure ping a.example --every 10s');
+		expect(at('repeat now + 1d / 1h { now + 30s / 1s }')).toBe("sonde measure ping a.example --when 'repeat now + 1d / 1h { now + 30s / 1s }'");
+	});
+});
+
+describe('a request as a program', () => {
+	const nasty = { name: `it's "quoted" $HOME \\ é` };
+
+	test('curl gets the body through the shell as it is', () => {
+		const line = curlOf({ url: 'http://127.0.0.1:1/api?a=1&b=2', body: nasty });
+		const words = execFileSync('sh', ['-c', `curl() { for word; do printf '%s\\n' "$word"; done; }; ${line}`], { encoding: 'utf8', env: { SONDE_TOKEN: 'secret' } }).trim().split('\n');
+		expect(JSON.parse(words[words.indexOf('-d') + 1]!)).toEqual(nasty);
+		expect(words.at(-1)).toBe('http://127.0.0.1:1/api?a=1&b=2');
+		expect(words).toContain('Authorization: Bearer secret');
+	});
+
+	test('with TLS the CA of the hub is named', () => {
+		expect(curlOf({ url: 'https://hub.example/api' })).toContain('--cacert sonde-ca.pem');
+		expect(pythonOf({ url: 'https://hub.example/api' })).toContain("cafile='sonde-ca.pem'");
+		expect(curlOf({ url: 'http://localhost/api' })).not.toContain('cacert');
+	});
+
+	test('Python has the same body', () => {
+		const text = pythonOf({ url: 'http://127.0.0.1:1/', body: nasty });
+		const literal = /data=(".*")\.encode/.exec(text)![1]!;
+		expect(JSON.parse(JSON.parse(literal))).toEqual(nasty);
+	});
+});
