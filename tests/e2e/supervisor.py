@@ -30,6 +30,7 @@ roles:
   components: [{', '.join(f'{COMPONENTS}.c{n}' for n in range(1, 10))}]
   clients: [{', '.join(f'{CLIENTS}.u{n}' for n in range(1, 5))}]
   limited: {CLIENTS}.limited
+  blind: {CLIENTS}.blind
   people: account:admin
 rules:
   - allow: [register, deliver]
@@ -37,6 +38,9 @@ rules:
     capabilities: "*"
   - allow: [discover, measure, read, stop]
     roles: clients
+    capabilities: "*"
+  - allow: [discover, measure]
+    roles: blind
     capabilities: "*"
   - allow: [discover, measure, read, stop]
     roles: limited
@@ -382,6 +386,69 @@ def bare_capability_and_bare_array_are_registered(world):
     assert component.register(body=[capability("bare-1"), capability("bare-2")]) == {
         "bare-1": {"registered": "ok"}, "bare-2": {"registered": "ok"}}
     assert component.get("/show/specification").json == [], "an array is answered with an array"
+
+
+def pages_cannot_send_messages_for_their_readers(world):
+    world.component().register(capability("paged"))
+    client = world.client()
+    for path, message in (("/", specification("page-1")), ("/register/capability", envelope(capability("page"))),
+                          ("/register/specification", {f"{COMPONENTS}.c1": specification("page-2", label="paged-0")}),
+                          ("/show/result", {"redemption": "measure", "version": 1, "token": "page-1"})):
+        # What a browser sends for a page of somebody else's without asking first.
+        for media in ("text/plain", "text/plain;charset=json", "application/x-www-form-urlencoded", "multipart/form-data"):
+            answer = client.ask("POST", path, json.dumps(message), media=media)
+            assert answer.status == 415, (path, media, answer)
+    assert client.redeem("page-2")["message"] == "unknown job"
+
+
+def result_with_a_wrong_clock_is_handed_out(world):
+    component, client = world.component(), world.client()
+    for day in ("1971-02-03", "2024-01-01"):
+        token, given = world.ordered(component, client, f"clock-{day}", when="now + 2s / 1s")
+        component.deliver(result_of(given, rows(2, day=day),
+                                    when=f"{day} 10:00:00.000000 ... {day} 10:00:09.000000"))
+        assert client.redeem(token)["resultvalues"] == rows(2, day=day)
+
+
+def repeated_result_is_counted_and_exported_once(world):
+    component, client = world.component(), world.client()
+    world.archived.clear()
+    _, given = world.ordered(component, client, "repeating", when="now + 1h / 1s", export=world.archive.url + "/in")
+    result = result_of(given, rows(3))
+    component.deliver(envelope(result, result))
+    for _ in range(3):
+        component.deliver(result)
+    component.deliver(result_of(given, rows(2, rtt=700)))
+    until("both have arrived", 10, lambda: len(world.archived) >= 2)
+    until("the rows are counted", 10, lambda: world.newest()["results"] == 5)
+    holds("no more arrive", 1.5, lambda: len(world.archived) == 2)
+    world.archived.clear()
+
+
+def who_may_ask_but_not_read_gets_receipts(world):
+    component, blind = world.component(), Peer(world.plain, f"{CLIENTS}.blind")
+    component.register(capability("only-asked"))
+    offered, = blind.find("only-asked")
+    wanted = specification("blind-1", label="only-asked-0")
+    assert "receipt" in blind.say(wanted, path_of(offered["link"]))
+    given, = [message for message in component.work() if message["label"].startswith("only-asked-")]
+    component.deliver(result_of(given))
+    for message in (wanted, {"redemption": "measure", "version": 1, "token": "blind-1"}):
+        assert "may not read" in blind.say(message)["message"], message
+
+
+def many_capabilities_without_a_name_do_not_stop_the_hub(world):
+    nameless = [capability(None, f"n{n}") for n in range(9000)]
+    answers = []
+    sender = threading.Thread(target=lambda: answers.append(world.component(9).register(*nameless)))
+    sender.start()
+    slowest = 0
+    while sender.is_alive():
+        before = time.monotonic()
+        world.client().get("/info/all")
+        slowest = max(slowest, time.monotonic() - before)
+    sender.join()
+    assert len(answers[0]) == 9000 and slowest < 4, slowest
 
 
 def missing_sections_of_a_specification_do_no_harm(world):
@@ -812,6 +879,11 @@ CASES = [
     query_of_the_past_is_run_at_once,
     capability_without_a_label_is_refused_alone,
     bare_capability_and_bare_array_are_registered,
+    pages_cannot_send_messages_for_their_readers,
+    result_with_a_wrong_clock_is_handed_out,
+    repeated_result_is_counted_and_exported_once,
+    who_may_ask_but_not_read_gets_receipts,
+    many_capabilities_without_a_name_do_not_stop_the_hub,
     missing_sections_of_a_specification_do_no_harm,
     zero_false_and_empty_values_reach_the_component,
     receipt_of_kind_version_and_token_is_enough,
