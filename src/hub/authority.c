@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "hub/authority_internal.h"
 #include "hub/control.h"
+#include "hub/secret.h"
+#include "hub/sql.h"
 
 #define WATCH_NS  SN_NS_PER_S
 #define LAST_GOOD "policy.last-good.yaml"
@@ -127,6 +129,8 @@ void sn_authority_reload(struct sn_authority *authority)
 			  sn_policy_rule_count(policy));
 		audit(authority, "policy.load", NULL);
 		clear_problem(authority);
+		if (authority->config.on_policy != NULL)
+			authority->config.on_policy(authority->config.ctx);
 	}
 	sn_buf_finish(&text);
 }
@@ -248,6 +252,50 @@ unsigned sn_authority_generation(const struct sn_authority *authority)
 	return authority->generation;
 }
 
+json_t *sn_authority_never(const struct sn_authority *authority)
+{
+	json_t *networks = json_array();
+	const char *text;
+
+	for (size_t i = 0; (text = sn_policy_never_at(authority->policy, i)) != NULL; i++)
+		json_array_append_new(networks, json_string(text));
+	return networks;
+}
+
+/* Applied ---------------------------------------------------------------------------- */
+
+#define MARK_SIZE (2 * SN_SECRET_HASH_SIZE + 1)
+
+static void mark_of(const char *text, char mark[MARK_SIZE])
+{
+	uint8_t hash[SN_SECRET_HASH_SIZE];
+
+	sn_secret_hash(sn_str(text), hash);
+	sn_hex(hash, sizeof(hash), mark);
+}
+
+bool sn_authority_was_applied(const struct sn_authority *authority)
+{
+	char mark[MARK_SIZE], applied[MARK_SIZE];
+
+	mark_of(authority->text, mark);
+	return sn_sql_text(authority->config.db, applied, sizeof(applied),
+			   "SELECT value FROM meta WHERE key = 'policy_applied'", "") == 0 &&
+	       strcmp(mark, applied) == 0;
+}
+
+void sn_authority_applied(struct sn_authority *authority)
+{
+	char mark[MARK_SIZE];
+	struct sn_err err = {0};
+
+	mark_of(authority->text, mark);
+	/* Lost, it costs the same questions again. */
+	if (sn_db_run(authority->config.db, &err,
+		      "INSERT OR REPLACE INTO meta VALUES ('policy_applied', ?)", "t", mark) < 0)
+		SN_LOG_LIMITED(SN_LOG_WARNING, "cannot note which policy is applied: %s", err.text);
+}
+
 /* Asking --------------------------------------------------------------------------- */
 
 static bool record(struct sn_authority *authority, const struct sn_policy_ask *ask,
@@ -290,8 +338,17 @@ bool sn_authority_permit_own(struct sn_authority *authority, const struct sn_pol
 
 /* Who asks ------------------------------------------------------------------------- */
 
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static const char user_kind[] = "user:", account_kind[] = "account:";
+
 static void add_name(struct sn_asker *asker, const char *kind, const char *name)
 {
+	if (asker->count == SN_AUTHORITY_NAMES_MAX)
+		return;
 	snprintf(asker->text[asker->count], sizeof(asker->text[0]), "%s%s", kind, name);
 	asker->list[asker->count] = asker->text[asker->count];
 	asker->list[++asker->count] = NULL;
@@ -300,8 +357,8 @@ static void add_name(struct sn_asker *asker, const char *kind, const char *name)
 void sn_asker_account(struct sn_asker *asker, const char *user, enum sn_role role)
 {
 	*asker = (struct sn_asker){0};
-	add_name(asker, "user:", user);
-	add_name(asker, "account:", sn_role_name(role));
+	add_name(asker, user_kind, user);
+	add_name(asker, account_kind, sn_role_name(role));
 }
 
 void sn_asker_node(struct sn_asker *asker, const char *id)
@@ -312,16 +369,45 @@ void sn_asker_node(struct sn_asker *asker, const char *id)
 
 void sn_asker_owner(struct sn_authority *authority, struct sn_asker *asker, const char *owner)
 {
-	static const char user[] = "user:";
 	enum sn_role role;
 
-	if (strncmp(owner, user, strlen(user)) == 0 && authority->config.people != NULL &&
-	    sn_people_role(authority->config.people, owner + strlen(user), &role) == 0) {
-		sn_asker_account(asker, owner + strlen(user), role);
+	if (has_prefix(owner, user_kind) && authority->config.people != NULL &&
+	    sn_people_role(authority->config.people, owner + strlen(user_kind), &role) == 0) {
+		sn_asker_account(asker, owner + strlen(user_kind), role);
 		return;
 	}
 	*asker = (struct sn_asker){0};
 	add_name(asker, "", owner);
+}
+
+/* The role that it was asked with. */
+static enum sn_role role_asked(const struct sn_measure *measure)
+{
+	enum sn_role role = SN_ROLE_ADMIN;
+
+	for (size_t i = 0; measure->identities[i] != NULL; i++) {
+		if (has_prefix(measure->identities[i], account_kind))
+			(void)sn_role_find(measure->identities[i] + strlen(account_kind), &role);
+	}
+	return role;
+}
+
+void sn_asker_measure(const struct sn_authority *authority, struct sn_asker *asker,
+		      const struct sn_measure *measure)
+{
+	enum sn_role asked = role_asked(measure), role;
+
+	*asker = (struct sn_asker){0};
+	for (size_t i = 0; measure->identities[i] != NULL; i++) {
+		const char *name = measure->identities[i];
+
+		if (has_prefix(name, account_kind))
+			continue;
+		add_name(asker, "", name);
+		if (has_prefix(name, user_kind) && authority->config.people != NULL &&
+		    sn_people_role(authority->config.people, name + strlen(user_kind), &role) == 0)
+			add_name(asker, account_kind, sn_role_name(SN_MIN(role, asked)));
+	}
 }
 
 static void add_text(struct sn_buf *names, const char *kind, const json_t *text)
@@ -369,10 +455,10 @@ void sn_authority_name_provider(const struct sn_authority *authority, const char
 	static const char node[] = "node:", peer[] = "peer:";
 	const struct sn_node *found;
 
-	if (strncmp(provider, peer, strlen(peer)) == 0) {
+	if (has_prefix(provider, peer)) {
 		sn_policy_add_name(names, "", provider);
 		sn_policy_add_name(names, "", provider + strlen(peer));
-	} else if (strncmp(provider, node, strlen(node)) == 0 && authority->config.fleet != NULL) {
+	} else if (has_prefix(provider, node) && authority->config.fleet != NULL) {
 		found = sn_fleet_by_id(authority->config.fleet, provider + strlen(node));
 		if (found != NULL)
 			name_node(found, names);

@@ -43,6 +43,8 @@ struct sn_authority_config {
 	const char *file;                                   /* NULL or "": the built-in policy */
 	const char *state;                                  /* directory for the last good text */
 	void (*on_problem)(const char *problem, void *ctx); /* it begins; NULL: it is over */
+	/* Another policy has taken force, after the first one; may be NULL. */
+	void (*on_policy)(void *ctx);
 	void *ctx;
 };
 
@@ -60,6 +62,14 @@ int64_t sn_authority_loaded_ns(const struct sn_authority *authority);
 const char *sn_authority_problem(const struct sn_authority *authority);
 /* Grows with each policy that takes force, so that what was decided before can be asked again. */
 unsigned sn_authority_generation(const struct sn_authority *authority);
+/*
+ * Was what runs asked about under this very policy, perhaps before a restart?  So it is after
+ * sn_authority_applied(), until another one takes force.
+ */
+bool sn_authority_was_applied(const struct sn_authority *authority);
+void sn_authority_applied(struct sn_authority *authority);
+/* The networks that it never lets be probed: an array of texts; a new reference. */
+json_t *sn_authority_never(const struct sn_authority *authority);
 /* Looks at the file now, without waiting for it to stand still; also every second by itself. */
 void sn_authority_reload(struct sn_authority *authority);
 
@@ -102,6 +112,14 @@ void sn_authority_name_provider(const struct sn_authority *authority, const char
 /* For struct sn_measures_config, with the authority as context. */
 sn_measures_permit_fn sn_authority_permit_measure;
 sn_measures_join_fn sn_authority_may_join;
+/*
+ * For sn_measures_review(), with the authority as context; what they say is written down.  May who
+ * asked for it have it measured still, by each that takes part?  An account counts with the role
+ * that it has now, if that is a lower one than it asked with.
+ */
+sn_measures_review_fn sn_authority_may_go_on;
+/* Does it, with all that are older, put more on a target than that bears? */
+sn_measures_review_fn sn_authority_fits_rate;
 
 /*
  * What each target bears from all nodes together is kept per live measurement.  To be told of each

@@ -43,6 +43,10 @@ struct sn_authority {
 	struct sn_load *load;
 };
 
+/* All names of who asked for it. */
+void sn_asker_measure(const struct sn_authority *authority, struct sn_asker *asker,
+		      const struct sn_measure *measure);
+
 void sn_authority_record_init(struct sn_authority *authority);
 void sn_authority_record_finish(struct sn_authority *authority);
 /* Forgets what was written: under another policy everything is news. */

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "hub/authority_internal.h"
+#include "hub/control.h"
 
 /* What is asked, from whom, how often.  The texts of `targets` are the measurement's. */
 struct demand {
@@ -224,21 +225,20 @@ static int refuse(const struct sn_measure *measure, const struct sn_policy_verdi
 			  measure->specification->label, verdict->reason);
 }
 
-int sn_authority_permit_measure(const struct sn_measure *measure, const char *const *identities,
-				struct sn_err *err, void *ctx)
+int sn_authority_permit_measure(const struct sn_measure *measure, struct sn_err *err, void *ctx)
 {
 	struct sn_authority *authority = ctx;
 	char **nodes = name_parts(authority, measure);
 	struct sn_policy_verdict verdict;
 	struct sn_policy_ask ask;
-	struct sn_asker owner;
+	struct sn_asker asker;
 	struct sn_err trouble = {0};
 	struct demand demand;
 	int failed = 0;
 
-	sn_asker_owner(authority, &owner, measure->owner);
+	sn_asker_measure(authority, &asker, measure);
 	demand_init(&demand, measure);
-	make_ask(measure, &demand, identities != NULL ? identities : owner.list, &ask);
+	make_ask(measure, &demand, asker.list, &ask);
 	ask.nodes = (const char *const *)nodes;
 	ask.node_count = measure->part_count;
 	sn_policy_decide(authority->policy, &ask, &verdict);
@@ -266,17 +266,17 @@ bool sn_authority_may_join(const struct sn_measure *measure, const char *provide
 	struct sn_authority *authority = ctx;
 	struct sn_policy_verdict verdict;
 	struct sn_policy_ask ask;
-	struct sn_asker owner;
+	struct sn_asker asker;
 	struct sn_buf names = {0};
 	struct sn_err err = {0};
 	struct demand demand;
 	const char *node;
 
-	sn_asker_owner(authority, &owner, measure->owner);
+	sn_asker_measure(authority, &asker, measure);
 	sn_authority_name_provider(authority, provider, &names);
 	node = sn_buf_cstr(&names);
 	demand_init(&demand, measure);
-	make_ask(measure, &demand, owner.list, &ask);
+	make_ask(measure, &demand, asker.list, &ask);
 	ask.nodes = &node;
 	ask.node_count = 1;
 	sn_policy_decide(authority->policy, &ask, &verdict);
@@ -290,4 +290,123 @@ bool sn_authority_may_join(const struct sn_measure *measure, const char *provide
 	demand_finish(&demand);
 	sn_buf_finish(&names);
 	return verdict.allowed;
+}
+
+/* Asked again ---------------------------------------------------------------------------- */
+
+/* Those that have not ended and are not allowed each for itself; `verdict` of the last one. */
+static int refused_parts(const struct sn_authority *authority, const struct sn_measure *measure,
+			 struct sn_policy_ask *ask, struct sn_measure_part **parts,
+			 struct sn_policy_verdict *verdict)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < measure->part_count; i++) {
+		struct sn_measure_part *part = measure->parts[i];
+		struct sn_policy_verdict of_this;
+		struct sn_buf names = {0};
+		const char *node;
+
+		if (sn_measure_state_is_final(part->state))
+			continue;
+		sn_authority_name_provider(authority, part->provider, &names);
+		node = sn_buf_cstr(&names);
+		ask->nodes = &node;
+		ask->node_count = 1;
+		sn_policy_decide(authority->policy, ask, &of_this);
+		sn_buf_finish(&names);
+		if (of_this.allowed)
+			continue;
+		*verdict = of_this;
+		parts[count++] = part;
+	}
+	return count;
+}
+
+/* One line, whoever else was refused lately: it ends something. */
+static int record_end(struct sn_authority *authority, const struct sn_measure *measure,
+		      unsigned line, struct sn_err *why)
+{
+	struct sn_err trouble = {0};
+	struct sn_audit_decision decision = {
+		.time_ns = sn_loop_wall_now(authority->config.loop),
+		.actor = measure->identities[0],
+		.action = "policy.measure",
+		.subject = measure->id,
+		.line = line,
+		.reason = why->text,
+	};
+
+	if (sn_control_audit_decision(authority->config.db, &decision, &trouble) == 0)
+		return 0;
+	return sn_err_set(why, trouble.code, "the audit trail cannot be written: %.300s",
+			  trouble.text);
+}
+
+int sn_authority_may_go_on(const struct sn_measure *measure, struct sn_measure_part **parts,
+			   struct sn_err *why, void *ctx)
+{
+	struct sn_authority *authority = ctx;
+	struct sn_policy_verdict verdict;
+	struct sn_policy_ask ask;
+	struct sn_asker asker;
+	struct demand demand;
+	int count = 0;
+
+	sn_asker_measure(authority, &asker, measure);
+	demand_init(&demand, measure);
+	make_ask(measure, &demand, asker.list, &ask);
+	/* What is allowed without a word of where is allowed everywhere. */
+	sn_policy_decide(authority->policy, &ask, &verdict);
+	if (!verdict.allowed)
+		count = refused_parts(authority, measure, &ask, parts, &verdict);
+	demand_finish(&demand);
+	if (count == 0)
+		return 0;
+	sn_err_set(why, -EACCES, "the policy does not allow it any more: %s", verdict.reason);
+	return record_end(authority, measure, verdict.line, why) == 0 ? count : why->code;
+}
+
+static const char *overloaded(const struct sn_authority *authority, const struct demand *demand)
+{
+	double limit = sn_policy_target_rate(authority->policy);
+
+	for (size_t i = 0; i < demand->target_count && limit > 0; i++) {
+		if (sn_load_at(authority->load, demand->targets[i]) > limit * (1 + 1e-9) &&
+		    !sn_policy_target_is_loopback(demand->targets[i]))
+			return demand->targets[i];
+	}
+	return NULL;
+}
+
+int sn_authority_fits_rate(const struct sn_measure *measure, struct sn_measure_part **parts,
+			   struct sn_err *why, void *ctx)
+{
+	struct sn_authority *authority = ctx;
+	struct demand demand;
+	const char *target;
+	int count = 0;
+
+	/* Taken away below, it is back when the answer could not be stored. */
+	sn_authority_note_measure(authority, measure);
+	demand_init(&demand, measure);
+	target = overloaded(authority, &demand);
+	if (target != NULL)
+		sn_err_set(why, -EDQUOT,
+			   "target '%.100s' gets too much: all measurements send it %.4g samples "
+			   "per second, and %.4g is the limit (target_rate of the policy)",
+			   target, sn_load_at(authority->load, target),
+			   sn_policy_target_rate(authority->policy));
+	demand_finish(&demand);
+	if (target == NULL)
+		return 0;
+	if (record_end(authority, measure, 0, why) != 0)
+		return why->code;
+	/* So that those that are older are asked about without it. */
+	sn_load_remove(authority->load, measure->id);
+	for (size_t i = 0; i < measure->part_count; i++) {
+		if (!sn_measure_state_is_final(measure->parts[i]->state))
+			parts[count++] = measure->parts[i];
+	}
+	return count;
 }

@@ -71,6 +71,7 @@ static const char *const migrations[] = {
 	" parameters TEXT NOT NULL, selection TEXT NOT NULL, follows INTEGER NOT NULL,"
 	" repository TEXT NOT NULL DEFAULT '', client_token TEXT NOT NULL DEFAULT '',"
 	" client_label TEXT NOT NULL DEFAULT '', idempotency_key TEXT, created INTEGER NOT NULL,"
+	" identities TEXT NOT NULL DEFAULT '[]'," /* of who asked: a JSON array */
 	" stopped INTEGER, UNIQUE (owner, idempotency_key)) WITHOUT ROWID;"
 	"CREATE TABLE parts (measurement TEXT NOT NULL REFERENCES measurements ON DELETE CASCADE,"
 	" provider TEXT NOT NULL, token TEXT NOT NULL DEFAULT '', state TEXT NOT NULL,"

@@ -15,6 +15,7 @@
 #include "base/notify.h"
 #include "hub/api/api.h"
 #include "hub/control.h"
+#include "hub/enforce.h"
 #include "hub/enrol.h"
 #include "hub/progress.h"
 #include "hub/publish.h"
@@ -260,6 +261,7 @@ static void tick(struct sn_timer *timer)
 	hub->ticks++;
 	sn_fleet_tick(hub->fleet, sn_hub_now(hub));
 	sn_measures_tick(hub->measures, sn_hub_now(hub));
+	sn_enforce_tick(hub);
 	if (hub->ticks % TICKS_CHECK == 0)
 		sn_events_close_unless(hub->events, owner_is_good, hub);
 	refresh_trust(hub);
@@ -343,6 +345,7 @@ static int open_authority(struct sn_hub *hub, struct sn_err *err)
 		.file = hub->config->policy,
 		.state = hub->config->state,
 		.on_problem = sn_publish_problem,
+		.on_policy = sn_enforce_policy,
 		.ctx = hub,
 	};
 
@@ -383,6 +386,7 @@ static int open_measures(struct sn_hub *hub, struct sn_err *err)
 	for (size_t i = 0; i < sn_measures_count(hub->measures); i++)
 		sn_authority_note_measure(hub->authority, sn_measures_at(hub->measures, i));
 	hub->progress = sn_progress_create(hub);
+	sn_enforce_open(hub);
 	return 0;
 }
 

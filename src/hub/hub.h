@@ -37,6 +37,9 @@
 #define SN_LISTENERS_MAX 64
 #define SN_COOKIE_SIZE   24
 
+/* How far a policy is applied to what runs: hub/enforce.h. */
+enum sn_enforcing { SN_ENFORCE_DONE, SN_ENFORCE_DUE, SN_ENFORCE_RIGHTS, SN_ENFORCE_RATES };
+
 struct sn_listener {
 	struct sn_addr addr;
 	bool tls;
@@ -61,6 +64,7 @@ struct sn_hub {
 	struct sn_people *people;
 	struct sn_fleet *fleet;
 	struct sn_authority *authority; /* the policy in force */
+	enum sn_enforcing enforcing;
 	struct sn_mp_registries *registries;
 	struct sn_offers *offers;
 	struct sn_measures *measures;

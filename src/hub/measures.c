@@ -36,6 +36,26 @@ void sn_measure_set_text(const char **text, const char *value)
 	free(old);
 }
 
+/* One block: the pointers, then their texts. */
+void sn_measure_set_identities(struct sn_measure *measure, const char *const *list)
+{
+	size_t count = 0, bytes = 0;
+	const char **made;
+	char *text;
+
+	for (; list[count] != NULL; count++)
+		bytes += strlen(list[count]) + 1;
+	made = sn_xmalloc((count + 1) * sizeof(*made) + bytes);
+	text = (char *)(made + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		made[i] = strcpy(text, list[i]);
+		text += strlen(text) + 1;
+	}
+	made[count] = NULL;
+	free((void *)(uintptr_t)measure->identities);
+	measure->identities = made;
+}
+
 struct sn_measured *sn_measured_create(void)
 {
 	struct sn_measured *measured = sn_new(struct sn_measured);
@@ -78,6 +98,7 @@ void sn_measured_destroy(struct sn_measured *measured)
 	sn_measure_set_text(&measure->client_token, NULL);
 	sn_measure_set_text(&measure->client_label, NULL);
 	sn_measure_set_text(&measured->key, NULL);
+	free((void *)(uintptr_t)measure->identities);
 	sn_mp_message_destroy(measure->specification);
 	sn_mp_order_finish(&measure->order);
 	json_decref(measure->selection);
@@ -309,6 +330,7 @@ int sn_measures_open(const struct sn_measures_config *config, int64_t now_ns,
 	made->by_token = sn_map_create(NULL);
 	made->providers = sn_map_create(provider_release);
 	made->following = sn_map_create(list_release);
+	(void)sn_measures_set_never(made, json_array());
 	made->arriving = sn_map_create(NULL);
 	if (sn_measures_load(made, err) != 0) {
 		sn_measures_close(made);
@@ -335,6 +357,7 @@ void sn_measures_close(struct sn_measures *measures)
 		free(measures->arrivals[i].label);
 	}
 	free(measures->arrivals);
+	json_decref(measures->never);
 	free(measures->all.items);
 	free(measures->due.items);
 	free(measures->dirty);

@@ -63,6 +63,7 @@ struct sn_measure {
 	char id[SN_ULID_SIZE];
 	char name[SN_MEASURE_NAME_MAX];
 	const char *owner;                   /* first name of who asked: "user:alice", a peer */
+	const char *const *identities;       /* all names of who asked; NULL-terminated */
 	struct sn_mp_message *specification; /* resolved scope; label of the capability */
 	const struct sn_mp_offer *native;    /* NULL: of peers */
 	struct sn_mp_order order;            /* of a native one: what nodes run */
@@ -99,13 +100,20 @@ struct sn_measures;
 typedef void sn_measures_change_fn(const struct sn_measure *measure,
 				   const struct sn_measure_part *part, void *ctx);
 /*
- * Asked before a measurement is stored, with everything resolved and its parts chosen: may who has
- * these names (NULL: the owner alone)?  -EACCES, -EDQUOT with the reason.  A preview has no id.
+ * Asked before a measurement is stored, with everything resolved and its parts chosen: may who asks
+ * for it?  -EACCES, -EDQUOT with the reason.  A preview has no id.
  */
-typedef int sn_measures_permit_fn(const struct sn_measure *measure, const char *const *identities,
-				  struct sn_err *err, void *ctx);
+typedef int sn_measures_permit_fn(const struct sn_measure *measure, struct sn_err *err, void *ctx);
 /* Asked before a provider that came later joins an open selection. */
 typedef bool sn_measures_join_fn(const struct sn_measure *measure, const char *provider, void *ctx);
+
+/*
+ * Asked again of one that runs: which of its parts that have not ended may go on no more?  Into
+ * `parts`, which has room for them all; their number, and why.  Negative errno when that cannot be
+ * said now.  A transaction of the database is open.
+ */
+typedef int sn_measures_review_fn(const struct sn_measure *measure, struct sn_measure_part **parts,
+				  struct sn_err *why, void *ctx);
 
 struct sn_measures_config {
 	struct sn_db *db;
@@ -164,6 +172,14 @@ int sn_measures_part_states(struct sn_measures *measures, const struct sn_part_c
 /* A provider that is shut out: what it has not ended is stopped. */
 int sn_measures_leave(struct sn_measures *measures, const char *provider, const char *reason,
 		      int64_t now_ns, struct sn_err *err);
+/*
+ * Something is another than it was when the measurements were permitted: all that run are asked
+ * about again, the newest first, a share of them now and the rest with the next ticks.  What may go
+ * on no more is stopped, with the reason in its parts.  One that is under way is given up.
+ */
+void sn_measures_review(struct sn_measures *measures, sn_measures_review_fn *fn, void *ctx,
+			int64_t now_ns);
+bool sn_measures_is_reviewing(const struct sn_measures *measures);
 /* Rows of it were stored (after the commit). Written behind. */
 void sn_measures_count_rows(struct sn_measures *measures, const char *id, const char *provider,
 			    uint64_t rows);
@@ -174,6 +190,10 @@ void sn_measures_tick(struct sn_measures *measures, int64_t now_ns);
 void sn_measures_etag(const struct sn_measures *measures, const char *node,
 		      char etag[SN_TASKS_ETAG_SIZE]);
 json_t *sn_measures_tasks_for(const struct sn_measures *measures, const char *node);
+/* The networks that no node may send anything to, an array of texts; part of what the etag stands
+ * for.  Takes the reference over.  False: they are the same. */
+bool sn_measures_set_never(struct sn_measures *measures, json_t *networks);
+json_t *sn_measures_never(const struct sn_measures *measures); /* a new reference */
 
 /*
  * A copy of the specification for one part: with our token of it, and with the values that only

@@ -188,6 +188,7 @@ static int make_names(struct sn_draft *draft, struct sn_err *err)
 	const struct sn_measure_request *request = draft->request;
 	struct sn_measure *measure = &draft->measured->measure;
 	const char *name = request->name != NULL ? request->name : draft->capability->label;
+	const char *const owner_alone[] = {request->owner, NULL};
 
 	if (request->name != NULL && request->name[0] == '\0')
 		return sn_err_set(err, -EINVAL, "name: empty");
@@ -198,6 +199,8 @@ static int make_names(struct sn_draft *draft, struct sn_err *err)
 		return -EINVAL;
 	snprintf(measure->name, sizeof(measure->name), "%s", name);
 	sn_measure_set_text(&measure->owner, request->owner);
+	sn_measure_set_identities(measure,
+				  request->identities != NULL ? request->identities : owner_alone);
 	sn_measure_set_text(&measure->repository, request->repository);
 	sn_measure_set_text(&measure->client_token, request->client_token);
 	sn_measure_set_text(&measure->client_label, request->client_label);
@@ -263,8 +266,7 @@ static int permit(const struct sn_draft *draft, struct sn_err *err)
 
 	return config->permit == NULL
 		       ? 0
-		       : config->permit(&draft->measured->measure, draft->request->identities, err,
-					config->permit_ctx);
+		       : config->permit(&draft->measured->measure, err, config->permit_ctx);
 }
 
 /* Asking and adding ---------------------------------------------------------------------------- */

@@ -2,8 +2,9 @@
 /*
  * What the files of the measurements share: measures.c (lists, opening), measures_request.c
  * (what a request says), measures_select.c (selections), measures_draft.c and measures_choose.c
- * (a request becomes a measurement), measures_state.c (how far it is), measures_time.c (what ends,
- * who joins), measures_store.c (the database), measures_json.c (how it is shown).
+ * (a request becomes a measurement), measures_state.c (how far it is), measures_review.c (may it go
+ * on), measures_time.c (what ends, who joins), measures_store.c (the database), measures_json.c
+ * (how it is shown).
  */
 #ifndef SONDE_HUB_MEASURES_INTERNAL_H
 #define SONDE_HUB_MEASURES_INTERNAL_H
@@ -74,6 +75,11 @@ struct sn_measures {
 	size_t dirty_count, dirty_room;
 	struct sn_arrival *arrivals; /* from arrival_next on: still to be looked at, each once */
 	size_t arrival_count, arrival_room, arrival_next;
+	json_t *never; /* networks that nodes send nothing to */
+	char never_mark[SN_TASKS_ETAG_SIZE];
+	sn_measures_review_fn *review; /* NULL: none is under way */
+	void *review_ctx;
+	size_t review_left;      /* of `all`, from the first on */
 	struct sn_map *arriving; /* label, line feed, provider of those */
 };
 
@@ -102,6 +108,7 @@ void sn_measures_drop(struct sn_measures *measures, struct sn_measured *measured
 void sn_measures_enlist_part(struct sn_measures *measures, struct sn_measure_live *live);
 void sn_measures_delist_part(struct sn_measures *measures, struct sn_measure_live *live);
 void sn_measure_set_text(const char **text, const char *value); /* owned; "" is not allocated */
+void sn_measure_set_identities(struct sn_measure *measure, const char *const *list); /* copied */
 void sn_measures_tell(struct sn_measures *measures, const struct sn_measured *measured,
 		      const struct sn_measure_part *part);
 
@@ -158,7 +165,19 @@ json_t *sn_measured_preview(const struct sn_measures *measures, const struct sn_
 enum sn_measure_state sn_measured_state(const struct sn_measured *measured, int64_t now_ns);
 /* Makes it so, and tells. */
 void sn_measured_review(struct sn_measures *measures, struct sn_measured *measured);
+/* It has a final state now: nobody joins, and some day it is dropped. */
+void sn_measured_end(struct sn_measures *measures, struct sn_measured *measured);
+/* Changes of parts: into the database, as a part of the open transaction, and then, once that is
+ * committed, into the lists. */
+int sn_measures_write_changes(struct sn_measures *measures, const struct sn_part_change *changes,
+			      size_t count, int64_t now_ns, struct sn_err *err);
+void sn_measures_adopt_changes(struct sn_measures *measures, const struct sn_part_change *changes,
+			       size_t count, int64_t now_ns);
 void sn_measures_write_counts(struct sn_measures *measures);
+
+/* measures_review.c ----------------------------------------------------------------------- */
+
+void sn_measures_review_more(struct sn_measures *measures); /* what is left, a share of it */
 
 /* measures_time.c -------------------------------------------------------------------------- */
 

@@ -338,12 +338,39 @@ static void add_identity(const struct sn_measures *measures, const struct sn_mea
 	}
 }
 
+bool sn_measures_set_never(struct sn_measures *measures, json_t *networks)
+{
+	sn_autofree char *text = json_dumps(networks, JSON_COMPACT);
+	uint8_t hash[SN_SECRET_HASH_SIZE];
+	size_t cursor = 0;
+	const char *name;
+	void *provider;
+
+	if (json_equal(measures->never, networks)) {
+		json_decref(networks);
+		return false;
+	}
+	json_decref(measures->never);
+	measures->never = networks;
+	sn_secret_hash(sn_str(text), hash);
+	sn_hex(hash, (SN_TASKS_ETAG_SIZE - 1) / 2, measures->never_mark);
+	while (sn_map_next(measures->providers, &cursor, &name, &provider))
+		((struct sn_measure_provider *)provider)->etag[0] = '\0';
+	return true;
+}
+
+json_t *sn_measures_never(const struct sn_measures *measures)
+{
+	return json_incref(measures->never);
+}
+
 static void make_etag(const struct sn_measures *measures, struct sn_measure_provider *provider,
 		      char etag[SN_TASKS_ETAG_SIZE])
 {
 	uint8_t hash[SN_SECRET_HASH_SIZE];
 	struct sn_buf text = {0};
 
+	sn_buf_adds(&text, measures->never_mark);
 	if (provider != NULL && provider->count > 0)
 		qsort(provider->live, provider->count, sizeof(struct sn_measure_live *), by_id);
 	for (size_t i = 0; provider != NULL && i < provider->count; i++) {

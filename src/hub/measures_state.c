@@ -36,7 +36,7 @@ enum sn_measure_state sn_measured_state(const struct sn_measured *measured, int6
 }
 
 /* Not written: it follows from the parts. */
-static void end_whole(struct sn_measures *measures, struct sn_measured *measured)
+void sn_measured_end(struct sn_measures *measures, struct sn_measured *measured)
 {
 	measured->ended_ns = measures->now_ns;
 	measures->live--;
@@ -53,7 +53,7 @@ void sn_measured_review(struct sn_measures *measures, struct sn_measured *measur
 		return;
 	measure->state = state;
 	if (sn_measure_state_is_final(state))
-		end_whole(measures, measured);
+		sn_measured_end(measures, measured);
 	sn_measures_tell(measures, measured, NULL);
 }
 
@@ -106,14 +106,11 @@ static int store_change(struct sn_measures *measures, const struct sn_part_chang
 	return sn_measures_update_part(measures, &changed, err);
 }
 
-static int store_changes(struct sn_measures *measures, const struct sn_part_change *changes,
-			 size_t count, int64_t now_ns, struct sn_err *err)
+int sn_measures_write_changes(struct sn_measures *measures, const struct sn_part_change *changes,
+			      size_t count, int64_t now_ns, struct sn_err *err)
 {
-	struct sn_db *db = measures->config.db;
 	int failed = 0;
 
-	if (sn_db_begin(db, err) != 0)
-		return err->code;
 	for (size_t i = 0; i < count && failed == 0; i++) {
 		struct sn_measure_live *live = sn_measure_live(changes[i].part);
 
@@ -124,10 +121,35 @@ static int store_changes(struct sn_measures *measures, const struct sn_part_chan
 	}
 	for (size_t i = 0; i < count; i++)
 		sn_measure_live(changes[i].part)->ending = false;
-	if (failed == 0)
+	return failed;
+}
+
+static int store_changes(struct sn_measures *measures, const struct sn_part_change *changes,
+			 size_t count, int64_t now_ns, struct sn_err *err)
+{
+	struct sn_db *db = measures->config.db;
+
+	if (sn_db_begin(db, err) != 0)
+		return err->code;
+	if (sn_measures_write_changes(measures, changes, count, now_ns, err) == 0)
 		return sn_db_commit(db, err);
 	sn_db_rollback(db);
-	return failed;
+	return err->code;
+}
+
+void sn_measures_adopt_changes(struct sn_measures *measures, const struct sn_part_change *changes,
+			       size_t count, int64_t now_ns)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct sn_measure_part *part = changes[i].part, changed;
+
+		if (!is_change(part, changes[i].state))
+			continue;
+		change_part(part, changes[i].state, changes[i].error, now_ns, &changed);
+		adopt_change(measures, part, &changed);
+		sn_measures_tell(measures, sn_measured(part->measure), part);
+		sn_measured_review(measures, sn_measured(part->measure));
+	}
 }
 
 int sn_measures_part_states(struct sn_measures *measures, const struct sn_part_change *changes,
@@ -144,16 +166,7 @@ int sn_measures_part_states(struct sn_measures *measures, const struct sn_part_c
 		return 0;
 	if (store_changes(measures, changes, count, now_ns, err) != 0)
 		return err->code;
-	for (size_t i = 0; i < count; i++) {
-		struct sn_measure_part *part = changes[i].part, changed;
-
-		if (!is_change(part, changes[i].state))
-			continue;
-		change_part(part, changes[i].state, changes[i].error, now_ns, &changed);
-		adopt_change(measures, part, &changed);
-		sn_measures_tell(measures, sn_measured(part->measure), part);
-		sn_measured_review(measures, sn_measured(part->measure));
-	}
+	sn_measures_adopt_changes(measures, changes, count, now_ns);
 	return 0;
 }
 
@@ -202,7 +215,7 @@ int sn_measures_stop(struct sn_measures *measures, struct sn_measure *measure, i
 		measure->state = sn_measured_state(measured, now_ns);
 		return err != NULL ? err->code : -EIO;
 	}
-	end_whole(measures, measured);
+	sn_measured_end(measures, measured);
 	sn_measures_tell(measures, measured, NULL);
 	return 0;
 }

@@ -40,22 +40,33 @@ int sn_measures_update_part(struct sn_measures *measures, const struct sn_measur
 	return changed < 0 ? changed : 0;
 }
 
+static char *identities_text(const struct sn_measure *measure)
+{
+	sn_autojson json_t *names = json_array();
+
+	for (size_t i = 0; measure->identities[i] != NULL; i++)
+		json_array_append_new(names, json_string(measure->identities[i]));
+	return json_dumps(names, JSON_COMPACT);
+}
+
 static int store_whole(struct sn_measures *measures, const struct sn_measured *measured,
 		       const char *specification, struct sn_err *err)
 {
 	const struct sn_measure *measure = &measured->measure;
 	sn_autofree char *parameters = json_dumps(measured->parameters, JSON_COMPACT);
 	sn_autofree char *selection = json_dumps(measure->selection, JSON_COMPACT);
+	sn_autofree char *identities = identities_text(measure);
 	int changed = sn_db_run(
 		measures->config.db, err,
 		"INSERT INTO measurements (id, name, owner, label, native, specification,"
 		" parameters, selection, follows, repository, client_token, client_label,"
-		" idempotency_key, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		"ttttitttitttti", measure->id, measure->name, measure->owner,
+		" idempotency_key, created, identities)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"ttttitttittttit", measure->id, measure->name, measure->owner,
 		measure->specification->label, (int64_t)(measure->native != NULL), specification,
 		parameters, selection, (int64_t)measure->follows, measure->repository,
 		measure->client_token, measure->client_label,
-		measured->key[0] != '\0' ? measured->key : NULL, measure->created_ns);
+		measured->key[0] != '\0' ? measured->key : NULL, measure->created_ns, identities);
 
 	return changed < 0 ? changed : 0;
 }
@@ -127,11 +138,12 @@ enum { /* columns of the measurements as they are read */
        CLIENT_LABEL,
        KEY,
        CREATED,
-       STOPPED
+       STOPPED,
+       IDENTITIES
 };
 static const char read_sql[] =
 	"SELECT id, name, owner, label, native, specification, parameters, selection, follows,"
-	" repository, client_token, client_label, idempotency_key, created, stopped"
+	" repository, client_token, client_label, idempotency_key, created, stopped, identities"
 	" FROM measurements ORDER BY created, id";
 
 static const char *text_of(sqlite3_stmt *row, int column)
@@ -209,6 +221,24 @@ static int read_specification(const struct sn_measures *measures, struct sn_meas
 	return sn_request_settle(measured, err);
 }
 
+/* Of a measurement that came before they were stored, the owner. */
+static void read_identities(struct sn_measure *measure, const char *text)
+{
+	sn_autojson json_t *names = json_loads(text, 0, NULL);
+	size_t count = json_array_size(names), used = 0;
+	sn_autofree const char **list = sn_new_n(const char *, count + 2);
+
+	for (size_t i = 0; i < count; i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (name != NULL)
+			list[used++] = name;
+	}
+	if (used == 0)
+		list[0] = measure->owner;
+	sn_measure_set_identities(measure, list);
+}
+
 static struct sn_measured *measured_from_row(const struct sn_measures *measures, sqlite3_stmt *row,
 					     struct sn_err *err)
 {
@@ -218,6 +248,7 @@ static struct sn_measured *measured_from_row(const struct sn_measures *measures,
 	snprintf(measure->id, sizeof(measure->id), "%s", text_of(row, ID));
 	snprintf(measure->name, sizeof(measure->name), "%s", text_of(row, NAME));
 	sn_measure_set_text(&measure->owner, text_of(row, OWNER));
+	read_identities(measure, text_of(row, IDENTITIES));
 	sn_measure_set_text(&measure->repository, text_of(row, REPOSITORY));
 	sn_measure_set_text(&measure->client_token, text_of(row, CLIENT_TOKEN));
 	sn_measure_set_text(&measure->client_label, text_of(row, CLIENT_LABEL));

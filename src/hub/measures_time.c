@@ -408,5 +408,6 @@ void sn_measures_tick(struct sn_measures *measures, int64_t now_ns)
 			look_after(measures, measured);
 	}
 	drop_surplus(measures);
+	sn_measures_review_more(measures);
 	welcome_all(measures);
 }

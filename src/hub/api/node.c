@@ -105,8 +105,9 @@ static void get_tasks(struct sn_http_request *request, void *ctx)
 		return;
 	}
 	sn_http_reply_json(request, 200,
-			   json_pack("{s:s, s:o}", "etag", etag, "tasks",
-				     sn_measures_tasks_for(hub->measures, self(request)->id)));
+			   json_pack("{s:s, s:o, s:o}", "etag", etag, "tasks",
+				     sn_measures_tasks_for(hub->measures, self(request)->id),
+				     "never_probe", sn_measures_never(hub->measures)));
 }
 
 static const enum sn_measure_state reported_states[] = {
@@ -200,8 +201,10 @@ static const struct sn_api_field node_task_fields[] = {
 static const struct sn_api_schema node_task = {"NodeTask", "What one node does of a measurement.",
 					       node_task_fields, SN_COUNT(node_task_fields)};
 static const struct sn_api_field node_tasks_fields[] = {
-	{"etag", SN_API_TEXT, true, false, "equal etags mean equal tasks"},
+	{"etag", SN_API_TEXT, true, false, "equal etags mean equal tasks and networks"},
 	{"tasks", SN_API_ARRAY, true, false, "all that this node has to do", &node_task},
+	{"never_probe", SN_API_TEXTS, true, false,
+	 "networks to which it sends nothing, wherever a name leads"},
 };
 static const struct sn_api_schema node_tasks = {"NodeTasks", "Everything one node has to do.",
 						node_tasks_fields, SN_COUNT(node_tasks_fields)};
@@ -262,7 +265,8 @@ static const struct sn_api_doc report_doc = {
 static const struct sn_api_doc events_doc = {
 	.id = "getNodeEvents",
 	.tag = "node",
-	.summary = "event `tasks` with the etag when the node's tasks have changed",
+	.summary = "event `tasks` with the etag when the node's tasks, or what it never probes, "
+		   "have changed",
 	.kind = SN_ANSWER_EVENTS,
 };
 static const struct sn_api_doc batch_doc = {

@@ -31,16 +31,6 @@ static json_t *lines_json(const struct sn_buf *text)
 	return lines;
 }
 
-static json_t *never_json(const struct sn_policy *policy)
-{
-	json_t *networks = json_array();
-	const char *text;
-
-	for (size_t i = 0; (text = sn_policy_never_at(policy, i)) != NULL; i++)
-		json_array_append_new(networks, json_string(text));
-	return networks;
-}
-
 static void get_policy(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -57,7 +47,7 @@ static void get_policy(struct sn_http_request *request, void *ctx)
 				     sn_json_time(sn_authority_loaded_ns(authority)), "problem",
 				     text_or_null(sn_authority_problem(authority)), "rules",
 				     (json_int_t)sn_policy_rule_count(policy), "never_probe",
-				     never_json(policy), "target_rate",
+				     sn_authority_never(authority), "target_rate",
 				     rate > 0 ? json_real(rate) : json_null(), "warnings",
 				     lines_json(&warnings), "text", sn_authority_text(authority)));
 	sn_buf_finish(&warnings);

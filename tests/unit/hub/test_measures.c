@@ -820,10 +820,9 @@ static int verdict;
 static size_t parts_asked;
 static bool had_id;
 
-static int judge(const struct sn_measure *measure, const char *const *identities,
-		 struct sn_err *reason, void *ctx)
+static int judge(const struct sn_measure *measure, struct sn_err *reason, void *ctx)
 {
-	(void)identities, (void)ctx;
+	(void)ctx;
 	parts_asked = measure->part_count;
 	had_id = measure->id[0] != '\0';
 	return verdict == 0 ? 0 : sn_err_set(reason, verdict, "rule 7");
