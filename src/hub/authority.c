@@ -276,7 +276,7 @@ static void mark_of(const char *text, char mark[MARK_SIZE])
 
 bool sn_authority_was_applied(const struct sn_authority *authority)
 {
-	char mark[MARK_SIZE], applied[MARK_SIZE];
+	char mark[MARK_SIZE], applied[MARK_SIZE] = "";
 
 	mark_of(authority->text, mark);
 	return sn_sql_text(authority->config.db, applied, sizeof(applied),

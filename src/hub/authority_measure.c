@@ -296,13 +296,14 @@ bool sn_authority_may_join(const struct sn_measure *measure, const char *provide
 
 /* Those that have not ended and are not allowed each for itself; `verdict` of the last one. */
 static int refused_parts(const struct sn_authority *authority, const struct sn_measure *measure,
-			 struct sn_policy_ask *ask, struct sn_measure_part **parts,
+			 const struct sn_policy_ask *ask, struct sn_measure_part **parts,
 			 struct sn_policy_verdict *verdict)
 {
 	int count = 0;
 
 	for (size_t i = 0; i < measure->part_count; i++) {
 		struct sn_measure_part *part = measure->parts[i];
+		struct sn_policy_ask for_this = *ask;
 		struct sn_policy_verdict of_this;
 		struct sn_buf names = {0};
 		const char *node;
@@ -311,9 +312,9 @@ static int refused_parts(const struct sn_authority *authority, const struct sn_m
 			continue;
 		sn_authority_name_provider(authority, part->provider, &names);
 		node = sn_buf_cstr(&names);
-		ask->nodes = &node;
-		ask->node_count = 1;
-		sn_policy_decide(authority->policy, ask, &of_this);
+		for_this.nodes = &node;
+		for_this.node_count = 1;
+		sn_policy_decide(authority->policy, &for_this, &of_this);
 		sn_buf_finish(&names);
 		if (of_this.allowed)
 			continue;

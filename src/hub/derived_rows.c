@@ -20,7 +20,7 @@ static struct sn_value value_of(enum sn_mp_prim prim, const char *text)
 	struct sn_value value = {.type = SN_TYPE_NULL}, none = value;
 	uint64_t natural;
 
-	if (sn_mp_value_is_none(text))
+	if (text == NULL || sn_mp_value_is_none(text))
 		return none;
 	value.type = sn_derived_types[prim];
 	switch (prim) {

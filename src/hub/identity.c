@@ -204,7 +204,7 @@ int sn_identity_sign(struct sn_identity *identity, struct sn_pki_issue *issue, i
  */
 static const char *split_subject(char *copy, const char *attributes[SUBJECT_PARTS_MAX + 1])
 {
-	char *parts[SUBJECT_PARTS_MAX];
+	char *parts[SUBJECT_PARTS_MAX] = {copy};
 	size_t count = 0;
 
 	for (char *rest = copy, *part; count < SUBJECT_PARTS_MAX && rest != NULL; count++) {

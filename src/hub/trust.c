@@ -2,6 +2,7 @@
 #define SN_MODULE "trust"
 #include "hub/trust.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -260,6 +261,7 @@ static int check_apart(const struct sn_trust *trust, const struct entry *own,
 
 static void stamp_all(struct entry *entry)
 {
+	assert(entry->domain != NULL);
 	take_stamp(entry->file, &entry->file_stamp);
 	take_stamp(entry->domain->ca_file, &entry->ca_stamp);
 	take_stamp(entry->domain->crl_file, &entry->crl_stamp);
@@ -273,6 +275,7 @@ static void load_crl(struct sn_trust *trust, struct entry *entry, int64_t now_ns
 	struct sn_buf text = {0};
 	struct sn_err err = {0};
 
+	assert(domain != NULL);
 	if (domain->crl_file != NULL &&
 	    (sn_fs_read(domain->crl_file, SN_PKI_CRL_MAX, &text, &err) != 0 ||
 	     sn_pki_crl_read(sn_buf_str(&text), domain->ca_pem.p, &fresh, &err) != 0))

@@ -30,7 +30,7 @@
 #define POLL_NS    (10 * SN_NS_PER_S)
 #define LATE_NS    (POLL_NS / 10)
 #define LIFE_S     86400
-#define ROUNDS_MAX 10000 /* whole measurements that are made */
+#define ROUNDS_MAX 500 /* whole measurements that are made, one after the other */
 
 static const char policy[] = "roles:\n"
 			     "  component: org.mplane.BENCH.Components.*\n"

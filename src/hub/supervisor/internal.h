@@ -195,7 +195,8 @@ void sn_sup_shown_finish(struct sn_supervisor *sup);
 /* The capability that stands for `count` equal ones; label as it is, without token. */
 struct sn_mp_message *sn_sup_group_message(const struct sn_supervisor *sup,
 					   const struct sn_hub_offer *const *offers, size_t count);
-/* "*" or "all", names, "tag:x", "country:XX", "network:N" with commas, as a selection.  NULL: all. */
+/* "*" or "all", names, "tag:x", "country:XX", "network:N" with commas, as a selection.  NULL: all.
+ */
 json_t *sn_sup_selection(const char *device);
 /* "https://host:port" as this client calls us. */
 void sn_sup_base(const struct sn_http_request *request, char *out, size_t size);
