@@ -315,6 +315,18 @@ static void say_nobody(const struct sn_policy *policy, const struct sn_policy_as
 	sn_buf_finish(&text);
 }
 
+/* What could be an address to others is not allowed under the name of a name. */
+static bool is_unclear(const char *text, struct sn_policy_verdict *verdict)
+{
+	struct sn_policy_target target;
+
+	sn_policy_target_parse(text, &target);
+	if (target.unclear)
+		snprintf(verdict->reason, sizeof(verdict->reason),
+			 "target '%.80s' is neither an address, a network, a URL nor a name", text);
+	return target.unclear;
+}
+
 static bool spared(const struct sn_policy *policy, const struct sn_policy_ask *ask,
 		   struct sn_policy_verdict *verdict)
 {
@@ -323,6 +335,8 @@ static bool spared(const struct sn_policy *policy, const struct sn_policy_ask *a
 	if (ask->action != SN_MAY_MEASURE || ask->targets == NULL)
 		return false;
 	for (size_t i = 0; ask->targets[i] != NULL; i++) {
+		if (is_unclear(ask->targets[i], verdict))
+			return true;
 		if (!sn_policy_spares(policy, ask->targets[i], &line))
 			continue;
 		say_never(ask->targets[i], line, verdict);

@@ -104,6 +104,11 @@ double sn_policy_target_rate(const struct sn_policy *policy);
 #define SN_POLICY_TARGET_MAX 300
 void sn_policy_target_key(const char *target, char out[SN_POLICY_TARGET_MAX]);
 bool sn_policy_target_is_loopback(const char *target);
+/* Is this a URL, or an address or network as they are written today? */
+bool sn_policy_target_is_plain(const char *target);
+/* Each of a text that may be a list of targets. */
+typedef void sn_policy_target_fn(const char *target, void *ctx);
+void sn_policy_targets_in(const char *text, sn_policy_target_fn *fn, void *ctx);
 
 bool sn_policy_has_role(const struct sn_policy *policy, const char *const *identities,
 			const char *role);

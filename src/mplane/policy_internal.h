@@ -31,6 +31,7 @@ struct sn_policy_target {
 	/* net[0] is itself, others are the IPv4 that it reaches; 0: a name. */
 	struct sn_policy_net net[SN_POLICY_NETS_PER_TARGET];
 	unsigned net_count;
+	bool unclear;                    /* a name that could be an address to somebody else */
 	char name[SN_POLICY_TARGET_MAX]; /* lower case, without port and trailing dot */
 };
 void sn_policy_target_parse(const char *text, struct sn_policy_target *target);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "mplane/policy_internal.h"
 
@@ -166,24 +167,42 @@ static void add_nets(struct sn_policy_target *target, const struct sn_policy_net
 	}
 }
 
+static void cut_front(struct sn_str *text, size_t n)
+{
+	text->p += n;
+	text->n -= n;
+}
+
+/* "http:" of "http://a", "http:/a" and "http:a", which browsers and libraries take for the same. */
+static size_t scheme_size(struct sn_str text)
+{
+	static const char *const schemes[] = {"http:", "https:", "ftp:", "ws:", "wss:"};
+	const char *begin = memmem(text.p, text.n, "://", 3);
+
+	for (size_t i = 0; i < SN_COUNT(schemes); i++) {
+		size_t n = strlen(schemes[i]);
+
+		if (text.n > n && strncasecmp(text.p, schemes[i], n) == 0)
+			return n;
+	}
+	return begin != NULL ? (size_t)(begin + 1 - text.p) : 0;
+}
+
 /* "http://user@host:80/path" -> "host:80". */
 static struct sn_str without_url(struct sn_str text)
 {
-	const char *begin = memmem(text.p, text.n, "://", 3), *at;
+	const char *at;
 
-	if (begin != NULL) {
-		text.n -= (size_t)(begin + 3 - text.p);
-		text.p = begin + 3;
-	}
+	cut_front(&text, scheme_size(text));
+	while (text.n > 0 && strchr("/\\", text.p[0]) != NULL && text.p[0] != '\0')
+		cut_front(&text, 1);
 	for (size_t i = 0; i < text.n; i++) {
 		if (strchr("/?#", text.p[i]) != NULL) /* a NUL too: it ends every text */
 			text.n = i;
 	}
 	at = memrchr(text.p, '@', text.n);
-	if (at != NULL) {
-		text.n -= (size_t)(at + 1 - text.p);
-		text.p = at + 1;
-	}
+	if (at != NULL)
+		cut_front(&text, (size_t)(at + 1 - text.p));
 	return text;
 }
 
@@ -201,8 +220,9 @@ static struct sn_str host_of(struct sn_str text)
 		   memchr(colon + 1, ':', text.n - (size_t)(colon + 1 - text.p)) == NULL) {
 		host.n = (size_t)(colon - text.p);
 	}
+	/* A zone; in a name it is something else, which is_clear() finds. */
 	end = memchr(host.p, '%', host.n);
-	if (end != NULL)
+	if (end != NULL && memchr(host.p, ':', (size_t)(end - host.p)) != NULL)
 		host.n = (size_t)(end - host.p);
 	if (host.n > 1 && host.p[host.n - 1] == '.')
 		host.n--;
@@ -226,6 +246,31 @@ static bool parse_old_v4(struct sn_str host, struct sn_policy_net *net)
 	return true;
 }
 
+/*
+ * Is this a name as far as one can see?  Others may find an address in what is none to us: lists,
+ * ranges ("192.0.2.1-9", "192.0.2.*"), escapes, a backslash.  A name's last label has a letter.
+ */
+static bool is_clear(struct sn_str host)
+{
+	size_t last = host.n;
+
+	while (last > 0 && host.p[last - 1] != '.')
+		last--;
+	for (size_t i = 0; i < host.n; i++) {
+		unsigned char c = (unsigned char)host.p[i];
+
+		if (c < 0x80 && !isalnum(c) && strchr("._:-", c) == NULL)
+			return false;
+		if (c == '.' && i > 0 && host.p[i - 1] == '.')
+			return false;
+	}
+	for (size_t i = last; i < host.n; i++) {
+		if (!isdigit((unsigned char)host.p[i]) && host.p[i] != '-')
+			return true;
+	}
+	return host.n == 0;
+}
+
 void sn_policy_target_parse(const char *text, struct sn_policy_target *target)
 {
 	struct sn_str whole = sn_str_trim(sn_str(text)), host = host_of(without_url(whole));
@@ -233,14 +278,40 @@ void sn_policy_target_parse(const char *text, struct sn_policy_target *target)
 	bool behind;
 
 	*target = (struct sn_policy_target){0};
+	/* Some end the host there, others what stands before the '@'. */
+	target->unclear = memchr(whole.p, '\\', whole.n) != NULL;
 	if (parse_net(whole, &net, &behind) == 0 || parse_address(host, &net) == 0 ||
 	    parse_old_v4(host, &net)) {
 		add_nets(target, &net);
 		return;
 	}
+	target->unclear = target->unclear || !is_clear(host);
 	/* What is cut off here can match no name that a policy may have. */
 	for (size_t i = 0; i < host.n && i + 1 < sizeof(target->name); i++)
 		target->name[i] = (char)tolower((unsigned char)host.p[i]);
+}
+
+bool sn_policy_target_is_plain(const char *target)
+{
+	struct sn_str text = sn_str_trim(sn_str(target)), host = host_of(without_url(text));
+	struct sn_policy_net net;
+	bool behind;
+
+	return memmem(text.p, text.n, "://", 3) != NULL || parse_net(text, &net, &behind) == 0 ||
+	       parse_address(host, &net) == 0;
+}
+
+void sn_policy_targets_in(const char *text, sn_policy_target_fn *fn, void *ctx)
+{
+	static const char between[] = " \t\r\n,;|\"'()<>{}";
+
+	while (*(text += strspn(text, between)) != '\0') {
+		size_t n = strcspn(text, between);
+		sn_autofree char *piece = sn_xstrndup(text, n);
+
+		fn(piece, ctx);
+		text += n;
+	}
 }
 
 void sn_policy_target_key(const char *target, char out[SN_POLICY_TARGET_MAX])

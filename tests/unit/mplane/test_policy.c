@@ -421,6 +421,9 @@ static void never_probe_stands_above_all_rules(void **state)
 		{"3325256705", 4},
 		{"198.51.100.1:80", 4},
 		{"http://x@198.51.100.1:80/", 4},
+		{"http:198.51.100.1/", 4},
+		{"http:///198.51.100.1", 4},
+		{"//198.51.100.1", 4},
 		{"198.51.100.1/x", 4},
 		{"2001:db8:7::", 5},
 		{"2001:db8:7::%eth0", 5},
@@ -457,6 +460,71 @@ static void never_probe_stands_above_all_rules(void **state)
 	assert_string_equal(sn_policy_never_at(policy, 5), "198.51.100.0/24");
 	assert_null(sn_policy_never_at(policy, 7));
 	sn_policy_destroy(policy);
+}
+
+static void what_may_be_an_address_to_others_is_no_name(void **state)
+{
+	static const char *const unclear[] = {
+		"203.0.113.0-203.0.113.20",
+		"203.0.113.0..203.0.113.20",
+		"203.0.113.1-20",
+		"203.0.113.*",
+		"203.0.113.009",
+		"203%2e0.113.9",
+		"http://203.0.113.9\\@a.example/",
+		"http://a.example\\@203.0.113.9/",
+		"a.example,203.0.113.9",
+		"...",
+	};
+	static const char *const clear[] = {
+		"a.example",
+		"A-1.example.:80",
+		"_dns.a.example",
+		"b\303\274cher.example",
+		"x1",
+		"http://u:p@a.example:80/1.2?3#4",
+		"00:11:22:aa:bb:cc",
+		"fe80::1%eth0",
+		"",
+	};
+	struct sn_policy *policy =
+		parse("roles: {a: user:a}\nrules:\n  - {allow: measure, roles: a, "
+		      "capabilities: \"*\"}\nnever_probe: 203.0.113.9/32\n");
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(unclear); i++) {
+		if (may(policy, "user:a", "x", unclear[i]))
+			fail_msg("'%s' is measured", unclear[i]);
+	}
+	for (size_t i = 0; i < SN_COUNT(clear); i++) {
+		if (!may(policy, "user:a", "x", clear[i]))
+			fail_msg("'%s' is not measured", clear[i]);
+	}
+	sn_policy_destroy(policy);
+}
+
+static void note_target(const char *target, void *ctx)
+{
+	strncat(ctx, target, 200);
+	strncat(ctx, "|", 2);
+}
+
+static void targets_are_found_in_lists(void **state)
+{
+	char found[1000] = "";
+
+	(void)state;
+	sn_policy_targets_in(" 192.0.2.1, b.example;[\"2001:db8::1\",\t'http://c.example/?a=(1)'] ",
+			     note_target, found);
+	assert_string_equal(found, "192.0.2.1|b.example|[|2001:db8::1|http://c.example/?a=|1|]|");
+	assert_true(sn_policy_target_is_plain("192.0.2.1"));
+	assert_true(sn_policy_target_is_plain("[2001:db8::1]:80"));
+	assert_true(sn_policy_target_is_plain("192.0.2.0/24"));
+	assert_true(sn_policy_target_is_plain("x://a.example"));
+	assert_false(sn_policy_target_is_plain("12"));
+	assert_false(sn_policy_target_is_plain("1.5"));
+	assert_false(sn_policy_target_is_plain("10:00:00"));
+	assert_false(sn_policy_target_is_plain("a.example"));
 }
 
 static void targets_have_one_key_however_they_are_written(void **state)
@@ -755,6 +823,8 @@ int main(void)
 		cmocka_unit_test(any_ipv6_is_no_ipv4),
 		cmocka_unit_test(period_and_length_have_limits),
 		cmocka_unit_test(never_probe_stands_above_all_rules),
+		cmocka_unit_test(what_may_be_an_address_to_others_is_no_name),
+		cmocka_unit_test(targets_are_found_in_lists),
 		cmocka_unit_test(targets_have_one_key_however_they_are_written),
 		cmocka_unit_test(target_rate_is_per_second),
 		cmocka_unit_test(errors_name_line_key_and_the_nearest_name),
