@@ -88,7 +88,8 @@ export function followPaths(): () => void {
 	return listen(['ping'], { rows: (_, node, rows) => rows.forEach((row) => setPath(node, row)), reset: load });
 }
 
-export const nodeName = (id: string) => fleet.nodes.find((n) => n.id === id)?.name ?? id;
+// Rows name a node of ours by its id, and a peer by "peer:" and its identity.
+export const nodeName = (id: string) => fleet.nodes.find((n) => n.id === id)?.name ?? id.replace(/^peer:/, '');
 
 export const pathsOf = (node: string) =>
 	Object.values(fleet.paths)

@@ -5,6 +5,7 @@
 import { get, Problem, query } from './api';
 import type { Column } from './capability';
 import { listenOrPoll } from './events.svelte';
+import { nodeName } from './fleet.svelte';
 import { addRows, type Line, LINES_MAX } from './lines';
 import type { Measurement } from './measure';
 import { session } from './session.svelte';
@@ -48,22 +49,31 @@ export class Results {
 	private look: Look = {};
 	private turn = 0; // an answer to an older question is left aside
 
-	constructor(private readonly measurement: () => Measurement) {}
+	// `other`: a dataset beside the measurement's own, for results of mPlane peers.
+	constructor(
+		private readonly measurement: () => Measurement,
+		readonly other?: string,
+	) {}
 
-	get path() {
-		return `/measurements/${this.measurement().id}/results`;
+	get name() {
+		return this.other ?? this.measurement().dataset;
 	}
 
-	private filters = () => ({ node: this.look.node, since: this.look.since, until: this.look.until });
+	// Path of all rows, with what narrows them.
+	pathOf(more: Record<string, string | number | null | undefined> = {}) {
+		const { id, created } = this.measurement();
+		const { node, since, until } = this.look;
+		if (!this.other) return `/measurements/${id}/results${query({ node, since, until, ...more })}`;
+		return `/datasets/${this.other}/rows${query({ task: id, node, since: since ?? created, until, ...more })}`;
+	}
 
 	load = async (look: Look) => {
 		this.look = look;
 		const turn = ++this.turn;
 		try {
-			const { dataset } = this.measurement();
 			// The dataset of a peer begins with its first result.
-			this.dataset = this.dataset ?? (await get<Dataset>(`/datasets/${encodeURIComponent(dataset)}`).catch((p: Problem) => (p.status === 404 ? undefined : Promise.reject(p))));
-			const page = await get<Page<Row>>(this.path + query({ ...this.filters(), limit: TABLE }));
+			this.dataset = this.dataset ?? (await get<Dataset>(`/datasets/${encodeURIComponent(this.name)}`).catch((p: Problem) => (p.status === 404 ? undefined : Promise.reject(p))));
+			const page = await get<Page<Row>>(this.pathOf({ limit: TABLE }));
 			if (turn !== this.turn) return;
 			[this.rows, this.next] = [page.items, page.next];
 			this.choose();
@@ -88,6 +98,11 @@ export class Results {
 		this.column = wanted[0] ?? numeric.find((c) => measured(c) && varies(c)) ?? numeric.find(varies) ?? numeric[0];
 	}
 
+	private sorted = (lines: Line[]) => {
+		const name = (line: Line) => `${nodeName(line.node)} ${line.key}`;
+		return lines.sort((a, b) => name(a).localeCompare(name(b), 'en', { numeric: true }));
+	};
+
 	private async draw(turn: number) {
 		const { column, dataset } = this;
 		if (!column || !dataset) {
@@ -95,9 +110,9 @@ export class Results {
 			return;
 		}
 		const fields = ['time', 'node', 'seq', ...(dataset.key ? [dataset.key] : []), column.name].join(',');
-		const page = await get<Page<Row>>(this.path + query({ ...this.filters(), fields, limit: DRAWN }));
+		const page = await get<Page<Row>>(this.pathOf({ fields, limit: DRAWN }));
 		if (turn !== this.turn) return;
-		const lines = addRows([], page.items, column.name, dataset.key);
+		const lines = this.sorted(addRows([], page.items, column.name, dataset.key));
 		const binned = page.next !== null && session.readAll;
 		this.lines = binned ? await this.bins(lines, column, dataset) : lines;
 		this.binned = binned;
@@ -118,7 +133,7 @@ export class Results {
 
 	more = async () => {
 		try {
-			const page = await get<Page<Row>>(this.path + query({ ...this.filters(), limit: TABLE, cursor: this.next }));
+			const page = await get<Page<Row>>(this.pathOf({ limit: TABLE, cursor: this.next }));
 			this.rows = [...this.rows, ...page.items].slice(0, HELD);
 			this.next = this.rows.length < HELD ? page.next : null;
 		} catch (problem) {
@@ -128,7 +143,7 @@ export class Results {
 
 	private take = (dataset: string, fresh: Row[]) => {
 		const m = this.measurement();
-		if (dataset !== m.dataset || this.look.until) return;
+		if (dataset !== this.name || this.look.until) return;
 		const ours = fresh.filter((row) => row.task === m.id && (!this.look.node || row.node === this.look.node) && !this.rows.some((old) => same(old, row)));
 		if (ours.length === 0) return;
 		if (!this.dataset || this.rows.length === 0) {
@@ -136,9 +151,17 @@ export class Results {
 			return;
 		}
 		this.rows = [...ours.reverse(), ...this.rows].slice(0, HELD);
-		if (this.column) this.lines = addRows(this.lines, ours, this.column.name, this.dataset.key);
+		if (this.column) this.lines = this.sorted(addRows(this.lines, ours, this.column.name, this.dataset.key));
 	};
 
 	follow = (): (() => void) =>
-		listenOrPoll([topicOf(this.measurement().dataset)], { rows: (name, _, fresh) => this.take(name, fresh), reset: () => void this.load(this.look) });
+		listenOrPoll([topicOf(this.name)], { rows: (name, _, fresh) => this.take(name, fresh), reset: () => void this.load(this.look) });
+}
+
+// Where peers put results of a measurement whose own dataset is that of a method.
+export async function datasetsOfPeers(m: Measurement): Promise<string[]> {
+	if (m.dataset.startsWith('mp_') || !m.parts?.some((p) => p.provider.startsWith('peer:'))) return [];
+	const prefix = `mp_${m.capability.toLowerCase().replace(/[^a-z0-9]/g, '_')}_`;
+	const all = await get<Page<{ name: string }>>('/datasets?limit=10000');
+	return all.items.map((d) => d.name).filter((name) => name.startsWith(prefix));
 }
