@@ -109,6 +109,8 @@ void sn_authority_name_provider(const struct sn_authority *authority, const char
 
 /* Measurements ------------------------------------------------------------- */
 
+/* Where it looks up what a provider leaves no choice about: a target may be among it. */
+void sn_authority_set_offers(struct sn_authority *authority, const struct sn_offers *offers);
 /* For struct sn_measures_config, with the authority as context. */
 sn_measures_permit_fn sn_authority_permit_measure;
 sn_measures_join_fn sn_authority_may_join;

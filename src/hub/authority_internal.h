@@ -41,6 +41,7 @@ struct sn_authority {
 	struct sn_timer flush;
 
 	struct sn_load *load;
+	const struct sn_offers *offers; /* NULL: not known */
 };
 
 /* All names of who asked for it. */

@@ -9,26 +9,39 @@
 #include "hub/authority_internal.h"
 #include "hub/control.h"
 
-/* What is asked, from whom, how often.  The texts of `targets` are the measurement's. */
+/* What is asked, from whom, how often. */
 struct demand {
-	const char **targets; /* NULL-terminated */
+	char **targets; /* NULL-terminated */
 	size_t target_count, room;
-	double rate; /* samples per second that one provider sends to each target */
+	size_t common; /* of them, in front: targets of every provider */
+	double rate;   /* samples per second that one provider sends to each target */
 };
 
 /* Targets ------------------------------------------------------------------------------ */
 
-static void add_target(struct demand *demand, const char *target)
+static void add_target(const char *target, void *ctx)
 {
-	if (target == NULL || target[0] == '\0' || sn_mp_value_is_none(target))
-		return;
+	struct demand *demand = ctx;
+
 	if (demand->target_count + 1 >= demand->room) {
 		demand->room = 2 * demand->room;
 		demand->targets =
 			sn_xrealloc(demand->targets, demand->room, sizeof(*demand->targets));
 	}
-	demand->targets[demand->target_count++] = target;
+	demand->targets[demand->target_count++] = sn_xstrdup(target);
 	demand->targets[demand->target_count] = NULL;
+}
+
+static void add_targets(struct demand *demand, const char *text)
+{
+	if (!sn_mp_value_is_none(text))
+		sn_policy_targets_in(text, add_target, demand);
+}
+
+static void add_plain_target(const char *target, void *ctx)
+{
+	if (sn_policy_target_is_plain(target))
+		add_target(target, ctx);
 }
 
 static void add_native_targets(const struct sn_mp_order *order, struct demand *demand)
@@ -39,34 +52,90 @@ static void add_native_targets(const struct sn_mp_order *order, struct demand *d
 
 		if (param->type != SN_PARAM_TARGETS)
 			continue;
-		add_target(demand, json_string_value(value));
+		add_targets(demand, json_string_value(value));
 		for (size_t j = 0; j < json_array_size(value); j++)
-			add_target(demand, json_string_value(json_array_get(value, j)));
+			add_targets(demand, json_string_value(json_array_get(value, j)));
 	}
 }
 
-/*
- * A peer's parameters have no meaning that we know for sure: every address and URL that is not
- * the source's counts as a target, and whatever is called a destination.
- */
+static bool is_source(const struct sn_mp_param *param)
+{
+	return strncmp(param->name, "source.", strlen("source.")) == 0;
+}
+
 static bool is_target(const struct sn_mp_param *param)
 {
-	static const char destination[] = "destination.", source[] = "source.";
+	static const char destination[] = "destination.";
 
-	if (strncmp(param->name, source, strlen(source)) == 0)
-		return false;
 	if (strncmp(param->name, destination, strlen(destination)) == 0)
 		return strstr(param->name, ".port") == NULL && strstr(param->name, ".as") == NULL;
 	return param->prim == SN_MP_ADDRESS || param->prim == SN_MP_URL ||
 	       strstr(param->name, "fqdn") != NULL || strstr(param->name, "hostname") != NULL;
 }
 
+/*
+ * A peer's parameters have no meaning that we know for sure: whatever is called a destination
+ * counts as a target, and every address and URL that is not the source's.
+ */
+static void add_value(const struct sn_mp_param *param, const char *value, struct demand *demand)
+{
+	if (is_source(param) || sn_mp_value_is_none(value))
+		return;
+	sn_policy_targets_in(value, is_target(param) ? add_target : add_plain_target, demand);
+}
+
 static void add_peer_targets(const struct sn_mp_message *specification, struct demand *demand)
 {
+	for (size_t i = 0; i < specification->param_count; i++)
+		add_value(&specification->params[i], specification->params[i].value, demand);
+}
+
+/* What was left to a provider, as its capability says it. */
+static void add_own_values(const struct sn_mp_message *specification,
+			   const struct sn_mp_message *capability, struct demand *demand)
+{
 	for (size_t i = 0; i < specification->param_count; i++) {
-		if (is_target(&specification->params[i]))
-			add_target(demand, specification->params[i].value);
+		const struct sn_mp_param *param = &specification->params[i];
+		const struct sn_mp_param *its = sn_mp_param(capability, param->name);
+
+		if (param->value == NULL && its != NULL)
+			add_value(param, sn_mp_constraint_single(&its->constraint), demand);
 	}
+}
+
+static bool leaves_values(const struct sn_mp_message *specification)
+{
+	for (size_t i = 0; i < specification->param_count; i++) {
+		if (specification->params[i].value == NULL)
+			return true;
+	}
+	return false;
+}
+
+/* Of `provider`, or of all that have a part. */
+static void add_own_targets(const struct sn_authority *authority, const struct sn_measure *measure,
+			    const char *provider, struct demand *demand)
+{
+	const struct sn_hub_offer *const *offers;
+	size_t count;
+
+	if (measure->native != NULL || authority->offers == NULL ||
+	    !leaves_values(measure->specification))
+		return;
+	count = sn_offers_labelled(authority->offers, measure->specification->label, &offers);
+	for (size_t i = 0; i < count; i++) {
+		const struct sn_hub_offer *offer = offers[i];
+
+		if (strcmp(offer->schema, measure->schema) == 0 &&
+		    (provider != NULL ? strcmp(offer->provider, provider) == 0
+				      : sn_measure_part_of(measure, offer->provider) != NULL))
+			add_own_values(measure->specification, offer->capability, demand);
+	}
+}
+
+void sn_authority_set_offers(struct sn_authority *authority, const struct sn_offers *offers)
+{
+	authority->offers = offers;
 }
 
 /* Rates -------------------------------------------------------------------------------- */
@@ -108,12 +177,14 @@ static double native_rate(const struct sn_mp_order *order, int64_t period_ns)
 	return SN_MIN(fastest, (double)samples * 1e9 / (double)period_ns);
 }
 
-static void demand_init(struct demand *demand, const struct sn_measure *measure)
+/* `provider`: the only one of interest, or NULL. */
+static void demand_init(const struct sn_authority *authority, const struct sn_measure *measure,
+			const char *provider, struct demand *demand)
 {
 	int64_t period_ns = sn_mp_when_period(&measure->specification->when);
 
 	*demand = (struct demand){.room = 16};
-	demand->targets = sn_new_n(const char *, demand->room);
+	demand->targets = sn_new_n(char *, demand->room);
 	if (measure->native != NULL) {
 		add_native_targets(&measure->order, demand);
 		demand->rate = native_rate(&measure->order, period_ns);
@@ -121,35 +192,57 @@ static void demand_init(struct demand *demand, const struct sn_measure *measure)
 		add_peer_targets(measure->specification, demand);
 		demand->rate = period_ns > 0 ? 1e9 / (double)period_ns : 1;
 	}
+	demand->common = demand->target_count;
+	add_own_targets(authority, measure, provider, demand);
 }
 
 static void demand_finish(struct demand *demand)
 {
+	for (size_t i = 0; i < demand->target_count; i++)
+		free(demand->targets[i]);
 	free(demand->targets);
+}
+
+static void put_on(struct sn_load *load, const char *name, const struct demand *demand,
+		   double factor)
+{
+	if (demand->common > 0)
+		sn_load_set(load, name, (const char *const *)demand->targets, demand->common,
+			    demand->rate, factor);
+}
+
+static int check_target(const struct sn_authority *authority, const char *target, double wanted,
+			struct sn_err *err)
+{
+	double limit = sn_policy_target_rate(authority->policy);
+	double present = sn_load_at(authority->load, target);
+
+	/* A node's own loopback is nobody else's. */
+	if (present + wanted <= limit * (1 + 1e-9) || sn_policy_target_is_loopback(target))
+		return 0;
+	return sn_err_set(err, -EDQUOT,
+			  "target '%.100s' would get too much: all measurements send it "
+			  "%.4g samples per second now, this one would add %.4g, and %.4g "
+			  "is the limit (target_rate of the policy)",
+			  target, present, wanted, limit);
 }
 
 /* `factor` providers would join. */
 static int check_rate(const struct sn_authority *authority, const struct demand *demand,
 		      double factor, struct sn_err *err)
 {
-	double limit = sn_policy_target_rate(authority->policy), wanted = demand->rate * factor;
+	struct sn_load *wanted;
+	int failed = 0;
 
-	if (limit <= 0)
+	if (sn_policy_target_rate(authority->policy) <= 0)
 		return 0;
-	for (size_t i = 0; i < demand->target_count; i++) {
-		const char *target = demand->targets[i];
-		double present = sn_load_at(authority->load, target);
-
-		/* A node's own loopback is nobody else's. */
-		if (present + wanted <= limit * (1 + 1e-9) || sn_policy_target_is_loopback(target))
-			continue;
-		return sn_err_set(err, -EDQUOT,
-				  "target '%.100s' would get too much: all measurements send it "
-				  "%.4g samples per second now, this one would add %.4g, and %.4g "
-				  "is the limit (target_rate of the policy)",
-				  target, present, wanted, limit);
-	}
-	return 0;
+	wanted = sn_load_create(); /* a target may be named twice, and in two ways */
+	put_on(wanted, "", demand, factor);
+	for (size_t i = 0; i < demand->common && failed == 0; i++)
+		failed = check_target(authority, demand->targets[i],
+				      sn_load_at(wanted, demand->targets[i]), err);
+	sn_load_destroy(wanted);
+	return failed;
 }
 
 int sn_authority_rate(const struct sn_authority *authority, const struct sn_measure *measure,
@@ -158,7 +251,7 @@ int sn_authority_rate(const struct sn_authority *authority, const struct sn_meas
 	struct demand demand;
 	int failed;
 
-	demand_init(&demand, measure);
+	demand_init(authority, measure, NULL, &demand);
 	failed = check_rate(authority, &demand, (double)measure->part_count, err);
 	demand_finish(&demand);
 	return failed;
@@ -174,10 +267,8 @@ void sn_authority_note_measure(struct sn_authority *authority, const struct sn_m
 	}
 	if (sn_load_set_factor(authority->load, measure->id, (double)measure->part_count) == 0)
 		return;
-	demand_init(&demand, measure);
-	if (demand.target_count > 0)
-		sn_load_set(authority->load, measure->id, demand.targets, demand.target_count,
-			    demand.rate, (double)measure->part_count);
+	demand_init(authority, measure, NULL, &demand);
+	put_on(authority->load, measure->id, &demand, (double)measure->part_count);
 	demand_finish(&demand);
 }
 
@@ -197,7 +288,7 @@ static void make_ask(const struct sn_measure *measure, const struct demand *dema
 		.action = SN_MAY_MEASURE,
 		.identities = identities,
 		.label = measure->specification->label,
-		.targets = demand->targets,
+		.targets = (const char *const *)demand->targets,
 		.period_ns = sn_mp_when_period(&measure->specification->when),
 		.length_ns = length_of(measure),
 	};
@@ -237,7 +328,7 @@ int sn_authority_permit_measure(const struct sn_measure *measure, struct sn_err 
 	int failed = 0;
 
 	sn_asker_measure(authority, &asker, measure);
-	demand_init(&demand, measure);
+	demand_init(authority, measure, NULL, &demand);
 	make_ask(measure, &demand, asker.list, &ask);
 	ask.nodes = (const char *const *)nodes;
 	ask.node_count = measure->part_count;
@@ -275,7 +366,7 @@ bool sn_authority_may_join(const struct sn_measure *measure, const char *provide
 	sn_asker_measure(authority, &asker, measure);
 	sn_authority_name_provider(authority, provider, &names);
 	node = sn_buf_cstr(&names);
-	demand_init(&demand, measure);
+	demand_init(authority, measure, provider, &demand);
 	make_ask(measure, &demand, asker.list, &ask);
 	ask.nodes = &node;
 	ask.node_count = 1;
@@ -294,6 +385,26 @@ bool sn_authority_may_join(const struct sn_measure *measure, const char *provide
 
 /* Asked again ---------------------------------------------------------------------------- */
 
+/* The question about one part: its provider, and the targets that only this one fixes. */
+static void decide_part(const struct sn_authority *authority, const struct sn_measure_part *part,
+			const struct sn_policy_ask *about_all, struct sn_policy_verdict *verdict)
+{
+	struct sn_policy_ask ask = *about_all;
+	struct sn_buf names = {0};
+	struct demand demand;
+	const char *node;
+
+	sn_authority_name_provider(authority, part->provider, &names);
+	node = sn_buf_cstr(&names);
+	ask.nodes = &node;
+	ask.node_count = 1;
+	demand_init(authority, part->measure, part->provider, &demand);
+	ask.targets = (const char *const *)demand.targets;
+	sn_policy_decide(authority->policy, &ask, verdict);
+	demand_finish(&demand);
+	sn_buf_finish(&names);
+}
+
 /* Those that have not ended and are not allowed each for itself; `verdict` of the last one. */
 static int refused_parts(const struct sn_authority *authority, const struct sn_measure *measure,
 			 const struct sn_policy_ask *ask, struct sn_measure_part **parts,
@@ -303,19 +414,11 @@ static int refused_parts(const struct sn_authority *authority, const struct sn_m
 
 	for (size_t i = 0; i < measure->part_count; i++) {
 		struct sn_measure_part *part = measure->parts[i];
-		struct sn_policy_ask for_this = *ask;
 		struct sn_policy_verdict of_this;
-		struct sn_buf names = {0};
-		const char *node;
 
 		if (sn_measure_state_is_final(part->state))
 			continue;
-		sn_authority_name_provider(authority, part->provider, &names);
-		node = sn_buf_cstr(&names);
-		for_this.nodes = &node;
-		for_this.node_count = 1;
-		sn_policy_decide(authority->policy, &for_this, &of_this);
-		sn_buf_finish(&names);
+		decide_part(authority, part, ask, &of_this);
 		if (of_this.allowed)
 			continue;
 		*verdict = of_this;
@@ -355,7 +458,7 @@ int sn_authority_may_go_on(const struct sn_measure *measure, struct sn_measure_p
 	int count = 0;
 
 	sn_asker_measure(authority, &asker, measure);
-	demand_init(&demand, measure);
+	demand_init(authority, measure, NULL, &demand);
 	make_ask(measure, &demand, asker.list, &ask);
 	/* What is allowed without a word of where is allowed everywhere. */
 	sn_policy_decide(authority->policy, &ask, &verdict);
@@ -372,7 +475,7 @@ static const char *overloaded(const struct sn_authority *authority, const struct
 {
 	double limit = sn_policy_target_rate(authority->policy);
 
-	for (size_t i = 0; i < demand->target_count && limit > 0; i++) {
+	for (size_t i = 0; i < demand->common && limit > 0; i++) {
 		if (sn_load_at(authority->load, demand->targets[i]) > limit * (1 + 1e-9) &&
 		    !sn_policy_target_is_loopback(demand->targets[i]))
 			return demand->targets[i];
@@ -390,7 +493,7 @@ int sn_authority_fits_rate(const struct sn_measure *measure, struct sn_measure_p
 
 	/* Taken away below, it is back when the answer could not be stored. */
 	sn_authority_note_measure(authority, measure);
-	demand_init(&demand, measure);
+	demand_init(authority, measure, NULL, &demand);
 	target = overloaded(authority, &demand);
 	if (target != NULL)
 		sn_err_set(why, -EDQUOT,

@@ -377,6 +377,7 @@ static int open_measures(struct sn_hub *hub, struct sn_err *err)
 	hub->registries = sn_mp_registries_create();
 	sn_mp_offer_load(hub->registries);
 	hub->offers = sn_offers_create(hub->registries);
+	sn_authority_set_offers(hub->authority, hub->offers);
 	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++)
 		sn_offers_set_node(hub->offers, sn_fleet_at(hub->fleet, i));
 	config.registries = hub->registries;

@@ -14,7 +14,7 @@ struct target {
 };
 
 struct source {
-	char **targets; /* keys, each once */
+	char **targets; /* keys, as often as it asks each */
 	size_t count;
 	double rate, factor;
 };
@@ -80,7 +80,6 @@ void sn_load_set(struct sn_load *load, const char *name, const char *const *targ
 		 double rate, double factor)
 {
 	struct source *source = sn_new(struct source);
-	struct sn_map *seen = sn_map_create(NULL);
 	char key[SN_POLICY_TARGET_MAX];
 
 	sn_load_remove(load, name);
@@ -89,12 +88,8 @@ void sn_load_set(struct sn_load *load, const char *name, const char *const *targ
 	source->factor = factor;
 	for (size_t i = 0; i < count; i++) {
 		sn_policy_target_key(targets[i], key);
-		if (sn_map_get(seen, key) != NULL)
-			continue;
-		sn_map_set(seen, key, source);
 		source->targets[source->count++] = sn_xstrdup(key);
 	}
-	sn_map_destroy(seen);
 	put(load, source);
 	sn_map_set(load->sources, name, source);
 }

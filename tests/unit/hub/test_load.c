@@ -19,12 +19,12 @@ static void sources_add_up_and_go_again(void **state)
 	(void)state;
 	sn_load_set(load, "a", first, 3, 2, 3);
 	sn_load_set(load, "b", second, 1, 0.5, 1);
-	NEAR(sn_load_at(load, "192.0.2.1"), 6.5);
-	NEAR(sn_load_at(load, "[192.0.2.1]:80"), 6.5);
+	NEAR(sn_load_at(load, "192.0.2.1"), 12.5);
+	NEAR(sn_load_at(load, "[192.0.2.1]:80"), 12.5);
 	NEAR(sn_load_at(load, "www.example.org."), 6);
 	NEAR(sn_load_at(load, "192.0.2.2"), 0);
 	assert_int_equal(sn_load_set_factor(load, "a", 1), 0);
-	NEAR(sn_load_at(load, "192.0.2.1"), 2.5);
+	NEAR(sn_load_at(load, "192.0.2.1"), 4.5);
 	sn_load_set(load, "a", second, 1, 1, 1);
 	NEAR(sn_load_at(load, "www.example.org"), 0);
 	NEAR(sn_load_at(load, "192.0.2.1"), 1.5);
