@@ -205,7 +205,7 @@ void pki_init(struct pki *pki, const char *common_name)
 	assert_non_null(mkdtemp(pki->dir));
 	assert_int_equal(sn_pki_key_generate(&pki->ca_key_pem, NULL), 0);
 	assert_int_equal(sn_pki_ca_create(sn_buf_cstr(&pki->ca_key_pem), common_name, now - 86400,
-					  now + 86400, &pki->ca_pem, NULL),
+					  now + 2 * 86400, &pki->ca_pem, NULL),
 			 0);
 	sn_buf_cstr(&pki->ca_pem);
 	pki->ca_file = write_file(pki, "ca", "pem", &pki->ca_pem);

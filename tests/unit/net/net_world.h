@@ -77,7 +77,7 @@ struct pki {
 
 void pki_init(struct pki *pki, const char *common_name);
 void pki_finish(struct pki *pki);
-/* `from_s`, `to_s` are relative to now. */
+/* `from_s`, `to_s` are relative to now; the CA lives two days. */
 void pki_identity(struct pki *pki, const char *name, const char *uri, int usage, int64_t from_s,
 		  int64_t to_s, struct identity *identity);
 void identity_finish(struct identity *identity);
