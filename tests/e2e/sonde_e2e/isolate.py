@@ -72,3 +72,16 @@ def mount_tmpfs(place, path, size):
     if done.returncode == 0:
         place.mounts.append(path)
     return done.returncode == 0
+
+
+def cover_hosts(place, text):
+    """Another /etc/hosts, for us alone and as long as the place lives; False where that is not allowed."""
+    if os.environ.get(MARK) != "yes":
+        return False
+    hosts = place.path / "hosts"
+    hosts.write_text(text, encoding="utf-8")
+    hosts.chmod(0o644)
+    done = subprocess.run(["mount", "--bind", str(hosts), "/etc/hosts"], capture_output=True, check=False)
+    if done.returncode == 0:
+        place.mounts.append("/etc/hosts")
+    return done.returncode == 0
