@@ -13,7 +13,7 @@ import sys
 
 from sonde_e2e import isolate, tap
 from sonde_e2e.api import ApiError
-from sonde_e2e.mplane import MEDIA
+from sonde_e2e.mplane import MEDIA, Peer
 from sonde_e2e.parts import Hub, Node
 from sonde_e2e.place import Place, Program, children, running
 from sonde_e2e.tap import Skip
@@ -21,7 +21,7 @@ from sonde_e2e.wait import holds, until
 
 POLICY = """roles: {{boss: account:admin, some: someone}}
 rules:
-  - allow: [admin, discover, measure, read-all, stop-all]
+  - allow: [admin, discover, measure, read, read-all, stop-all]
     roles: [boss, some]
     capabilities: "*"
 {more}
@@ -41,7 +41,7 @@ class World:
             self.name, self.networks, self.refused = "localhost", '127.0.0.1/32, "::1"', "127.0.0.1|::1"
         self.free = "127.0.0.2"
         self.write()
-        self.hub = Hub(place, policy=self.policy)
+        self.hub = Hub(place, policy=self.policy, mplane_plain="true", mplane_wait="500ms")
         self.node = Node(place, "attic")
         self.standing = None
 
@@ -188,6 +188,26 @@ def running_measurement_of_the_address_is_stopped(world):
     assert any(line["outcome"] == "refused" and line["line"] == 7 for line in lines), lines
 
 
+def ping_of(capability, token, when, target):
+    """A specification for our own capability: one request to the target in each run."""
+    return {**{key: value for key, value in capability.items() if key not in ("capability", "link")},
+            "specification": "measure", "token": token, "when": when,
+            "parameters": {**capability["parameters"], "targets": target, "count": "1", "family": "4", "ttl": "64"}}
+
+
+def mplane_client_is_told_why_its_measurement_was_stopped(world):
+    world.need_ping()
+    world.change()
+    client = Peer(world.hub.api.where()["url"], "someone")
+    answer = client.say(ping_of(client.find("ping")[0], "t-stopped", "now + 1h / 1s", "127.0.0.9"))
+    assert "receipt" in answer, answer
+    world.change("127.0.0.9/32")
+    answer = until("it is told", 20, lambda: "receipt" not in (
+        answer := client.redeem("t-stopped")) and answer, pause=0.2)
+    told = [message["message"] for message in (answer.get("contents") or [answer]) if "exception" in message]
+    assert len(told) == 1 and told[0].endswith("target '127.0.0.9' is never probed (line 7)"), answer
+
+
 def component_refuses_the_name_as_well(world):
     world.need_ping()
     world.write(world.networks)
@@ -202,10 +222,7 @@ def component_refuses_the_name_as_well(world):
         return json.loads(connection.getresponse().read())
 
     capability = next(item for item in say("GET", "/capability")["contents"] if item["label"] == "ping")
-    specification = {**{key: value for key, value in capability.items() if key not in ("capability", "link")},
-                     "specification": "measure", "token": "t-1", "when": "now",
-                     "parameters": {**capability["parameters"], "targets": world.name, "count": "1", "family": "4",
-                                    "ttl": "64"}}
+    specification = ping_of(capability, "t-1", "now", world.name)
     columns = [capability["results"].index(name) for name in ("target", "status", "error")]
 
     def result():
@@ -240,6 +257,7 @@ CASES = [
     restarted_node_remembers_without_its_hub,
     another_policy_lets_it_be_measured_again,
     running_measurement_of_the_address_is_stopped,
+    mplane_client_is_told_why_its_measurement_was_stopped,
     component_refuses_the_name_as_well,
     programs_end_in_order,
 ]

@@ -363,7 +363,9 @@ static void copy_parts(struct sn_sup_answer *answer, const struct sn_measure *me
 			sn_derived_node(from->provider, part->node);
 		part->name =
 			sn_xstrdup(sn_measure_provider_name(answer->hub->measures, from->provider));
-		part->failed = from->state == SN_MEASURE_FAILED;
+		/* Whoever has stopped it knows; what was stopped otherwise has a reason. */
+		part->failed = from->state == SN_MEASURE_FAILED ||
+			       (from->state == SN_MEASURE_STOPPED && from->error[0] != '\0');
 		answer->counted += from->results;
 		part->error = sn_xstrdup(
 			from->error != NULL && from->error[0] != '\0' ? from->error : "it failed");
