@@ -41,7 +41,7 @@ enum sn_measure_state {
 	SN_MEASURE_RUNNING,
 	SN_MEASURE_DONE,
 	SN_MEASURE_FAILED,
-	SN_MEASURE_STOPPED, /* by a person, an interrupt or a withdrawal */
+	SN_MEASURE_STOPPED, /* by a person, an interrupt or a withdrawal, or by another policy */
 	SN_MEASURE_STATES,
 };
 const char *sn_measure_state_name(enum sn_measure_state state);
