@@ -345,10 +345,27 @@ static int load_parts(struct sn_measures *measures, struct sn_err *err)
 	return got;
 }
 
+/* That it was stopped is written before that its parts are: a crash may have come between. */
+static void settle_parts(struct sn_measured *measured)
+{
+	for (size_t i = 0; i < measured->measure.part_count; i++) {
+		struct sn_measure_part *part = measured->measure.parts[i];
+
+		if (sn_measure_state_is_final(part->state))
+			continue;
+		measured->counts[part->state]--;
+		part->state = SN_MEASURE_STOPPED;
+		part->ended_ns = measured->ended_ns;
+		measured->counts[part->state]++;
+	}
+}
+
 static void settle_state(const struct sn_measures *measures, struct sn_measured *measured)
 {
 	struct sn_measure *measure = &measured->measure;
 
+	if (measure->state == SN_MEASURE_STOPPED)
+		settle_parts(measured);
 	measure->state = sn_measured_state(measured, measures->now_ns);
 	if (!sn_measure_state_is_final(measure->state) || measured->ended_ns != 0)
 		return;

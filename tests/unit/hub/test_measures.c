@@ -448,6 +448,28 @@ static void part_tokens_of_peers_are_unique_and_keyed_by_who_they_are(void **sta
 /* Restarts ----------------------------------------------------------------------------------------
  */
 
+static void what_was_stopped_when_it_crashed_is_no_task_any_more(void **state)
+{
+	struct sn_node *a = plane_node(&plane, "a", PING_REPORT("192.0.2.1"));
+	const struct sn_measure *measure = ask("{" PING ",\"when\":\"now ... future / 10s\"}");
+	sn_autojson json_t *work = NULL;
+
+	(void)state;
+	report(measure, a, SN_MEASURE_RUNNING, NULL);
+	/* As it is between the two commits of a stop. */
+	assert_int_equal(
+		sn_db_run(plane.db, NULL, "UPDATE measurements SET stopped = ?", "i", plane.now_ns),
+		1);
+	plane_restart(&plane);
+	a = sn_fleet_find(plane.fleet, "a");
+	measure = sn_measures_at(plane.measures, 0);
+	assert_int_equal(measure->state, SN_MEASURE_STOPPED);
+	assert_int_equal(measure->parts[0]->state, SN_MEASURE_STOPPED);
+	assert_int_equal(measure->parts[0]->ended_ns, plane.now_ns);
+	work = tasks(a);
+	assert_int_equal(json_array_size(work), 0);
+}
+
 static void a_restart_changes_nothing(void **state)
 {
 	struct sn_node *a = plane_node(&plane, "a", PING_REPORT("192.0.2.1"));
@@ -1020,6 +1042,7 @@ int main(void)
 		TEST(same_key_of_the_same_owner_is_the_same),
 		TEST(tokens_of_clients_are_theirs_alone),
 		TEST(part_tokens_of_peers_are_unique_and_keyed_by_who_they_are),
+		TEST(what_was_stopped_when_it_crashed_is_no_task_any_more),
 		TEST(a_restart_changes_nothing),
 		cmocka_unit_test_teardown(tasks_of_an_older_hub_go_on, stop),
 		TEST(the_whole_follows_its_parts),
