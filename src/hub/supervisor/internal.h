@@ -111,6 +111,7 @@ struct sn_sup_peer {
 	struct sn_list jobs;
 	struct sn_map *by_token;
 	size_t job_count;
+	bool crowded;                  /* something to do has not found room among the jobs */
 	struct sn_called_peer *called; /* NULL: it connects to us */
 };
 

@@ -26,6 +26,15 @@ static void group_release(void *value)
 	free(group);
 }
 
+static void group_append(struct group *group, const struct sn_hub_offer *offer)
+{
+	if (group->count == group->room) {
+		group->room = group->room > 0 ? 2 * group->room : 4;
+		group->offers = sn_xrealloc(group->offers, group->room, sizeof(*group->offers));
+	}
+	group->offers[group->count++] = offer;
+}
+
 static void group_add(struct sn_map *groups, const struct sn_hub_offer *offer)
 {
 	/* The schema's hash covers the registry. */
@@ -36,11 +45,7 @@ static void group_add(struct sn_map *groups, const struct sn_hub_offer *offer)
 		group = sn_new(struct group);
 		sn_map_set(groups, key, group);
 	}
-	if (group->count == group->room) {
-		group->room = group->room > 0 ? 2 * group->room : 4;
-		group->offers = sn_xrealloc(group->offers, group->room, sizeof(*group->offers));
-	}
-	group->offers[group->count++] = offer;
+	group_append(group, offer);
 }
 
 static bool same_constraint(const struct sn_mp_param *a, const struct sn_mp_param *b)
@@ -347,6 +352,27 @@ const struct sn_sup_offered *sn_sup_view_by_token(const struct sn_sup_view *view
 	return NULL;
 }
 
+/* The group with this token, of those that `asker` may see; nobody is asked about others. */
+static void view_of_group(struct sn_supervisor *sup, const struct sn_asker *asker, const char *base,
+			  const char *token, struct sn_sup_view *view)
+{
+	struct sn_offers *offers = sup->hub->offers;
+	struct group group = {0};
+	char own[SN_MP_HASH_SIZE];
+
+	for (size_t i = 0; i < sn_offers_count(offers); i++) {
+		const struct sn_hub_offer *offer = sn_offers_at(offers, i);
+
+		group_token(sup, offer, own);
+		if (strcmp(own, token) == 0 &&
+		    sn_sup_may(sup, asker, SN_MAY_DISCOVER, offer->capability->label, offer, NULL,
+			       NULL))
+			group_append(&group, offer);
+	}
+	add_group(sup, view, base, NULL, &group);
+	free(group.offers);
+}
+
 /* Only what a token names: the whole view is for listings. */
 static void view_of_token(struct sn_supervisor *sup, const struct sn_asker *asker, const char *base,
 			  const char *token, struct sn_sup_view *view)
@@ -355,7 +381,7 @@ static void view_of_token(struct sn_supervisor *sup, const struct sn_asker *aske
 
 	*view = (struct sn_sup_view){0};
 	if (offer == NULL)
-		sn_sup_view_make(sup, asker, base, NULL, view);
+		view_of_group(sup, asker, base, token, view);
 	else if (sn_sup_may(sup, asker, SN_MAY_DISCOVER, offer->capability->label, offer, NULL,
 			    NULL))
 		add_offer(sup, view, base, offer);

@@ -248,8 +248,9 @@ void sn_sup_job_sync(struct sn_supervisor *sup, const struct sn_measure_part *pa
 	if (job != NULL)
 		return;
 	if (peer->job_count >= SN_SUPERVISOR_QUEUE_MAX) {
-		sn_warn("too much to do for a peer peer=%s measurement=%s", peer->identity,
-			part->measure->id);
+		SN_LOG_LIMITED(SN_LOG_WARNING, "too much to do for a peer, the rest waits peer=%s",
+			       peer->identity);
+		peer->crowded = true;
 		return;
 	}
 	job = job_create(peer, part);
@@ -435,6 +436,24 @@ static void check_deadlines(struct sn_sup_peer *peer)
 	}
 }
 
+/* There is room again for what did not find any. */
+static void catch_up(struct sn_sup_peer *peer)
+{
+	const struct sn_measures *measures = peer->sup->hub->measures;
+
+	peer->crowded = false;
+	for (size_t i = 0; i < sn_measures_count(measures) && !peer->crowded; i++) {
+		const struct sn_measure *measure = sn_measures_at(measures, i);
+		const struct sn_measure_part *part =
+			sn_measure_state_is_final(measure->state)
+				? NULL
+				: sn_measure_part_of(measure, peer->provider);
+
+		if (part != NULL)
+			sn_sup_job_sync(peer->sup, part);
+	}
+}
+
 static void check_lease(struct sn_sup_peer *peer, uint64_t now_ns)
 {
 	if (peer->called != NULL)
@@ -457,6 +476,8 @@ void sn_sup_peers_tick(struct sn_supervisor *sup)
 
 		if (sup->ticks % TICKS_DEADLINES == 0)
 			check_deadlines(peer);
+		if (peer->crowded && peer->job_count < SN_SUPERVISOR_QUEUE_MAX)
+			catch_up(peer);
 		check_lease(peer, now_ns);
 	}
 }

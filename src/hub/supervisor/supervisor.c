@@ -8,16 +8,8 @@
 #include "base/mem.h"
 #include "hub/supervisor/internal.h"
 
-#define TICK_NS SN_NS_PER_S
-
-static void tick(struct sn_timer *timer)
-{
-	struct sn_supervisor *sup = sn_container_of(timer, struct sn_supervisor, tick);
-
-	sn_timer_in(timer, TICK_NS);
-	sup->ticks++;
-	sn_sup_peers_tick(sup);
-}
+#define TICK_NS      SN_NS_PER_S
+#define TICKS_FORGET 3600 /* between two looks for requests of dropped measurements */
 
 static void end_turn(struct sn_flush *flush)
 {
@@ -48,6 +40,16 @@ static void forget_requests(struct sn_supervisor *sup)
 			"DELETE FROM mplane_requests WHERE measure NOT IN"
 			" (SELECT id FROM measurements)",
 			"");
+}
+
+static void tick(struct sn_timer *timer)
+{
+	struct sn_supervisor *sup = sn_container_of(timer, struct sn_supervisor, tick);
+
+	sn_timer_in(timer, TICK_NS);
+	if (++sup->ticks % TICKS_FORGET == 0)
+		forget_requests(sup);
+	sn_sup_peers_tick(sup);
 }
 
 int sn_supervisor_open(struct sn_hub *hub, struct sn_supervisor **supervisor,
