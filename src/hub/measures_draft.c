@@ -157,8 +157,10 @@ static int make_scope(struct sn_draft *draft, struct sn_err *err)
 
 	if (strlen(text) > SN_MP_WHEN_TEXT_MAX)
 		return sn_err_set(err, -EINVAL, "when: longer than %d bytes", SN_MP_WHEN_TEXT_MAX);
-	if (sn_mp_when_parse(sn_str(text), &asked, err) != 0)
-		return sn_err_wrap(err, "when");
+	if (sn_mp_when_parse(sn_str(text), &asked, err) != 0) {
+		sn_err_wrap(err, "when");
+		return err->code = -EINVAL; /* out of range, too: it is the asker's mistake */
+	}
 	if (!sn_request_is_query(draft->capability) && sn_mp_when_expired(&asked, draft->now_ns))
 		return sn_err_set(err, -EINVAL, "when: it is over");
 	if (follows(draft, &asked, err) != 0)

@@ -943,6 +943,12 @@ static void a_preview_says_what_would_be_and_stores_nothing(void **state)
 		assert_string_equal(member(json, "reason"), "rule 7");
 	}
 	assert_null(preview_of("never"));
+	assert_int_equal(err.code, -EINVAL);
+	/* Out of range is the asker's mistake, too. */
+	assert_null(preview_of("now + 10s / 0s"));
+	assert_int_equal(err.code, -EINVAL);
+	assert_null(preview_of("2026-02-29"));
+	assert_int_equal(err.code, -EINVAL);
 	assert_int_equal(sn_measures_count(plane.measures), 0);
 }
 
