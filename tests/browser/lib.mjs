@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the browser tests share: a real hub with a real node, a real browser, TAP.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -45,14 +46,13 @@ export const launch = () =>
 			'--disable-background-networking', '--disable-component-update', '--disable-sync'],
 	});
 
-// Start `sonde VERB --json ...` in a state directory of its own; resolves with its first line that
-// holds a login link.  stop() ends it by its pid and removes the directory.
-export async function start(programs, verb, args) {
-	const state = mkdtempSync(join(tmpdir(), 'sonde-browser-'));
-	const child = spawn(join(programs, 'sonde'), [verb, '--json', '--state', state, ...args], {
-		stdio: ['ignore', 'pipe', 'pipe'],
-		env: { ...process.env, XDG_RUNTIME_DIR: state, XDG_STATE_HOME: state },
-	});
+const place = () => mkdtempSync(join(tmpdir(), 'sonde-browser-'));
+const here = (state) => ({ ...process.env, XDG_RUNTIME_DIR: state, XDG_STATE_HOME: state });
+
+// Runs a program that says, as a line of JSON, how to log in; resolves with that line.  stop() ends
+// it by its pid.
+async function run(program, args, state) {
+	const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: here(state) });
 	let errors = '';
 	child.stderr.on('data', (piece) => (errors += piece));
 	const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
@@ -61,7 +61,6 @@ export async function start(programs, verb, args) {
 		const late = setTimeout(() => child.kill('SIGKILL'), 15000);
 		const status = await ended;
 		clearTimeout(late);
-		rmSync(state, { recursive: true, force: true });
 		return status;
 	};
 	const ready = new Promise((resolve, reject) => {
@@ -73,16 +72,88 @@ export async function start(programs, verb, args) {
 				// not for us
 			}
 		});
-		ended.then((status) => reject(new Error(`sonde ${verb} ended with ${status}: ${errors}`)));
-		setTimeout(() => reject(new Error(`sonde ${verb} said no login link within 60 s: ${errors}`)), 60000).unref();
+		ended.then((status) => reject(new Error(`${program} ended with ${status}: ${errors}`)));
+		setTimeout(() => reject(new Error(`${program} said no login link within 60 s: ${errors}`)), 60000).unref();
 	});
 	try {
-		return { ...(await ready), state, stop, errors: () => errors };
+		return { ...(await ready), stop, errors: () => errors };
 	} catch (error) {
 		await stop();
 		throw error;
 	}
 }
+
+// `sonde VERB --json ...` in a state directory of its own, which goes with it.
+export async function start(programs, verb, args) {
+	const state = place();
+	const remove = () => rmSync(state, { recursive: true, force: true });
+	try {
+		const sonde = await run(join(programs, 'sonde'), [verb, '--json', '--state', state, ...args], state);
+		return { ...sonde, state, stop: async () => [await sonde.stop(), remove()][0] };
+	} catch (error) {
+		remove();
+		throw error;
+	}
+}
+
+async function freePort() {
+	const server = createServer();
+	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const { port } = server.address();
+	await new Promise((resolve) => server.close(resolve));
+	return port;
+}
+
+// A hub alone, which keeps its address over restarts: stop() and start().
+export async function hubAlone(programs, settings) {
+	const state = place();
+	const ports = [await freePort(), await freePort()];
+	const all = { local: `127.0.0.1:${ports[0]}`, listen: `127.0.0.1:${ports[1]}`, announce: 'false', ...settings(state) };
+	const args = ['--json', '--state', state, ...Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`])];
+	const hub = { state, remove: () => rmSync(state, { recursive: true, force: true }) };
+	hub.start = async () => Object.assign(hub, await run(join(programs, 'sonde-hub'), args, state));
+	return hub;
+}
+
+// The command line beside it; throws what it complained about.
+export function command(programs, file, ...args) {
+	const { url, token } = JSON.parse(readFileSync(file, 'utf8'));
+	const proof = `${file}.token`;
+	writeFileSync(proof, token, { mode: 0o600 });
+	const env = { ...process.env, SONDE_URL: url, SONDE_TOKEN_FILE: proof };
+	const done = spawnSync(join(programs, 'sonde'), args, { encoding: 'utf8', env, timeout: 60000 });
+	assert(done.status === 0, `sonde ${args.join(' ')}: ${done.stderr}`);
+	return done.stdout;
+}
+
+// Asks the hub in place of a person, with the token of this machine.
+export function apiOf(file) {
+	return async (method, path, body) => {
+		const { url, token } = JSON.parse(readFileSync(file, 'utf8'));
+		const headers = { Authorization: `Bearer ${token}`, ...(body && { 'Content-Type': 'application/json' }) };
+		const answer = await fetch(`${url}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
+		assert(answer.ok, `${method} ${path}: ${answer.status}`);
+		return answer.status === 204 ? undefined : answer.json();
+	};
+}
+
+// A page whose complaints and strange requests are kept.
+export async function watchedPage(browser, origin, options = {}) {
+	const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+	const page = await context.newPage();
+	const complaints = [];
+	const foreign = [];
+	page.on('pageerror', (error) => complaints.push(error.message));
+	page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+	page.on('request', (request) => {
+		const url = new URL(request.url());
+		if (url.protocol.startsWith('http') && url.origin !== new URL(origin).origin) foreign.push(request.url());
+	});
+	const visit = (path) => page.goto(new URL(path, origin).href);
+	return { page, complaints, foreign, visit };
+}
+
+export const tooWide = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
 // Until `check` gives something true, at most `seconds`.
 export async function until(what, seconds, check) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pages as a person uses them, against a real hub and node that ping this machine.
-import { assert, isolate, launch, missing, runAll, start, until } from './lib.mjs';
+import { assert, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
 
 const why = missing();
 if (why) {
@@ -11,16 +11,7 @@ if (why) {
 isolate();
 const sonde = await start(process.argv[2], 'up', ['--listen', '127.0.0.1:0', '--no-defaults', '127.0.0.1', '::1']);
 const browser = await launch();
-const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
-const page = await context.newPage();
-const complaints = [];
-const foreign = [];
-page.on('pageerror', (error) => complaints.push(error.message));
-page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-page.on('request', (request) => {
-	const url = new URL(request.url());
-	if (url.origin !== new URL(sonde.url).origin) foreign.push(request.url());
-});
+const { page, complaints, foreign, visit } = await watchedPage(browser, sonde.url);
 
 const chart = () => page.locator('.smoke');
 const points = async () => Number(await chart().getAttribute('data-points'));
@@ -96,50 +87,6 @@ const tests = [
 		await page.keyboard.press('Enter');
 		await page.getByRole('heading', { name: 'Fleet' }).waitFor();
 	}],
-	['what can be measured is listed, and who can', async () => {
-		await page.goto(new URL('/measure', sonde.url).href);
-		const row = page.getByRole('region', { name: 'Capabilities of nodes' }).locator('tr', { hasText: 'ping' }).first();
-		await row.getByText('1 of 1').waitFor({ timeout: 15000 });
-	}],
-	['a form says what is wrong while one types, and what it would mean when nothing is', async () => {
-		await page.getByRole('link', { name: 'ping', exact: true }).click();
-		await page.getByRole('heading', { name: 'ping', level: 1 }).waitFor();
-		await page.getByLabel('count', { exact: true }).fill('0');
-		await page.getByText('allowed: 1 to').waitFor();
-		await page.getByLabel('count', { exact: true }).fill('2');
-		await page.getByLabel(/^targets/).fill('127.0.0.1');
-		await page.getByText(/1 runs? each|, once/).waitFor({ timeout: 5000 });
-	}],
-	['the form is a command, too', async () => {
-		await page.getByRole('button', { name: 'As command' }).click();
-		await page.getByRole('dialog').getByText('sonde measure ping 127.0.0.1 count=2').waitFor();
-		await page.getByRole('dialog').getByText('"capability":"ping"').first().waitFor();
-		await page.keyboard.press('Escape');
-	}],
-	['one click measures, and the result appears by itself', async () => {
-		await page.getByRole('button', { name: 'Measure', exact: true }).click();
-		await page.waitForURL(/\/measurements\//);
-		const results = page.getByRole('region', { name: 'Results' });
-		await results.getByText('127.0.0.1').first().waitFor({ timeout: 15000 });
-		await page.locator('.head').getByText('done').waitFor({ timeout: 15000 });
-		assert(Number(await page.locator('.lines').getAttribute('data-points')) >= 1, 'nothing is drawn');
-	}],
-	['a standing measurement gives more and more results until it is stopped', async () => {
-		await page.getByRole('link', { name: 'Measure again' }).click();
-		await page.getByLabel(/^targets/).fill('127.0.0.1');
-		await page.getByLabel('count', { exact: true }).fill('1');
-		await page.getByLabel('How often').selectOption('standing');
-		await page.getByLabel('Period').fill('1s');
-		await page.getByLabel('Name').fill('heartbeat');
-		await page.getByRole('button', { name: 'Measure', exact: true }).click();
-		await page.waitForURL(/\/measurements\//);
-		await until('three results', 20, async () => (await page.getByRole('region', { name: 'Results' }).locator('tbody tr').count()) >= 3);
-		page.once('dialog', (dialog) => dialog.accept());
-		await page.getByRole('button', { name: 'Stop …' }).click();
-		await page.locator('.head').getByText('stopped').waitFor({ timeout: 10000 });
-		await page.goto(new URL('/measure', sonde.url).href);
-		await page.getByRole('link', { name: 'heartbeat' }).waitFor();
-	}],
 	['light and dark are both there and remembered', async () => {
 		const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
 		const button = page.getByRole('button', { name: /Colours/ });
@@ -153,41 +100,15 @@ const tests = [
 	}],
 	['a narrow screen needs no sideways scrolling', async () => {
 		await page.setViewportSize({ width: 360, height: 740 });
-		for (const path of ['/', '/nodes', '/measure', '/measure/ping', '/flows', '/admin']) {
-			await page.goto(new URL(path, sonde.url).href);
+		for (const path of ['/', '/nodes', '/flows']) {
+			await visit(path);
 			await page.getByRole('heading', { level: 1 }).waitFor();
-			const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-			assert(over <= 0, `${path} is ${over} pixels too wide`);
+			assert((await tooWide(page)) <= 0, `${path} is ${await tooWide(page)} pixels too wide`);
 		}
 		await page.setViewportSize({ width: 1280, height: 860 });
 	}],
-	['an invitation shows its command once', async () => {
-		await page.goto(new URL('/admin', sonde.url).href);
-		await page.getByLabel('Name').fill('madrid-3');
-		await page.getByRole('button', { name: 'Make a token' }).click();
-		await page.getByText('sonde-node join https://').waitFor();
-		await page.reload();
-		await page.getByText('madrid-3').waitFor();
-		assert((await page.getByText('sonde-node join https://').count()) === 0, 'the token is shown again');
-	}],
-	['a password can be set and then logs in', async () => {
-		await page.getByLabel('New password').fill('correct horse battery');
-		await page.getByRole('button', { name: 'Set password' }).click();
-		await page.getByText('changed').waitFor();
-		await page.getByRole('button', { name: 'Log out' }).click();
-		await page.getByLabel('Password', { exact: true }).fill('wrong horse battery');
-		await page.getByRole('button', { name: 'Log in' }).click();
-		await page.getByRole('alert').waitFor();
-		await page.getByLabel('Password', { exact: true }).fill('correct horse battery');
-		await page.getByRole('button', { name: 'Log in' }).click();
-		await page.getByRole('navigation', { name: 'Pages' }).waitFor();
-	}],
 	['no page asked anybody but the hub', async () => assert(foreign.length === 0, foreign.join(' '))],
-	['no page complained', async () => {
-		// Refused logins are what two tests above are about.
-		const real = complaints.filter((text) => !/status of (401|403|410)/.test(text));
-		assert(real.length === 0, real.join('\n'));
-	}],
+	['no page complained', async () => assert(complaints.length === 0, complaints.join('\n'))],
 ];
 
 const failed = await runAll(tests);

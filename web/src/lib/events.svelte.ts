@@ -72,6 +72,7 @@ function open(wanted: string) {
 		refusals = 0;
 		if (next !== source) return;
 		if (broken && !seen && !resumed) resetAll();
+		if (broken) void enter().then(refresh); // it may have been closed because who we are has changed
 		broken = false;
 		stream.connected = true;
 	};
