@@ -19,6 +19,7 @@
 #define DRAIN_NS     (2 * SN_NS_PER_S)
 #define DRAIN_BYTES  (16 * 1024 * 1024)
 #define SWEEP_MIN_NS (100 * SN_NS_PER_MS)
+#define SWEEP_MAX_NS (2 * SN_NS_PER_S)
 
 struct drain { /* a socket whose last bytes are still read, to nowhere */
 	struct sn_list link;
@@ -182,6 +183,25 @@ static bool overdue(const struct sn_http_conn *conn, uint64_t now_ns)
 	return false;
 }
 
+/*
+ * Gone in the middle of a request.  libmicrohttpd does not see an end that comes together with
+ * the last bytes, and would keep the connection, and what is reserved for its body.
+ */
+static bool hung_up(const struct sn_http_conn *conn)
+{
+	char next;
+
+	return !sn_list_empty(&conn->reading) &&
+	       recv(conn->fd, &next, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static uint64_t sweep_interval(const struct sn_http_server *server)
+{
+	uint64_t quarter_ns = server->config.header_timeout_ns / 4;
+
+	return SN_MAX(SN_MIN(quarter_ns, (uint64_t)SWEEP_MAX_NS), (uint64_t)SWEEP_MIN_NS);
+}
+
 static void sweep(struct sn_timer *timer)
 {
 	struct sn_http_server *server = sn_container_of(timer, struct sn_http_server, sweep);
@@ -190,12 +210,11 @@ static void sweep(struct sn_timer *timer)
 	sn_list_for_each (link, &server->conns) {
 		struct sn_http_conn *conn = sn_list_entry(link, struct sn_http_conn, link);
 
-		if (overdue(conn, now_ns))
+		if (overdue(conn, now_ns) || hung_up(conn))
 			sn_http_conn_shutdown(conn);
 	}
 	if (server->conn_count > 0)
-		sn_timer_in(timer,
-			    SN_MAX(server->config.header_timeout_ns / 4, (uint64_t)SWEEP_MIN_NS));
+		sn_timer_in(timer, sweep_interval(server));
 }
 
 void sn_http_conn_phase(struct sn_http_conn *conn, enum sn_http_phase phase)
@@ -290,8 +309,7 @@ struct sn_http_conn *sn_http_conn_open(struct sn_http_daemon *daemon, struct MHD
 	sn_list_append(&server->conns, &conn->link);
 	daemon->connections++;
 	if (server->conn_count++ == 0)
-		sn_timer_in(&server->sweep,
-			    SN_MAX(server->config.header_timeout_ns / 4, (uint64_t)SWEEP_MIN_NS));
+		sn_timer_in(&server->sweep, sweep_interval(server));
 	return conn;
 }
 

@@ -627,6 +627,34 @@ static void a_body_that_drips_is_cut_off(void **state SN_UNUSED)
 	close(fd);
 }
 
+static void a_client_that_leaves_in_the_middle_keeps_no_connection(void **state SN_UNUSED)
+{
+	static const char *const halves[] = {
+		"GET /hello HTTP/1.1\r\nHost: x\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf",
+	};
+	struct sn_http_config quick = config;
+	uint64_t start_ns;
+
+	quick.header_timeout_ns = 4 * SN_NS_PER_S;
+	restart_with(&quick);
+	for (unsigned i = 0; i < 20; i++) {
+		int fd = raw_connect(&world);
+
+		/* The end arrives together with the bytes. */
+		raw_send(fd, halves[i % SN_COUNT(halves)]);
+		close(fd);
+	}
+	start_ns = sn_mono_ns();
+	do
+		sn_loop_turn(world.loop, 20 * SN_NS_PER_MS);
+	while (sn_mono_ns() - start_ns < 100 * SN_NS_PER_MS ||
+	       (sn_http_server_connections(world.server) > 0 &&
+		sn_mono_ns() - start_ns < 3 * SN_NS_PER_S));
+	assert_int_equal(sn_http_server_connections(world.server), 0);
+	assert_int_equal(seen.handled, 0);
+}
+
 static void an_idle_connection_is_closed_and_a_waiting_one_is_not(void **state SN_UNUSED)
 {
 	struct sn_http_config quick = config;
@@ -798,6 +826,7 @@ int main(void)
 		TEST(a_client_that_sends_headers_drop_by_drop_is_cut_off),
 		TEST(a_client_that_sends_nothing_is_cut_off),
 		TEST(a_body_that_drips_is_cut_off),
+		TEST(a_client_that_leaves_in_the_middle_keeps_no_connection),
 		TEST(an_idle_connection_is_closed_and_a_waiting_one_is_not),
 		TEST(connections_over_the_limit_are_closed_until_there_is_room),
 		TEST(garbage_gets_an_error_and_no_handler),
