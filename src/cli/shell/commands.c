@@ -314,6 +314,15 @@ static char *capability_word(const struct sn_shell *shell, const char *start, si
 	return found;
 }
 
+/* Capabilities have parameters in common: each name is a candidate once. */
+static bool is_of_one_before(const struct sn_shell *shell, size_t capability, const char *name)
+{
+	for (size_t i = 0; i < capability; i++)
+		if (sn_mp_param(shell->capabilities[i], name) != NULL)
+			return true;
+	return false;
+}
+
 static char *parameter_word(const struct sn_shell *shell, const char *start, size_t left)
 {
 	char *found = NULL;
@@ -322,7 +331,8 @@ static char *parameter_word(const struct sn_shell *shell, const char *start, siz
 		const struct sn_mp_message *capability = shell->capabilities[i];
 
 		for (size_t k = 0; k < capability->param_count && found == NULL; k++)
-			found = if_begins(capability->params[k].name, start, &left);
+			if (!is_of_one_before(shell, i, capability->params[k].name))
+				found = if_begins(capability->params[k].name, start, &left);
 	}
 	return found;
 }

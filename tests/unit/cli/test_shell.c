@@ -169,6 +169,8 @@ static void words_are_completed_by_what_may_stand_there(void **state)
 	word = sn_shell_candidate(shell, SN_WORDS_PARAMETER, "dest", 0);
 	assert_string_equal(word, "destination.ip4");
 	free(word);
+	offer_ping(); /* the same once more */
+	assert_null(sn_shell_candidate(shell, SN_WORDS_PARAMETER, "dest", 1));
 	assert_null(sn_shell_candidate(shell, SN_WORDS_NONE, "", 0));
 }
 
