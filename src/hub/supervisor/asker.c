@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "hub/supervisor/internal.h"
 
-#define ROOM_MAX SN_SUPERVISOR_BODY_MAX /* bytes under way from one identity */
+#define ROOM_MAX SN_SUPERVISOR_BODY_MAX /* bytes under way from one identity ... */
+#define ROOM_ALL_MAX                                                                               \
+	(SN_INGEST_FLIGHT_MAX / 2) /* ... and from all: the rest is for nodes, people */
 
 /* Who asks ------------------------------------------------------------------------------ */
 
@@ -83,13 +85,15 @@ bool sn_supervisor_reserve(struct sn_hub *hub, const struct sn_http_request *req
 
 	sn_sup_asker_of(request, &asker);
 	room = sn_map_get(sup->receiving, sn_sup_identity(&asker));
-	if (room != NULL && room->bytes + bytes > ROOM_MAX)
+	if (sup->received + bytes > ROOM_ALL_MAX ||
+	    (room != NULL && room->bytes + bytes > ROOM_MAX))
 		return false;
 	if (room == NULL) {
 		room = sn_new(struct room);
 		sn_map_set(sup->receiving, sn_sup_identity(&asker), room);
 	}
 	room->bytes += bytes;
+	sup->received += bytes;
 	*who = sn_xstrdup(sn_sup_identity(&asker));
 	return true;
 }
@@ -100,6 +104,7 @@ void sn_supervisor_release(struct sn_hub *hub, char *who, uint64_t bytes)
 	struct room *room = sup != NULL ? sn_map_get(sup->receiving, who) : NULL;
 
 	if (room != NULL) {
+		sup->received -= SN_MIN(bytes, sup->received);
 		room->bytes -= SN_MIN(bytes, room->bytes);
 		if (room->bytes == 0)
 			sn_map_remove(sup->receiving, who);

@@ -273,6 +273,15 @@ static void one_peer_cannot_take_the_room_of_all(void **state)
 	assert_int_not_equal(reply.status, 503);
 	reply_release(&reply);
 	assert_null(sn_map_get(world.hub->supervisor->receiving, OTHER));
+	assert_int_equal(world.hub->supervisor->received, 0);
+	/* Nor can all of them that of the nodes. */
+	world.hub->supervisor->received = SN_INGEST_FLIGHT_MAX / 2;
+	reply = ask(OTHER, "POST", "/register/result", body);
+	assert_int_equal(reply.status, 503);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 422, "POST", "/api/v1/measurements", body);
+	reply_release(&reply);
+	world.hub->supervisor->received = 0;
 }
 
 static void device_of_a_group_is_a_selection(void **state)
