@@ -55,6 +55,9 @@ export type Kind = (typeof KINDS)[number]['kind'];
 
 export const kindOf = (c: Pick<Capability, 'label' | 'method'>): Kind => (!c.method ? 'peer' : c.method === c.label ? 'node' : 'view');
 
+// Names as people count: node-2 before node-10.
+export const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, 'en', { numeric: true });
+
 export const online = (c: Capability) => c.providers.filter((p) => p.state === 'online').length;
 
 // Every word must be found somewhere in what is declared.

@@ -16,8 +16,11 @@ addEventListener('popstate', () => (route.now = read()));
 
 export function go(path: string) {
 	history.pushState(null, '', path);
+	const left = route.now.path;
 	route.now = read();
 	scrollTo(0, 0);
+	// Another page begins at its beginning, for the keyboard and for screen readers, too.
+	if (route.now.path !== left) document.getElementById('main')?.focus({ preventScroll: true });
 }
 
 // Change parameters in place: null removes one. No new history entry, so that Back leaves the page.
