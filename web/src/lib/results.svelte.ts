@@ -161,7 +161,9 @@ export class Results {
 // Where peers put results of a measurement whose own dataset is that of a method.
 export async function datasetsOfPeers(m: Measurement): Promise<string[]> {
 	if (m.dataset.startsWith('mp_') || !m.parts?.some((p) => p.provider.startsWith('peer:'))) return [];
-	const prefix = `mp_${m.capability.toLowerCase().replace(/[^a-z0-9]/g, '_')}_`;
+	const name = new RegExp(`^mp_${m.capability.toLowerCase().replace(/[^a-z0-9]/g, '_')}_[0-9a-f]{8}$`);
 	const all = await get<Page<{ name: string }>>('/datasets?limit=10000');
-	return all.items.map((d) => d.name).filter((name) => name.startsWith(prefix));
+	const theirs = all.items.map((d) => d.name).filter((n) => name.test(n));
+	const pages = await Promise.all(theirs.map((n) => get<Page<Row>>(`/datasets/${n}/rows${query({ task: m.id, since: m.created, limit: 1, fields: 'time' })}`)));
+	return theirs.filter((_, i) => pages[i]!.items.length > 0);
 }
