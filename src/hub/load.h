@@ -18,7 +18,8 @@ struct sn_load *sn_load_create(void);
 void sn_load_destroy(struct sn_load *load);
 
 /* `source` puts `rate` samples per second on each of `targets`, on one that is in it twice twice as
- * many; takes the place of what it put before.  `factor` multiplies the rate and may be changed later: how many take part. */
+ * many; takes the place of what it put before.  `factor` multiplies the rate and may be changed
+ * later: how many take part. */
 void sn_load_set(struct sn_load *load, const char *source, const char *const *targets, size_t count,
 		 double rate, double factor);
 /* -ENOENT when there is no such source. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * registry_builtin: the files of registry/, in load order, as the build puts them into the
- * library (scripts/embed).  Internal to mplane/.
+ * library (scripts/embed.py).  Internal to mplane/.
  */
 #ifndef SONDE_MPLANE_REGISTRY_BUILTIN_H
 #define SONDE_MPLANE_REGISTRY_BUILTIN_H
