@@ -52,6 +52,9 @@ static inline void plane_open(struct plane *plane)
 	struct sn_err err = {0};
 
 	if (sn_control_open(plane->path, &plane->db, &err) != 0 ||
+	    /* No power fails in these tests, and ten thousand commits need not wait for the disk.
+	     */
+	    sn_db_run(plane->db, &err, "PRAGMA synchronous = OFF", "") < 0 ||
 	    sn_fleet_open(plane->db, plane->now_ns, 10 * SN_NS_PER_S, &plane->fleet, &err) != 0)
 		fail_msg("%s", err.text);
 	plane->offers = sn_offers_create(plane->registries);
