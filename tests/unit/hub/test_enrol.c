@@ -303,11 +303,12 @@ static void expired_certificate_is_nobody(void **state)
 
 	(void)state;
 	world_stop(&world);
-	world_start(&world, (const char *const[]){"node_certificate_life=1s", NULL});
+	/* Ends at a whole second, so that it may be good for one second only. */
+	world_start(&world, (const char *const[]){"node_certificate_life=2s", NULL});
 	node_join(&world, &node, "alpha");
 	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, "{}");
 	assert_int_equal(node.status, 200);
-	world_wait(&world, 1200 * SN_NS_PER_MS);
+	world_wait(&world, 2200 * SN_NS_PER_MS);
 	/* On the connection that was made while it was good. */
 	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL, "{}");
 	assert_int_equal(node.status, 401);
