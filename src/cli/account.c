@@ -166,12 +166,12 @@ static int run_set(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, c
 	return run(given, argc, argv, set_user);
 }
 
-static int remove_users(struct sn_client *client, void *ctx, struct sn_err *err)
+/* Each that is named, of "users" or "tokens". */
+static int remove_all(struct sn_client *client, const struct options *given, const char *noun,
+		      struct sn_err *err)
 {
-	const struct options *given = ctx;
-
 	for (int i = 0; i < given->argc; i++) {
-		sn_autofree char *path = path_of("users", given->argv[i], err);
+		sn_autofree char *path = path_of(noun, given->argv[i], err);
 		int rc = path != NULL ? sn_client_call(client, "DELETE", path, NULL, NULL, err)
 				      : err->code;
 
@@ -180,6 +180,11 @@ static int remove_users(struct sn_client *client, void *ctx, struct sn_err *err)
 		printf("removed '%s'\n", given->argv[i]);
 	}
 	return 0;
+}
+
+static int remove_users(struct sn_client *client, void *ctx, struct sn_err *err)
+{
+	return remove_all(client, ctx, "users", err);
 }
 
 static int run_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)
@@ -256,18 +261,7 @@ static int run_token_add(const struct sn_verb *verb SN_UNUSED, void *opts, int a
 
 static int remove_tokens(struct sn_client *client, void *ctx, struct sn_err *err)
 {
-	const struct options *given = ctx;
-
-	for (int i = 0; i < given->argc; i++) {
-		sn_autofree char *path = path_of("tokens", given->argv[i], err);
-		int rc = path != NULL ? sn_client_call(client, "DELETE", path, NULL, NULL, err)
-				      : err->code;
-
-		if (rc != 0)
-			return rc;
-		printf("removed %s\n", given->argv[i]);
-	}
-	return 0;
+	return remove_all(client, ctx, "tokens", err);
 }
 
 static int run_token_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "hub/offers.h"
 #include "hub/secret.h"
+#include "hub/sql.h"
 
 #define COLUMN_NAME_MAX 160
 #define COLUMNS_MAX     (SN_DATASET_COLUMNS_MAX - SN_DERIVED_FIRST)
@@ -146,11 +147,6 @@ static const char *find_column(const json_t *columns, const char *section, bool 
 	return NULL;
 }
 
-static json_t *text_or_null(const char *text)
-{
-	return text != NULL ? json_string(text) : json_null();
-}
-
 static json_t *define(const char *label, const struct sn_mp_message *message, struct sn_err *err)
 {
 	json_t *columns;
@@ -172,8 +168,8 @@ static json_t *define(const char *label, const struct sn_mp_message *message, st
 			      message->columns[i].prim, message->columns[i].element);
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "label", label, "registry",
 			 message->registry != NULL ? message->registry : "", "key",
-			 text_or_null(find_column(columns, "parameter", false)), "chart",
-			 text_or_null(find_column(columns, "result", true)), "columns", columns);
+			 sn_json_text(find_column(columns, "parameter", false)), "chart",
+			 sn_json_text(find_column(columns, "result", true)), "columns", columns);
 }
 
 /* From a definition to a dataset --------------------------------------------------- */

@@ -13,11 +13,6 @@
 
 #define RUNS_MAX 1000000 /* that are counted one by one */
 
-static json_t *text_or_null(const char *text)
-{
-	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
-}
-
 /* Null for what is no moment: never, for ever. */
 static json_t *moment(int64_t time_ns)
 {
@@ -145,7 +140,7 @@ static json_t *part_json(const struct sn_measures *measures, const struct sn_mea
 			 sn_measure_provider_name(measures, part->provider), "state",
 			 sn_measure_state_name(part->state), "started",
 			 sn_json_time(part->started_ns), "ended", sn_json_time(part->ended_ns),
-			 "results", (json_int_t)part->results, "error", text_or_null(part->error));
+			 "results", (json_int_t)part->results, "error", sn_json_text(part->error));
 }
 
 static json_t *counts_json(const struct sn_measured *measured)
@@ -189,7 +184,7 @@ json_t *sn_measure_json(const struct sn_measures *measures, const struct sn_meas
 	json_object_set_new(json, "ends", moment(measure->ends_ns));
 	json_object_set_new(json, "next", moment(next_run(measure, measures->now_ns)));
 	json_object_set_new(json, "dataset", json_string(dataset));
-	json_object_set_new(json, "repository", text_or_null(measure->repository));
+	json_object_set_new(json, "repository", sn_json_text(measure->repository));
 	json_object_set_new(json, "providers", counts_json(measured));
 	json_object_set_new(json, "results", json_integer((json_int_t)measured->results));
 	if (parts)
@@ -232,7 +227,7 @@ json_t *sn_measured_preview(const struct sn_measures *measures, const struct sn_
 			 candidates_json(measures, measure), "when", when_json(measure), "runs",
 			 runs >= 0 ? json_integer(runs) : json_null(), "ends",
 			 moment(measure->ends_ns), "targets", sn_measure_targets(measure),
-			 "allowed", allowed, "reason", text_or_null(reason));
+			 "allowed", allowed, "reason", sn_json_text(reason));
 }
 
 /* For providers ------------------------------------------------------------------------------ */

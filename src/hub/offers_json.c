@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "hub/offers_internal.h"
+#include "hub/sql.h"
 
 struct group {
 	const struct sn_hub_offer *first;
@@ -18,11 +19,6 @@ static const char *const param_types[] = {
 	[SN_PARAM_TEXT] = "text",         [SN_PARAM_FLAG] = "flag", [SN_PARAM_COUNT] = "count",
 	[SN_PARAM_DURATION] = "duration", [SN_PARAM_SIZE] = "size", [SN_PARAM_TARGETS] = "targets",
 };
-
-static json_t *text_or_null(const char *text)
-{
-	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
-}
 
 static void add_bound(struct sn_buf *out, const struct sn_param *param, uint64_t bound)
 {
@@ -75,8 +71,8 @@ static json_t *native_params(const struct sn_mp_offer *native)
 				      json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s}", "name",
 						param->name, "type", param_types[param->type],
 						"constraint", native_constraint(param), "default",
-						text_or_null(param->default_text), "unit",
-						text_or_null(unit_of(param->type)), "required",
+						sn_json_text(param->default_text), "unit",
+						sn_json_text(unit_of(param->type)), "required",
 						param->required, "help", param->help));
 	}
 	return params;
@@ -158,7 +154,7 @@ static json_t *columns_json(const struct sn_hub_offer *offer)
 		json_array_append_new(
 			columns, json_pack("{s:s, s:s, s:o, s:s}", "name", dataset->columns[i].name,
 					   "type", sn_type_name(dataset->columns[i].type), "unit",
-					   text_or_null(dataset->columns[i].unit), "help",
+					   sn_json_text(dataset->columns[i].unit), "help",
 					   dataset->columns[i].help));
 	for (size_t i = 0; !native && i < capability->column_count; i++) {
 		const struct sn_mp_column *column = &capability->columns[i];
@@ -243,7 +239,7 @@ static json_t *group_json(const struct group *group)
 		json_string(native != NULL ? native->method->title : capability->label));
 	json_object_set_new(json, "help", json_string(help != NULL ? help : ""));
 	json_object_set_new(json, "verb", json_string(capability->verb));
-	json_object_set_new(json, "registry", text_or_null(capability->registry));
+	json_object_set_new(json, "registry", sn_json_text(capability->registry));
 	json_object_set_new(json, "when", when_json(capability));
 	json_object_set_new(json, "method",
 			    native != NULL ? json_string(native->method->name) : json_null());

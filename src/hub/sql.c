@@ -100,3 +100,8 @@ json_t *sn_sql_take_json(struct sn_db *db, sqlite3_stmt *row, struct sn_err *err
 	}
 	return items;
 }
+
+json_t *sn_json_text(const char *text)
+{
+	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
+}

@@ -41,5 +41,7 @@ json_t *sn_sql_take_json(struct sn_db *db, sqlite3_stmt *row, struct sn_err *err
 
 /* RFC 3339 text, or JSON null for 0. */
 json_t *sn_json_time(int64_t unix_ns);
+/* Null for a text that is NULL or empty. */
+json_t *sn_json_text(const char *text);
 
 #endif

@@ -2,11 +2,7 @@
 #include "hub/api/declared.h"
 
 #include "base/util.h"
-
-static json_t *text_or_null(const char *text)
-{
-	return text != NULL && text[0] != '\0' ? json_string(text) : json_null();
-}
+#include "hub/sql.h"
 
 /* Datasets -------------------------------------------------------------------- */
 
@@ -20,12 +16,12 @@ json_t *sn_declared_dataset(const struct sn_dataset *dataset)
 		json_array_append_new(columns,
 				      json_pack("{s:s, s:s, s:o, s:s}", "name", column->name,
 						"type", sn_type_name(column->type), "unit",
-						text_or_null(column->unit), "help", column->help));
+						sn_json_text(column->unit), "help", column->help));
 	}
 	return json_pack("{s:s, s:I, s:s, s:s, s:o, s:o, s:o}", "name", dataset->name, "version",
 			 (json_int_t)dataset->version, "title", dataset->title, "help",
-			 dataset->help, "key", text_or_null(dataset->key), "chart",
-			 text_or_null(dataset->chart), "columns", columns);
+			 dataset->help, "key", sn_json_text(dataset->key), "chart",
+			 sn_json_text(dataset->chart), "columns", columns);
 }
 
 static json_t *row_property(const struct sn_column *column)
@@ -79,9 +75,9 @@ static json_t *declared_param(const struct sn_param *param)
 {
 	return json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:s}", "name", param->name, "type",
 			 param_types[param->type].name, "required", param->required, "default",
-			 text_or_null(param->default_text), "min", limit_or_null(param, param->min),
+			 sn_json_text(param->default_text), "min", limit_or_null(param, param->min),
 			 "max", limit_or_null(param, param->max), "argument",
-			 text_or_null(param->argument), "help", param->help);
+			 sn_json_text(param->argument), "help", param->help);
 }
 
 json_t *sn_declared_method(const struct sn_method *method)

@@ -14,11 +14,6 @@
 
 #define LIST_MAX 1000 /* nodes or targets of one question */
 
-static json_t *text_or_null(const char *text)
-{
-	return text != NULL ? json_string(text) : json_null();
-}
-
 static json_t *lines_json(const struct sn_buf *text)
 {
 	struct sn_str rest = sn_buf_str(text), line;
@@ -43,9 +38,9 @@ static void get_policy(struct sn_http_request *request, void *ctx)
 	sn_policy_warnings(policy, &warnings);
 	sn_http_reply_json(request, 200,
 			   json_pack("{s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:s}", "file",
-				     text_or_null(file[0] != '\0' ? file : NULL), "loaded",
+				     sn_json_text(file), "loaded",
 				     sn_json_time(sn_authority_loaded_ns(authority)), "problem",
-				     text_or_null(sn_authority_problem(authority)), "rules",
+				     sn_json_text(sn_authority_problem(authority)), "rules",
 				     (json_int_t)sn_policy_rule_count(policy), "never_probe",
 				     sn_authority_never(authority), "target_rate",
 				     rate > 0 ? json_real(rate) : json_null(), "warnings",

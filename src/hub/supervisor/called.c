@@ -280,11 +280,6 @@ void sn_sup_called_look(struct sn_sup_job *job)
 
 /* Life ----------------------------------------------------------------------------------------- */
 
-static const char *or_null(const char *text)
-{
-	return text[0] != '\0' ? text : NULL;
-}
-
 static void open_one(struct sn_supervisor *sup, struct sn_called_peer *called, const char *url)
 {
 	const struct sn_hub_config *hub = sup->hub->config;
@@ -294,8 +289,8 @@ static void open_one(struct sn_supervisor *sup, struct sn_called_peer *called, c
 		.url = url,
 		.ca_file = hub->mplane_ca[0] != '\0' ? hub->mplane_ca
 						     : sn_identity_ca_file(sup->hub->identity),
-		.cert_file = or_null(hub->mplane_certificate),
-		.key_file = or_null(hub->mplane_key),
+		.cert_file = sn_sup_set_text(hub->mplane_certificate),
+		.key_file = sn_sup_set_text(hub->mplane_key),
 		.write_flags = SN_MP_WRITE_SAFE,
 	};
 

@@ -289,11 +289,6 @@ void sn_supervisor_rows_stored(struct sn_supervisor *sup, const struct sn_batch 
 
 /* Life ----------------------------------------------------------------------------------------- */
 
-static const char *or_null(const char *text)
-{
-	return text[0] != '\0' ? text : NULL;
-}
-
 static void open_one(struct sn_supervisor *sup, struct repository *repository, const char *item)
 {
 	const struct sn_hub_config *config = sup->hub->config;
@@ -301,8 +296,8 @@ static void open_one(struct sn_supervisor *sup, struct repository *repository, c
 	struct sn_http_client_config http = {
 		.ca_file = config->mplane_ca[0] != '\0' ? config->mplane_ca
 							: sn_identity_ca_file(sup->hub->identity),
-		.cert_file = or_null(config->mplane_certificate),
-		.key_file = or_null(config->mplane_key),
+		.cert_file = sn_sup_set_text(config->mplane_certificate),
+		.key_file = sn_sup_set_text(config->mplane_key),
 		.user_agent = "sonde-hub/" SONDE_VERSION,
 	};
 

@@ -247,6 +247,12 @@ struct sn_mp_message *sn_sup_result_of(const struct sn_mp_offer *native,
 				       const struct sn_mp_message *specification,
 				       const struct sn_batch *rows, int64_t fallback_ns);
 
+/* A text of the configuration; NULL where it is empty, which is how it says that it is not set. */
+static inline const char *sn_sup_set_text(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
 /* Components that we call (called.c), parent (parent.c), repositories (exports.c) ------- */
 
 void sn_sup_called_open(struct sn_supervisor *sup);

@@ -306,11 +306,6 @@ static void name_parent(struct sn_parent *parent)
 	parent->owner = sn_xasprintf("peer:%s", asker->text[0]);
 }
 
-static const char *or_null(const char *text)
-{
-	return text[0] != '\0' ? text : NULL;
-}
-
 static void open_uplink(struct sn_parent *parent)
 {
 	const struct sn_hub_config *config = parent->sup->hub->config;
@@ -325,9 +320,9 @@ static void open_uplink(struct sn_parent *parent)
 		.registries = parent->sup->hub->registries,
 		.url = config->parent_url,
 		.identity = parent->asker.list[0],
-		.ca_file = or_null(config->parent_ca),
-		.cert_file = or_null(config->parent_certificate),
-		.key_file = or_null(config->parent_key),
+		.ca_file = sn_sup_set_text(config->parent_ca),
+		.cert_file = sn_sup_set_text(config->parent_certificate),
+		.key_file = sn_sup_set_text(config->parent_key),
 		.write_flags = SN_MP_WRITE_SAFE,
 		.on_state = state_changed,
 		.ctx = parent,
