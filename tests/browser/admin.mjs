@@ -220,6 +220,8 @@ const tests = [
 		await page.getByText('changed').waitFor();
 		await page.getByLabel('Present password').waitFor();
 		await page.getByRole('button', { name: 'Log out' }).click();
+		// The page being left has a part called "Password" too.
+		await page.getByRole('button', { name: 'Log in' }).waitFor();
 		await page.getByLabel('Password', { exact: true }).fill('wrong horse battery');
 		await page.getByRole('button', { name: 'Log in' }).click();
 		await page.getByRole('alert').waitFor();
