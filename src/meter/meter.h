@@ -2,17 +2,23 @@
 /*
  * meter: packets in, flows out.
  *
- * Time is that of the packets.  A flow is reported when its connection has ended
- * (after a short linger for late segments), when it was idle for the idle
- * timeout, each time the active timeout has passed, when the table is full, and
- * at the end.  All lists are in order of time, so that a packet costs the same
- * whether the clock went on by a microsecond or by a year.
+ * Time is that of the packets.  A flow is reported once, when it ends: when its
+ * connection has closed (what comes late is counted as such for a short while),
+ * when it was idle for the timeout of its kind, when the table is full, and at the
+ * end; and, with an active timeout, in between (SN_END_ACTIVE).  All lists are in
+ * order of time, so that a packet costs the same whether the clock went on by a
+ * microsecond or by ten years.
  *
  * When the table is full, the connection that ended first leaves; if none has
  * ended, the flow that is longest idle leaves with SN_END_FULL (longest to within
- * 134 ms).  When the clock goes back by more than the idle timeout, all flows are
- * reported with SN_END_END and metering goes on in the new time; smaller steps
- * back are reordering and change nothing but first and last.
+ * 134 ms).  When the clock goes back by more than the longest idle timeout, all
+ * flows are reported with SN_END_END and metering goes on in the new time; smaller
+ * steps back are reordering.
+ *
+ * TCP follows Tstat's rules: a SYN opens a connection and its sender is the client;
+ * it ends with both FINs acknowledged, with the first RST, or when the client sends
+ * data and no SYN of the server was seen.  Segments of no connection make a flow of
+ * their own that is marked as begun in the middle.
  *
  * Each packet handed in is in exactly one flow or counted under one reason.
  */
@@ -22,14 +28,30 @@
 #include "meter/capture/packet.h"
 #include "meter/decode/decode.h"
 #include "meter/flow/flow.h"
+#include "meter/view/networks.h"
+
+struct sn_apps;
+struct sn_series;
+struct sn_dns_cache;
 
 #define SN_METER_LINGER_NS (2 * SN_NS_PER_S)
 
+/* Timeouts in packet time, at least 1 s each; defaults are Tstat's. */
 struct sn_meter_options {
-	int64_t idle_ns;   /* at least 1 s */
-	int64_t active_ns; /* at least 1 s; 0: never */
-	size_t max_flows;  /* at least 1 */
+	int64_t tcp_idle_ns;            /* 300 s */
+	int64_t tcp_singleton_ns;       /* 10 s: only SYNs, all of one side */
+	int64_t udp_idle_ns;            /* 200 s; also ICMP */
+	int64_t udp_singleton_ns;       /* 10 s: one datagram */
+	int64_t active_ns;              /* 0: never */
+	size_t max_flows;               /* at least 1 */
+	unsigned max_segments;          /* remembered per direction of a connection; 0: default */
+	unsigned tunnels_max;           /* decode.h */
+	const struct sn_inside *inside; /* borrowed; NULL: everybody */
+	struct sn_apps *apps;           /* borrowed; NULL: payload is not looked at */
+	struct sn_dns_cache *dns_cache; /* borrowed; NULL: flows are not named */
+	struct sn_series *series;       /* borrowed; NULL: none */
 };
+void sn_meter_options_default(struct sn_meter_options *options);
 
 /* The flow is the callee's to read until it returns; it has at least one packet. */
 typedef void sn_meter_report_fn(const struct sn_flow *flow, enum sn_flow_end end, void *ctx);

@@ -24,6 +24,7 @@
 
 #define SN_DECODE_TAGS_MAX       8 /* VLAN tags, MPLS labels and PPPoE together */
 #define SN_DECODE_EXTENSIONS_MAX 8 /* IPv6 extension headers */
+#define SN_DECODE_TUNNELS_MAX    4 /* headers of tunnels inside each other */
 
 /* Why a packet belongs to no flow. */
 enum sn_skip {
@@ -36,6 +37,8 @@ enum sn_skip {
 	SN_SKIP_BAD_TRANSPORT, /* TCP or UDP lengths contradict the IP length */
 	SN_SKIP_EXTENSIONS,    /* too many IPv6 extension headers */
 	SN_SKIP_FRAGMENT,      /* later fragment whose first one was not seen */
+	SN_SKIP_TUNNELS,       /* too many tunnels inside each other */
+	SN_SKIP_LATE,          /* a segment of a connection that has ended */
 	SN_SKIP_COUNT
 };
 
@@ -59,6 +62,14 @@ struct sn_decoded {
 	uint16_t src_port, dst_port; /* ICMP: see decode/transport.c */
 	uint32_t ip_bytes;           /* whole IP packet by its header */
 	uint32_t payload_bytes;      /* behind the transport header, by the headers */
+	struct sn_rd payload;        /* what was captured of it */
+	uint32_t udp_length;         /* the header's length field; 0 in a jumbogram */
+	uint8_t ttl, tos; /* of the innermost IP header; IPv6: hop limit, traffic class */
+	bool has_ip_id;   /* IPv4 */
+	uint16_t ip_id;
+	uint8_t tunnels;         /* headers that were entered, 0 to SN_DECODE_TUNNELS_MAX */
+	const uint8_t *stations; /* Ethernet: destination and source, 6 bytes each; else NULL */
+	uint16_t tcp_window;
 
 	uint8_t tcp_flags;
 	uint32_t tcp_seq, tcp_ack;
@@ -69,8 +80,12 @@ struct sn_decoded {
 	uint32_t fragment_id;
 };
 
-/* `link` is a DLT_ value that sn_decode_supports(). */
-enum sn_skip sn_decode(int link, const struct sn_packet *packet, struct sn_decoded *out);
+/*
+ * `link` is a DLT_ value that sn_decode_supports().  Tunnels are entered up to `tunnels_max`: what
+ * is inside is metered then, not the tunnel; beyond it the packet is what its outer headers say.
+ */
+enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *packet,
+		       struct sn_decoded *out);
 bool sn_decode_supports(int link);
 /* Messages of this type carry an identifier: echo, timestamp, information, address mask. */
 bool sn_decode_icmp_has_id(uint8_t protocol, uint8_t type);

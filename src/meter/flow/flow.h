@@ -2,9 +2,11 @@
 /*
  * flow: one bidirectional flow while it is in memory.
  *
- * TCP flows carry more state than others and come from their own pool.  Counters
- * restart when a flow is reported on the active timeout; what is known about its
- * connection stays.
+ * Each kind has its pool: TCP, UDP and the rest, because they carry different
+ * state.  What few flows need (application state, interim counters) hangs on a
+ * pointer that stays NULL until it is needed.
+ *
+ * Times are nanoseconds of Unix time, as captured.
  */
 #ifndef SONDE_METER_FLOW_FLOW_H
 #define SONDE_METER_FLOW_FLOW_H
@@ -16,13 +18,18 @@
 #include "meter/flow/key.h"
 #include "meter/tcp/tcp.h"
 
+struct sn_app_tcp; /* app/tcp.h */
+struct sn_app_udp; /* app/udp.h */
+struct sn_dns_hit; /* app/names.h */
+
 enum { SN_CLIENT, SN_SERVER };
 
 /* Why a flow is reported; the dataset's column `end`. */
 enum sn_flow_end {
-	SN_END_CLOSED, /* TCP: FIN both ways or RST, and the linger time is over */
-	SN_END_IDLE,   /* no packets for the idle timeout */
-	SN_END_ACTIVE, /* still open after the active timeout; counters start afresh */
+	SN_END_CLOSED, /* TCP: both FINs acknowledged, or RST */
+	SN_END_IDLE,   /* no packets for its idle timeout */
+	SN_END_ACTIVE, /* still open after the active timeout: an interim report, the flow goes on
+			*/
 	SN_END_FULL,   /* the table was full and this one the longest idle */
 	SN_END_END,    /* input or time line ended */
 };
@@ -30,46 +37,71 @@ enum sn_flow_end {
 struct sn_flow_side {
 	uint64_t packets;
 	uint64_t bytes;   /* IP */
-	uint64_t payload; /* behind the transport header */
+	uint64_t payload; /* behind the transport header, by the headers */
+};
+
+/* What the interim reports told so far; a report tells the difference (meter.h). */
+struct sn_interim {
+	struct sn_flow_side side[2];
+	struct sn_tcp_counters tcp[2];
+	int64_t since_ns; /* when this period began */
 };
 
 struct sn_flow {
 	struct sn_flow_key key;
 	struct sn_list idle_link;  /* in order of the last packet; closed flows: of closing */
-	struct sn_list age_link;   /* in order of period_ns */
-	int64_t first_ns, last_ns; /* packets of this period; valid if there are any */
+	int64_t first_ns, last_ns; /* of its packets */
 	union {
-		int64_t period_ns; /* when counting began */
-		int64_t closed_ns; /* of a closed one: when it closed; it has no active timeout */
+		int64_t closed_ns;          /* of a closed one: when it closed */
+		struct sn_interim *interim; /* of an open one, while there is an active timeout */
 	};
 	struct sn_flow_side side[2]; /* SN_CLIENT, SN_SERVER */
-	uint32_t touched;            /* tick of the last move in the idle list */
-	uint16_t source;             /* where its first packet came from */
-	bool client_is_high;         /* the client is the key's high end point */
-	bool closed;
+	struct sn_dns_hit *name; /* what the client had asked DNS for; NULL: unknown; a reference */
+	uint32_t touched;        /* tick of the last move in the idle list */
+	uint16_t source;         /* where its first packet came from */
+	bool client_is_high : 1; /* the client is the key's high end point */
+	bool closed : 1;         /* reported; stays a while for what comes late */
+	bool mid_stream : 1;     /* TCP: began without a SYN */
+	bool client_internal : 1, server_internal : 1; /* by the networks of view/networks.h */
+	bool singleton : 1;                            /* in the list of the short timeout */
 };
 
 struct sn_tcp_flow {
 	struct sn_flow flow; /* first, so that a pointer to it is one to the whole */
 	struct sn_tcp tcp;
+	struct sn_app_tcp *app; /* NULL before the first payload */
 };
 
-/* Goals of the design; the hash slot comes on top (flow/table.h). */
-_Static_assert(sizeof(struct sn_tcp_flow) <= 600, "a TCP flow stays below 640 bytes");
-_Static_assert(sizeof(struct sn_flow) <= 184, "a UDP flow stays below 224 bytes");
+struct sn_udp_flow {
+	struct sn_flow flow;
+	struct sn_udp_side {
+		int64_t first_ns, last_ns; /* valid if it has packets */
+		uint64_t bytes;            /* sum of the UDP length field - 8 */
+	} side[2];
+	struct sn_app_udp *app; /* NULL until something is recognised */
+	uint8_t type[2];        /* enum sn_udp_type of app/udp.h: of each direction */
+	uint8_t looked[2];      /* datagrams that were looked at, per direction; saturates */
+};
 
-static inline struct sn_tcp *sn_flow_tcp(struct sn_flow *flow)
+static inline struct sn_tcp_flow *sn_flow_tcp(const struct sn_flow *flow)
 {
-	return flow->key.protocol == SN_PROTO_TCP
-		       ? &sn_container_of(flow, struct sn_tcp_flow, flow)->tcp
-		       : NULL;
+	return flow->key.protocol == SN_PROTO_TCP ? (struct sn_tcp_flow *)(uintptr_t)flow : NULL;
 }
 
-static inline const struct sn_tcp *sn_flow_const_tcp(const struct sn_flow *flow)
+static inline struct sn_udp_flow *sn_flow_udp(const struct sn_flow *flow)
 {
-	return flow->key.protocol == SN_PROTO_TCP
-		       ? &((const struct sn_tcp_flow *)(const void *)flow)->tcp
-		       : NULL;
+	return flow->key.protocol == SN_PROTO_UDP ? (struct sn_udp_flow *)(uintptr_t)flow : NULL;
+}
+
+static inline const uint64_t *sn_flow_address(const struct sn_flow *flow, unsigned side)
+{
+	return (side == SN_SERVER) == flow->client_is_high ? flow->key.low : flow->key.high;
+}
+
+static inline uint16_t sn_flow_port(const struct sn_flow *flow, unsigned side)
+{
+	return (side == SN_SERVER) == flow->client_is_high ? flow->key.low_port
+							   : flow->key.high_port;
 }
 
 static inline uint64_t sn_flow_packets(const struct sn_flow *flow)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tcp: the connection inside a flow: handshake, its round trips, how it ends.
+ * tcp: the connection inside a flow: handshake, round trips, losses, windows,
+ * options, and how it ends.
  *
- * Round trips are those of the three-way handshake (RFC 9293 section 3.5).  After
- * a repeated SYN or SYN+ACK nobody knows which one was answered (Karn's problem);
- * then there is a value only if the timestamp option (RFC 7323) tells it, else
- * none.
+ * The numbers are those of Tstat 3.3 (its log_tcp_complete): the same rules
+ * decide what is a retransmission, a round-trip sample or an anomaly, so that
+ * records of both can be compared.  Sources: M. Mellia, M. Meo, L. Muscariello,
+ * "TCP anomalies: identification and analysis" (2005); S. Jaiswal et al.,
+ * INFOCOM 2003; RFC 9293, RFC 7323 (window scale, time stamps), RFC 2018 (SACK).
+ *
+ * Where Tstat has a defect we do not have it: IPv6 has no IP identification.
  */
 #ifndef SONDE_METER_TCP_TCP_H
 #define SONDE_METER_TCP_TCP_H
@@ -14,55 +18,71 @@
 #include <stdint.h>
 
 #include "meter/decode/decode.h"
+#include "meter/tcp/segments.h"
 
-#define SN_TCP_RTT_NONE (-1)
+/* What became of a segment that did not simply go on behind all that was seen. */
+enum sn_tcp_anomaly {
+	SN_TCP_RTO,  /* retransmission by timeout */
+	SN_TCP_FAST, /* fast retransmission */
+	SN_TCP_REORDER,
+	SN_TCP_DUPLICATE, /* by the network */
+	SN_TCP_UNKNOWN,
+	SN_TCP_FLOW_CONTROL, /* window probe */
+	SN_TCP_NEEDLESS_RTO,
+	SN_TCP_NEEDLESS_FAST,
+	SN_TCP_ANOMALIES, /* also: none */
+};
 
-/* One handshake segment whose answer is waited for. */
-struct sn_tcp_asked {
-	int64_t time_ns; /* of the last copy */
-	uint32_t tsval;  /* its timestamp option's value */
-	bool seen;
-	bool repeated;       /* more than one copy */
-	bool has_tsval;      /* every copy had one */
-	bool tsval_is_fresh; /* the last copy's value differs from the one before */
+/* The counters that log_tcp_periodic tells in differences (Tstat's columns 3 to 14). */
+struct sn_tcp_counters {
+	uint32_t rst, ack, pure_ack; /* pure: no payload, no SYN, FIN, RST */
+	uint32_t data;               /* segments with payload */
+	uint32_t retransmitted, out_of_order;
+	uint32_t syn, fin;
+	uint64_t unique_bytes, retransmitted_bytes;
+};
+
+/* Round trips between the meter and the other side: segment of this side to its acknowledgement. */
+struct sn_tcp_rtt {
+	double sum_us, sum2_us;
+	uint32_t min_us, max_us;
+	uint32_t count;
 };
 
 struct sn_tcp_side {
-	uint32_t isn;     /* sequence number of the SYN */
-	uint32_t fin_end; /* sequence number behind the FIN */
-	uint32_t acked;   /* highest acknowledgement number that this side sent */
-	bool syn, fin, ack;
+	struct sn_tcp_counters n;
+	struct sn_tcp_rtt rtt;
+	int64_t first_data_ns, last_data_ns, first_ack_ns; /* 0: never */
+	uint32_t isn, next;              /* of the SYN; behind the highest byte seen */
+	uint32_t fin_end;                /* behind the FIN */
+	uint32_t acked;                  /* highest acknowledgement number this side sent */
+	uint32_t window_max, window_min; /* bytes, after scaling; min without zeros */
+	uint32_t flight_max, flight_min, flight_initial; /* bytes in flight */
+	uint32_t sacks, zero_windows, messages;          /* messages: Tstat's pkts_push */
+	uint32_t anomalies[SN_TCP_ANOMALIES];
+	uint16_t mss, segment_max, segment_min;
+	uint8_t ttl_min, ttl_max, window_scale;
+	bool has_scale : 1, has_timestamps : 1, has_sack : 1;
+	bool has_syn : 1, has_fin : 1, has_ack : 1;
+	bool odd_repeat : 1; /* Tstat's syn_retx: a SYN or FIN came again elsewhere */
+	struct sn_segments segments;
 };
 
 struct sn_tcp {
-	struct sn_tcp_asked syn, synack;
-	int64_t s_rtt_ns, c_rtt_ns; /* SN_TCP_RTT_NONE */
-	uint32_t synack_ack;        /* what the SYN+ACK acknowledged */
-	struct sn_tcp_side side[2]; /* client, server */
-	uint8_t flags;              /* all flags seen in this period */
-	bool handshaken;            /* the client has acknowledged the SYN+ACK */
+	struct sn_tcp_side side[2];              /* client, server */
+	int64_t syn_ns, synack_ns, handshake_ns; /* handshake: the ACK that ends it; 0: not seen */
+	uint8_t flags;                           /* all that were seen */
 	bool reset;
 };
 
-void sn_tcp_init(struct sn_tcp *tcp);
-
-/* A SYN that cannot belong to the connection seen so far; `closed` if that one has ended. */
-bool sn_tcp_is_new(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-		   bool closed);
-/* Takes a segment in; `side` is its sender (0 client, 1 server).  True once the connection ended.
- */
-bool sn_tcp_update(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-		   int64_t time_ns);
-/* Counting starts afresh: flags and round trips that a row has told are forgotten. */
-void sn_tcp_next_period(struct sn_tcp *tcp);
-/* Sum of the two round trips, SN_TCP_RTT_NONE if one is missing. */
-int64_t sn_tcp_handshake_rtt(const struct sn_tcp *tcp);
-static inline bool sn_tcp_has_handshake(const struct sn_tcp *tcp)
-{
-	return tcp->side[0].syn && tcp->side[1].syn;
-}
-
-/* Timestamp option of a segment; false if it has none or options are malformed. */
-bool sn_tcp_timestamps(const struct sn_decoded *packet, uint32_t *tsval, uint32_t *tsecr);
+/* What the segment meant, for those who look at its payload. */
+struct sn_tcp_verdict {
+	uint32_t offset; /* relative sequence number of its first byte: SYN 0, first payload byte 1
+			  */
+	uint32_t fresh;  /* bytes of payload at its end that were not seen before */
+	bool in_order;   /* it begins where the stream ended so far */
+	bool closes;     /* the connection ended with it */
+	enum sn_tcp_anomaly anomaly; /* SN_TCP_ANOMALIES: none */
+};
 
 #endif

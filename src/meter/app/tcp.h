@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * app/tcp: what is known about the application of a TCP flow.
+ *
+ * Codes are Tstat's (columns con_t, p2p_t, http_t, c_npnalpn, tls_session_stat).
+ */
+#ifndef SONDE_METER_APP_TCP_H
+#define SONDE_METER_APP_TCP_H
+
+#include "meter/app/app.h"
+
+/* con_t: a bit mask. */
+enum {
+	SN_CON_HTTP = 1,
+	SN_CON_RTSP = 2,
+	SN_CON_RTP = 4,
+	SN_CON_ICY = 8,
+	SN_CON_RTCP = 16,
+	SN_CON_MSN = 32,
+	SN_CON_YMSG = 64,
+	SN_CON_XMPP = 128,
+	SN_CON_P2P = 256,
+	SN_CON_SKYPE = 512,
+	SN_CON_SMTP = 1024,
+	SN_CON_POP3 = 2048,
+	SN_CON_IMAP = 4096,
+	SN_CON_TLS = 8192,
+	SN_CON_OBFUSCATED = 16384,
+	SN_CON_SSH = 32768,
+	SN_CON_RTMP = 65536,
+	SN_CON_MSE = 131072,
+	SN_CON_FB_ZERO = 262144,
+};
+
+struct sn_tls_side {
+	int64_t handshake_ns; /* last payload before application data; 0: none */
+	int64_t data_ns;      /* first application data; 0: none */
+	uint32_t data_offset; /* relative sequence number of that record's segment */
+	uint8_t npn_alpn;     /* Tstat's bits */
+};
+
+struct sn_tcp_parser; /* the states of those who still look; NULL once they know all */
+
+struct sn_app_tcp {
+	uint32_t con_type;          /* SN_CON_ bits */
+	uint8_t p2p_type;           /* Tstat's p2p_t */
+	uint8_t http_type;          /* Tstat's http_t as printed: 0, or 1 + content code */
+	uint16_t packets_looked_at; /* saturates */
+	uint32_t http_requests, http_responses; /* segments that begin with one */
+	char http_status[4];                    /* of the first response; "" */
+	struct sn_name *http_host;              /* of the first request */
+	struct sn_name *tls_server_name, *tls_certificate_name;
+	struct sn_name *tls_client_versions; /* Tstat's c_TLSvers: "8a8a,0304,0303" */
+	struct sn_name *tls_alpn; /* protocol that the server chose, else first offered */
+	uint16_t tls_version;     /* the server chose; 0: none */
+	uint8_t tls_session;      /* Tstat's tls_session_stat */
+	bool tls_ech;             /* encrypted_client_hello offered (RFC 9849) */
+	struct sn_tls_side tls[2];
+	struct sn_name *video_id; /* of the URL, where there is one (log_video_complete) */
+	struct sn_tcp_parser *parser;
+};
+
+/* "http", "tls", "ssh", ...: one word for people, "" when unknown. */
+const char *sn_app_tcp_word(const struct sn_app_tcp *app);
+
+#endif

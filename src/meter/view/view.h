@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * view: what may be told of a flow, an HTTP message or a DNS message.
+ *
+ * Everything that leaves the process is made from a view, never from the flow
+ * itself: names are resolved to countries and networks first, then addresses and
+ * texts go through the privacy policy (view/policy.h), and only then do the sinks
+ * see them.  `flow` in a view is there for its counters and times; its key holds
+ * the real addresses and must not be looked at by a sink.
+ */
+#ifndef SONDE_METER_VIEW_VIEW_H
+#define SONDE_METER_VIEW_VIEW_H
+
+#include "meter/app/dns.h"
+#include "meter/app/http.h"
+#include "meter/app/rtp.h"
+#include "meter/app/tcp.h"
+#include "meter/app/udp.h"
+#include "meter/flow/flow.h"
+
+#define SN_VIEW_COMMUNITY_MAX 32
+
+/* What was done to a value (the dataset's description and IPFIX anonymizationTechnique tell). */
+enum sn_privacy_mode {
+	SN_PRIVACY_KEEP,
+	SN_PRIVACY_DROP,
+	SN_PRIVACY_TRUNCATE,
+	SN_PRIVACY_HASH,      /* keyed */
+	SN_PRIVACY_CRYPTOPAN, /* addresses: prefix-preserving; names: Tstat's --enc */
+};
+
+struct sn_view_address {
+	uint8_t ip[16]; /* as told; IPv4 in the first four */
+	uint8_t family; /* 4 or 6; 0: dropped or unknown */
+	uint8_t text_length;
+	bool internal;   /* by the lists of networks */
+	bool anonymised; /* Tstat's iscrypto */
+	char text[46];   /* canonical (RFC 5952); "-" when dropped */
+	uint32_t asn;    /* of the real address; 0 unknown */
+	char country[3]; /* ISO 3166-1 alpha-2, "" unknown */
+};
+
+struct sn_view_flow {
+	const struct sn_flow *flow;
+	enum sn_flow_end end;
+	const char *interface; /* or capture file */
+	struct sn_view_address client, server, resolver;
+	uint16_t client_port, server_port;
+	/* Texts after the policy; empty: none.  Valid during the call. */
+	struct sn_str fqdn; /* what DNS said */
+	struct sn_str tls_server_name, tls_certificate_name, http_host;
+	struct sn_str quic_server_name, quic_agent;
+	struct sn_str server_name;                /* the best of them: TLS, QUIC, HTTP host, fqdn */
+	const char *application;                  /* "tls", "http", "dns", "quic", ...; "" */
+	char community_id[SN_VIEW_COMMUNITY_MAX]; /* of the addresses as told; "" if one was dropped
+						   */
+	/* For SN_END_ACTIVE and after it: the part since the last report; else the whole. */
+	struct sn_flow_side period[2];
+	int64_t period_first_ns;
+};
+
+struct sn_view_http {
+	const struct sn_http_message *message; /* `fields` and `target` in it are not to be told */
+	struct sn_view_address client, server;
+	uint16_t client_port, server_port;
+	struct sn_str fqdn, host, path, referer, cookie, location, set_cookie, user_agent;
+};
+
+struct sn_view_dns {
+	const struct sn_dns_event *event; /* `name` and `answer` in it are not to be told */
+	struct sn_view_address client, server;
+	uint16_t client_port, server_port;
+	struct sn_str name, answer;
+};
+
+struct sn_viewer; /* of one worker */
+struct sn_policy;
+struct sn_networks;
+struct sn_enrichment;
+
+struct sn_viewer_options { /* all borrowed; each may be NULL */
+	const struct sn_policy *policy;
+	const struct sn_enrichment *enrichment;
+	bool community_id;
+};
+struct sn_viewer *sn_viewer_create(const struct sn_viewer_options *options);
+void sn_viewer_destroy(struct sn_viewer *viewer);
+/* The result is valid until the viewer's next call. */
+const struct sn_view_flow *sn_viewer_flow(struct sn_viewer *viewer, const struct sn_flow *flow,
+					  enum sn_flow_end end, const char *interface);
+const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct sn_flow *flow,
+					  const struct sn_http_message *message);
+const struct sn_view_dns *sn_viewer_dns(struct sn_viewer *viewer, const struct sn_flow *flow,
+					const struct sn_dns_event *event);
+
+#endif
