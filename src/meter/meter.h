@@ -31,7 +31,7 @@
 #include "meter/view/networks.h"
 
 struct sn_apps;
-struct sn_series;
+struct sn_traffic;
 struct sn_dns_cache;
 
 #define SN_METER_LINGER_NS (2 * SN_NS_PER_S)
@@ -49,7 +49,7 @@ struct sn_meter_options {
 	const struct sn_inside *inside; /* borrowed; NULL: everybody */
 	struct sn_apps *apps;           /* borrowed; NULL: payload is not looked at */
 	struct sn_dns_cache *dns_cache; /* borrowed; NULL: flows are not named */
-	struct sn_series *series;       /* borrowed; NULL: none */
+	struct sn_traffic *series;       /* borrowed; NULL: none */
 };
 void sn_meter_options_default(struct sn_meter_options *options);
 

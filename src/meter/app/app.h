@@ -44,7 +44,7 @@ struct sn_app_watch {
 
 struct sn_apps; /* of one worker: pools and scratch memory */
 struct sn_apps_options {
-	struct sn_names *names;         /* borrowed, as the cache */
+	struct sn_name_pool *names;     /* borrowed, as the cache */
 	struct sn_dns_cache *dns_cache; /* NULL: flows are not named */
 	bool off;                       /* look at nothing (Tstat's core columns only) */
 };

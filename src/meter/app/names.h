@@ -26,14 +26,14 @@ struct sn_name { /* immutable */
 	char text[]; /* terminated */
 };
 
-struct sn_names;
-struct sn_names *sn_names_create(size_t memory_max);
-void sn_names_destroy(struct sn_names *names); /* all of them; NULL is fine */
+struct sn_name_pool;
+struct sn_name_pool *sn_name_pool_create(size_t memory_max);
+void sn_name_pool_destroy(struct sn_name_pool *names); /* all of them; NULL is fine */
 /* A reference to the name, NULL for an empty text or when memory_max is reached (counted). */
-struct sn_name *sn_names_take(struct sn_names *names, struct sn_str text);
-void sn_names_give(struct sn_names *names, struct sn_name *name); /* NULL is fine */
-size_t sn_names_memory(const struct sn_names *names);
-uint64_t sn_names_refused(const struct sn_names *names);
+struct sn_name *sn_name_take(struct sn_name_pool *names, struct sn_str text);
+void sn_name_give(struct sn_name_pool *names, struct sn_name *name); /* NULL is fine */
+size_t sn_name_pool_memory(const struct sn_name_pool *names);
+uint64_t sn_name_pool_refused(const struct sn_name_pool *names);
 
 /* NULL gives the empty text. */
 static inline struct sn_str sn_name_text(const struct sn_name *name)
@@ -54,7 +54,7 @@ struct sn_dns_hit { /* immutable but for the count */
 
 struct sn_dns_cache;
 /* Oldest entries give way. */
-struct sn_dns_cache *sn_dns_cache_create(struct sn_names *names, size_t entries);
+struct sn_dns_cache *sn_dns_cache_create(struct sn_name_pool *names, size_t entries);
 void sn_dns_cache_destroy(struct sn_dns_cache *cache);
 /* `client` was told that `address` is `name`; all families mix. */
 void sn_dns_cache_add(struct sn_dns_cache *cache, const uint64_t client[2],

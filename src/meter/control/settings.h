@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "meter/log/log.h"
@@ -21,12 +22,14 @@
 #define SN_SETTINGS_FILTER_MAX 4096
 
 struct sn_settings_values {
-	struct sn_log_choice logs;
+	struct sn_tstat_choice logs;
 	bool series;                         /* rrd_engine */
 	bool histograms;                     /* histo_engine */
 	char filter[SN_SETTINGS_FILTER_MAX]; /* pcap-filter(7); "" everything */
-	char policy[SN_SETTINGS_FILTER_MAX]; /* lines of view/policy.h; "" as started */
+	char policy[SN_SETTINGS_FILTER_MAX]; /* lines of view/privacy.h; "" as started */
 };
+
+void sn_settings_values_default(struct sn_settings_values *values);
 
 struct sn_settings;
 /* Called whenever the values that hold have changed. */
@@ -46,10 +49,18 @@ int sn_settings_change(struct sn_settings *settings, const json_t *changes, int6
 int sn_settings_release(struct sn_settings *settings, uint64_t lease, struct sn_err *err);
 /* Ends leases that are over; when the next is (INT64_MAX: none). */
 int64_t sn_settings_expire(struct sn_settings *settings, int64_t now_ns);
-json_t *sn_settings_describe(const struct sn_settings *settings, int64_t now_ns);
+/* What holds without any lease, all at once (a changed runtime.conf). */
+int sn_settings_replace(struct sn_settings *settings, const struct sn_settings_values *values,
+			struct sn_err *err);
+/* {"values": {NAME: VALUE, ...}, "leases": [{"lease", "until", "changes"}]} */
+json_t *sn_settings_describe(const struct sn_settings *settings);
 
-/* Tstat's runtime.conf -> values; unknown keys are refused with the line. */
+/*
+ * Tstat's runtime.conf: sections [log], [options] and [dump].  Keys that are not given are as
+ * Tstat starts without the file; an unknown key is refused with its line.  Packets are not dumped:
+ * what asks for it in [dump] is named in `ignored` (may be NULL).
+ */
 int sn_runtime_conf_parse(struct sn_str text, const char *name, struct sn_settings_values *values,
-			  struct sn_err *err);
+			  struct sn_buf *ignored, struct sn_err *err);
 
 #endif

@@ -4,7 +4,7 @@
  *
  * Everything that leaves the process is made from a view, never from the flow
  * itself: names are resolved to countries and networks first, then addresses and
- * texts go through the privacy policy (view/policy.h), and only then do the sinks
+ * texts go through the privacy policy (view/privacy.h), and only then do the sinks
  * see them.  `flow` in a view is there for its counters and times; its key holds
  * the real addresses and must not be looked at by a sink.
  */
@@ -74,12 +74,12 @@ struct sn_view_dns {
 };
 
 struct sn_viewer; /* of one worker */
-struct sn_policy;
+struct sn_privacy;
 struct sn_networks;
 struct sn_enrichment;
 
 struct sn_viewer_options { /* all borrowed; each may be NULL */
-	const struct sn_policy *policy;
+	const struct sn_privacy *policy;
 	const struct sn_enrichment *enrichment;
 	bool community_id;
 };
