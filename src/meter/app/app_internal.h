@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * app_internal: what the parts of app/ share: pools, names, counters of refusals
+ * and who watches.  One struct sn_apps per worker, so nothing here locks.
+ *
+ * What hangs on a flow comes from a pool and goes back when the flow leaves.
+ * Scratch that only some flows need for some packets (a hello in several
+ * segments, a header line) is allocated with app_scratch_*() and counted.
+ */
+#ifndef SONDE_METER_APP_APP_INTERNAL_H
+#define SONDE_METER_APP_APP_INTERNAL_H
+
+#include "meter/app/app.h"
+#include "meter/flow/pool.h"
+
+struct app_udp_pools; /* udp.c */
+
+struct sn_apps {
+	struct sn_name_pool *names;     /* borrowed */
+	struct sn_dns_cache *dns_cache; /* borrowed; NULL: flows are not named */
+	bool off;
+	struct sn_app_watch watch;
+	uint64_t refused[SN_APP_REFUSALS];
+	size_t scratch_bytes; /* of app_scratch_take() */
+	struct sn_pool tcp_pool, parser_pool;
+	struct app_udp_pools *udp;
+};
+
+static inline void app_refuse(struct sn_apps *apps, enum sn_app_refusal reason)
+{
+	apps->refused[reason]++;
+}
+
+/* Puts a reference to `text` into an empty `slot`; a slot that has a name keeps it. */
+void app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str text);
+void app_name_drop(struct sn_apps *apps, struct sn_name **slot);
+
+/* Not zeroed; the caller has checked a named limit.  Give back with the same size. */
+void *app_scratch_take(struct sn_apps *apps, size_t size);
+void app_scratch_give(struct sn_apps *apps, void *scratch, size_t size); /* NULL is fine */
+
+/* udp.c: memory of all that UDP flows hang on themselves. */
+struct app_udp_pools *app_udp_pools_create(void);
+void app_udp_pools_destroy(struct app_udp_pools *pools);
+size_t app_udp_pools_memory(const struct app_udp_pools *pools);
+
+/* tcp.c */
+void app_tcp_init(struct sn_apps *apps);
+void app_tcp_finish(struct sn_apps *apps); /* flows that were not forgotten are lost with it */
+
+#endif
