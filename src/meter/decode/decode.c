@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meter/decode/decode.h"
 
+#include <pcap/dlt.h>
+
+#include "base/util.h"
 #include "meter/decode/internal.h"
 
 const struct sn_skip_info sn_skip_info[SN_SKIP_COUNT] = {
@@ -12,10 +15,64 @@ const struct sn_skip_info sn_skip_info[SN_SKIP_COUNT] = {
 	[SN_SKIP_BAD_IP] = {"bad_ip", "IP header malformed"},
 	[SN_SKIP_BAD_TRANSPORT] = {"bad_transport", "TCP or UDP header malformed"},
 	[SN_SKIP_EXTENSIONS] = {"extensions", "too many IPv6 extension headers"},
-	[SN_SKIP_FRAGMENT] = {"fragment", "later fragment without its first"},
+	[SN_SKIP_FRAGMENT] = {"fragment", "later fragment without its first, or of a tunnel"},
+	[SN_SKIP_TUNNELS] = {"tunnels", "too many tunnels inside each other"},
+	[SN_SKIP_LATE] = {"late", "segment of a connection that has ended"},
 };
 
-enum sn_skip sn_decode(int link, const struct sn_packet *packet, struct sn_decoded *out)
+static enum sn_skip decode_ip(struct sn_rd *rd, uint16_t ethertype, uint32_t missing,
+			      struct sn_decoded *out)
+{
+	return ethertype == SN_ETHERTYPE_IPV4 ? sn_decode_ipv4(rd, missing, out)
+					      : sn_decode_ipv6(rd, missing, out);
+}
+
+/*
+ * Bytes of the tunnel's payload that are on the wire, but not here.  The first fragment of a
+ * tunnel's packet holds the headers inside, which tell the whole length; the rest comes later.
+ */
+static uint32_t missing_inside(const struct sn_rd *rd, const struct sn_decoded *outer)
+{
+	uint32_t left = (uint32_t)sn_rd_left(rd);
+
+	return outer->fragmented ? UINT16_MAX - SN_MIN(left, (uint32_t)UINT16_MAX)
+				 : outer->payload_bytes - left;
+}
+
+/* `rd` is behind the headers of `out`, which become those inside if there are any. */
+static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, unsigned tunnels_max,
+				  struct sn_decoded *out)
+{
+	bool udp = out->protocol == SN_PROTO_UDP;
+	struct sn_decoded inner = {.tunnels = (uint8_t)(out->tunnels + 1),
+				   .stations = out->stations};
+	uint16_t ethertype = 0;
+
+	if (!out->has_transport)
+		return udp ? SN_SKIP_NONE : SN_SKIP_FRAGMENT;
+	if (udp)
+		*rd = out->payload;
+	if (out->tunnels >= tunnels_max)
+		return udp ? SN_SKIP_NONE : SN_SKIP_TUNNELS;
+
+	uint32_t missing = missing_inside(rd, out);
+
+	if (!sn_decode_tunnel(rd, out, &ethertype))
+		return !udp && !sn_rd_ok(rd) && missing > 0 ? SN_SKIP_TRUNCATED : outside;
+
+	enum sn_skip skip = decode_ip(rd, ethertype, missing, &inner);
+
+	if (sn_decode_is_tunnel(&inner) && (skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL))
+		skip = decode_inside(rd, skip, tunnels_max, &inner);
+	/* On a port of UDP anybody may talk: what makes no sense as a tunnel is just a datagram. */
+	if (skip != SN_SKIP_NONE && udp)
+		return SN_SKIP_NONE;
+	*out = inner;
+	return skip;
+}
+
+enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *packet,
+		       struct sn_decoded *out)
 {
 	struct sn_rd rd;
 	uint16_t ethertype = 0;
@@ -28,10 +85,10 @@ enum sn_skip sn_decode(int link, const struct sn_packet *packet, struct sn_decod
 	if (skip != SN_SKIP_NONE)
 		return skip == SN_SKIP_BAD_LINK && !sn_rd_ok(&rd) && missing > 0 ? SN_SKIP_TRUNCATED
 										 : skip;
-
-	if (ethertype == SN_ETHERTYPE_IPV4)
-		return sn_decode_ipv4(&rd, missing, out);
-	if (ethertype == SN_ETHERTYPE_IPV6)
-		return sn_decode_ipv6(&rd, missing, out);
-	return SN_SKIP_NOT_IP;
+	out->stations = link == DLT_EN10MB ? packet->data : NULL;
+	skip = decode_ip(&rd, ethertype, missing, out);
+	if (out->protocol != SN_PROTO_TCP && tunnels_max > 0 &&
+	    (skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL) && sn_decode_is_tunnel(out))
+		skip = decode_inside(&rd, skip, SN_MIN(tunnels_max, SN_DECODE_TUNNELS_MAX), out);
+	return skip;
 }

@@ -13,9 +13,19 @@ enum { SN_ETHERTYPE_IPV4 = 0x0800, SN_ETHERTYPE_IPV6 = 0x86dd };
 
 /* Link layer: leaves `rd` at the IP header and its ethertype in `ethertype`. */
 enum sn_skip sn_decode_link(int link, struct sn_rd *rd, uint16_t *ethertype);
+/* The same for what begins behind an ethertype: VLAN tags, MPLS labels, PPPoE. */
+enum sn_skip sn_decode_tags(struct sn_rd *rd, uint16_t *ethertype);
 enum sn_skip sn_decode_ipv4(struct sn_rd *rd, uint32_t missing, struct sn_decoded *out);
 enum sn_skip sn_decode_ipv6(struct sn_rd *rd, uint32_t missing, struct sn_decoded *out);
 /* `length` is that of the IP payload (this fragment's) by the headers. */
 enum sn_skip sn_decode_transport(struct sn_rd *rd, uint32_t length, struct sn_decoded *out);
+
+/* May the packet be the outside of a tunnel?  Asked for each, so only protocol and port decide. */
+bool sn_decode_is_tunnel(const struct sn_decoded *outer);
+/*
+ * Takes the tunnel's header off `rd`, which is behind the IP or UDP header, and all link headers
+ * in it.  False when it is no such header or nothing that leads to IP.
+ */
+bool sn_decode_tunnel(struct sn_rd *rd, const struct sn_decoded *outer, uint16_t *ethertype);
 
 #endif

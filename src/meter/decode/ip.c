@@ -53,6 +53,7 @@ static enum sn_skip transport(struct sn_rd *rd, uint32_t length, struct sn_decod
 	}
 	cut_to(rd, length);
 	out->has_transport = true;
+	out->payload_bytes = length;
 	skip = sn_decode_transport(rd, length, out);
 	return skip == SN_SKIP_BAD_TRANSPORT && !sn_rd_ok(rd) && cut ? SN_SKIP_TRUNCATED : skip;
 }
@@ -77,9 +78,13 @@ enum sn_skip sn_decode_ipv4(struct sn_rd *rd, uint32_t missing, struct sn_decode
 	out->family = 4;
 	out->protocol = p[9];
 	out->ip_bytes = total;
+	out->tos = p[1];
+	out->ttl = p[8];
+	out->has_ip_id = true;
+	out->ip_id = load_u16(p + 4);
 	memcpy(out->src, p + 12, 4);
 	memcpy(out->dst, p + 16, 4);
-	out->fragment_id = load_u16(p + 4);
+	out->fragment_id = out->ip_id;
 	out->fragment_offset = (uint16_t)((fragment & IPV4_OFFSET) * 8);
 	out->fragmented = (fragment & (IPV4_OFFSET | IPV4_MORE)) != 0;
 	sn_rd_skip(rd, header - IPV4_HEADER);
@@ -162,6 +167,8 @@ enum sn_skip sn_decode_ipv6(struct sn_rd *rd, uint32_t missing, struct sn_decode
 	out->family = 6;
 	out->protocol = p[6];
 	out->ip_bytes = IPV6_HEADER + length;
+	out->tos = (uint8_t)(load_u16(p) >> 4);
+	out->ttl = p[7];
 	memcpy(out->src, p + 8, 16);
 	memcpy(out->dst, p + 24, 16);
 	skip = take_extensions(rd, missing, &length, out);

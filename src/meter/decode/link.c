@@ -104,13 +104,14 @@ static enum sn_skip take_loopback(struct sn_rd *rd, uint16_t *ethertype)
 
 static enum sn_skip take_ppp_protocol(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, 2);
+	uint16_t protocol = sn_rd_u8(rd);
 
-	if (p == NULL)
+	/* An odd first byte is the last one: the zero before it was left out, RFC 1661 section 6.5.
+	 */
+	if ((protocol & 1) == 0)
+		protocol = (uint16_t)(protocol << 8 | sn_rd_u8(rd));
+	if (!sn_rd_ok(rd))
 		return SN_SKIP_BAD_LINK;
-
-	uint16_t protocol = load_u16(p);
-
 	*ethertype = protocol == PPP_IPV4 ? SN_ETHERTYPE_IPV4 : SN_ETHERTYPE_IPV6;
 	return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? SN_SKIP_NONE : SN_SKIP_NOT_IP;
 }
@@ -199,13 +200,13 @@ static bool is_ip(uint16_t ethertype)
 	return ethertype == SN_ETHERTYPE_IPV4 || ethertype == SN_ETHERTYPE_IPV6;
 }
 
-enum sn_skip sn_decode_link(int link, struct sn_rd *rd, uint16_t *ethertype)
+enum sn_skip sn_decode_tags(struct sn_rd *rd, uint16_t *ethertype)
 {
-	link_fn *take = find_link(link);
-	enum sn_skip skip = take != NULL ? take(rd, ethertype) : SN_SKIP_BAD_LINK;
+	enum sn_skip skip = SN_SKIP_NONE;
 
 	for (int n = 0; skip == SN_SKIP_NONE && !is_ip(*ethertype); n++) {
-		take = find_tag(*ethertype);
+		link_fn *take = find_tag(*ethertype);
+
 		if (take == NULL)
 			return SN_SKIP_NOT_IP;
 		if (n == SN_DECODE_TAGS_MAX)
@@ -213,4 +214,12 @@ enum sn_skip sn_decode_link(int link, struct sn_rd *rd, uint16_t *ethertype)
 		skip = take(rd, ethertype);
 	}
 	return skip;
+}
+
+enum sn_skip sn_decode_link(int link, struct sn_rd *rd, uint16_t *ethertype)
+{
+	link_fn *take = find_link(link);
+	enum sn_skip skip = take != NULL ? take(rd, ethertype) : SN_SKIP_BAD_LINK;
+
+	return skip == SN_SKIP_NONE ? sn_decode_tags(rd, ethertype) : skip;
 }

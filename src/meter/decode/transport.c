@@ -7,6 +7,14 @@
 #define UDP_HEADER  8
 #define ICMP_HEADER 8
 
+/* What was captured of it: a datagram may end before its IP packet does. */
+static void set_payload(const struct sn_rd *rd, struct sn_decoded *out)
+{
+	out->payload = *rd;
+	if (sn_rd_left(rd) > out->payload_bytes)
+		out->payload.end = rd->p + out->payload_bytes;
+}
+
 static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
 {
 	const uint8_t *p = sn_rd_bytes(rd, TCP_HEADER);
@@ -23,11 +31,13 @@ static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_deco
 	out->tcp_seq = load_u32(p + 4);
 	out->tcp_ack = load_u32(p + 8);
 	out->tcp_flags = p[13];
+	out->tcp_window = load_u16(p + 14);
 	out->payload_bytes = length - header;
 	/* Cut-off options leave the segment as good as it is without them. */
 	if (sn_rd_left(rd) >= header - TCP_HEADER) {
 		sn_rd_init(&out->tcp_options, rd->p, header - TCP_HEADER);
 		sn_rd_skip(rd, header - TCP_HEADER);
+		set_payload(rd, out);
 	}
 	return SN_SKIP_NONE;
 }
@@ -48,6 +58,8 @@ static enum sn_skip decode_udp(struct sn_rd *rd, uint32_t length, struct sn_deco
 	out->src_port = load_u16(p);
 	out->dst_port = load_u16(p + 2);
 	out->payload_bytes = SN_MIN(udp_length != 0 ? udp_length : length, length) - UDP_HEADER;
+	out->udp_length = udp_length;
+	set_payload(rd, out);
 	return SN_SKIP_NONE;
 }
 
@@ -91,6 +103,7 @@ static enum sn_skip decode_icmp(struct sn_rd *rd, uint32_t length, struct sn_dec
 	out->dst_port = (uint16_t)(type << 8 | p[1]);
 	out->reply = query != NULL && p[0] == query->reply;
 	out->payload_bytes = length - ICMP_HEADER;
+	set_payload(rd, out);
 	return SN_SKIP_NONE;
 }
 

@@ -16,7 +16,7 @@ static enum sn_skip decode(int link, const struct frame *f)
 
 	memcpy(exact, f->bytes, f->n);
 	packet.data = exact;
-	skip = sn_decode(link, &packet, &decoded);
+	skip = sn_decode(link, SN_DECODE_TUNNELS_MAX, &packet, &decoded);
 	free(exact);
 	return skip;
 }
