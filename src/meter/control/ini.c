@@ -2,6 +2,8 @@
 #include "meter/control/ini.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/util.h"
 
@@ -44,8 +46,9 @@ static int parse_line(struct sn_str line, const struct place *place, struct sn_s
 
 	int result = fn(*section, sn_str_trim(key), sn_str_trim(rest), ctx, err);
 
-	return result == 0 ? 0
-			   : sn_err_wrap(err, "cannot read '%s': line %u", place->name, place->line);
+	return result == 0
+		       ? 0
+		       : sn_err_wrap(err, "cannot read '%s': line %u", place->name, place->line);
 }
 
 int sn_ini_parse(struct sn_str text, const char *name, sn_ini_fn *fn, void *ctx, struct sn_err *err)
@@ -62,4 +65,25 @@ int sn_ini_parse(struct sn_str text, const char *name, sn_ini_fn *fn, void *ctx,
 		result = parse_line(line, &place, &section, fn, ctx, err);
 	}
 	return result;
+}
+
+#define ROWS_MAX 64
+#define WORD_MAX 64
+
+int sn_ini_find(struct sn_str name, const void *table, size_t count, size_t size,
+		struct sn_err *err)
+{
+	const char *names[ROWS_MAX], *near;
+	char word[WORD_MAX];
+
+	for (size_t i = 0; i < SN_MIN(count, (size_t)ROWS_MAX); i++) {
+		memcpy(&names[i], (const char *)table + i * size, sizeof(names[i]));
+		if (sn_str_eqc(name, names[i]))
+			return (int)i;
+	}
+	snprintf(word, sizeof(word), "%.*s", (int)SN_MIN(name.n, sizeof(word) - 1), name.p);
+	near = sn_suggest(word, names, SN_MIN(count, (size_t)ROWS_MAX));
+	return near != NULL ? sn_err_set(err, -EINVAL,
+					 "nothing is called '%s' (did you mean '%s'?)", word, near)
+			    : sn_err_set(err, -EINVAL, "nothing is called '%s'", word);
 }

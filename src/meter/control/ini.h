@@ -19,4 +19,11 @@ typedef int sn_ini_fn(struct sn_str section, struct sn_str key, struct sn_str va
 int sn_ini_parse(struct sn_str text, const char *name, sn_ini_fn *fn, void *ctx,
 		 struct sn_err *err);
 
+/*
+ * Index of `name` in the table whose rows of `size` bytes begin with a const char *; -EINVAL with a
+ * suggestion.
+ */
+int sn_ini_find(struct sn_str name, const void *table, size_t count, size_t size,
+		struct sn_err *err);
+
 #endif
