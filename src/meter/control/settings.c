@@ -267,16 +267,16 @@ static json_t *describe_value(const struct sn_switch *sw, struct sn_settings_val
 	}
 }
 
-static json_t *describe_lease(const struct lease *lease)
+static json_t *describe_lease(const struct lease *lease, int64_t offset_ns)
 {
 	char until[SN_TIME_TEXT_MAX];
 
 	return json_pack("{s:I, s:s, s:O}", "lease", (json_int_t)lease->number, "until",
-			 sn_format_time(lease->until_ns, until, sizeof(until)), "changes",
-			 lease->changes);
+			 sn_format_time(lease->until_ns + offset_ns, until, sizeof(until)),
+			 "changes", lease->changes);
 }
 
-json_t *sn_settings_describe(const struct sn_settings *settings)
+json_t *sn_settings_describe(const struct sn_settings *settings, int64_t offset_ns)
 {
 	struct sn_settings_values values = settings->now;
 	json_t *json = json_object(), *leases = json_array();
@@ -285,6 +285,6 @@ json_t *sn_settings_describe(const struct sn_settings *settings)
 		json_object_set_new(json, sn_switches[i].name,
 				    describe_value(&sn_switches[i], &values));
 	for (size_t i = 0; i < settings->lease_count; i++)
-		json_array_append_new(leases, describe_lease(&settings->leases[i]));
+		json_array_append_new(leases, describe_lease(&settings->leases[i], offset_ns));
 	return json_pack("{s:o, s:o}", "values", json, "leases", leases);
 }

@@ -42,7 +42,8 @@ void sn_settings_values(const struct sn_settings *settings, struct sn_settings_v
 
 /*
  * `changes`: {"log_http_complete": true, "tcplog_options": 1, "filter": "tcp", ...}.  For
- * `for_ns` > 0 a lease, whose number is given back; 0: for good.  All or nothing.
+ * `for_ns` > 0 a lease, whose number is given back; 0: for good.  All or nothing.  `now_ns` is of
+ * any clock that goes on.
  */
 int sn_settings_change(struct sn_settings *settings, const json_t *changes, int64_t for_ns,
 		       int64_t now_ns, uint64_t *lease, struct sn_err *err);
@@ -52,8 +53,11 @@ int64_t sn_settings_expire(struct sn_settings *settings, int64_t now_ns);
 /* What holds without any lease, all at once (a changed runtime.conf). */
 int sn_settings_replace(struct sn_settings *settings, const struct sn_settings_values *values,
 			struct sn_err *err);
-/* {"values": {NAME: VALUE, ...}, "leases": [{"lease", "until", "changes"}]} */
-json_t *sn_settings_describe(const struct sn_settings *settings);
+/*
+ * {"values": {NAME: VALUE, ...}, "leases": [{"lease", "until", "changes"}]}.  `offset_ns` is what
+ * Unix time is ahead of the clock whose times the other functions were given.
+ */
+json_t *sn_settings_describe(const struct sn_settings *settings, int64_t offset_ns);
 
 /*
  * Tstat's runtime.conf: sections [log], [options] and [dump].  Keys that are not given are as

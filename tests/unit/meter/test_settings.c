@@ -224,7 +224,7 @@ static void a_description_tells_values_and_leases(void **state)
 {
 	struct fixture *fixture = *state;
 	uint64_t number = change(fixture, "{\"httplog_full_url\": 1}", 60, 0);
-	sn_autojson json_t *json = sn_settings_describe(fixture->settings);
+	sn_autojson json_t *json = sn_settings_describe(fixture->settings, 3600 * SN_NS_PER_S);
 	const json_t *lease = json_array_get(json_object_get(json, "leases"), 0);
 
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(json, "values"),
@@ -232,7 +232,7 @@ static void a_description_tells_values_and_leases(void **state)
 			 1);
 	assert_int_equal(json_integer_value(json_object_get(lease, "lease")), number);
 	assert_string_equal(json_string_value(json_object_get(lease, "until")),
-			    "1970-01-01T00:01:00.000000000Z");
+			    "1970-01-01T01:01:00.000000000Z");
 }
 
 /* runtime.conf ------------------------------------------------------------ */
