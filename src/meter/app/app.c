@@ -26,8 +26,8 @@ struct sn_apps *sn_apps_create(const struct sn_apps_options *options)
 	apps->names = options->names;
 	apps->dns_cache = options->dns_cache;
 	apps->off = options->off;
-	app_tcp_init(apps);
-	apps->udp = app_udp_pools_create();
+	sn_app_tcp_init(apps);
+	apps->udp = sn_app_udp_pools_create();
 	return apps;
 }
 
@@ -35,8 +35,8 @@ void sn_apps_destroy(struct sn_apps *apps)
 {
 	if (apps == NULL)
 		return;
-	app_tcp_finish(apps);
-	app_udp_pools_destroy(apps->udp);
+	sn_app_tcp_finish(apps);
+	sn_app_udp_pools_destroy(apps->udp);
 	free(apps);
 }
 
@@ -53,10 +53,10 @@ uint64_t sn_apps_refused(const struct sn_apps *apps, enum sn_app_refusal reason)
 size_t sn_apps_memory(const struct sn_apps *apps)
 {
 	return sizeof(*apps) + apps->scratch_bytes + sn_pool_memory(&apps->tcp_pool) +
-	       sn_pool_memory(&apps->parser_pool) + app_udp_pools_memory(apps->udp);
+	       sn_pool_memory(&apps->parser_pool) + sn_app_udp_pools_memory(apps->udp);
 }
 
-void app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str text)
+void sn_app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str text)
 {
 	if (*slot != NULL || text.n == 0)
 		return;
@@ -65,19 +65,21 @@ void app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str te
 		app_refuse(apps, SN_APP_NAMES_FULL);
 }
 
-void app_name_drop(struct sn_apps *apps, struct sn_name **slot)
+void sn_app_name_drop(struct sn_apps *apps, struct sn_name **slot)
 {
 	sn_name_give(apps->names, *slot);
 	*slot = NULL;
 }
 
-void *app_scratch_take(struct sn_apps *apps, size_t size)
+void *sn_app_scratch_take(struct sn_apps *apps, size_t size)
 {
+	if (size > SN_APP_SCRATCH_MAX - apps->scratch_bytes)
+		return NULL;
 	apps->scratch_bytes += size;
 	return sn_xmalloc(size);
 }
 
-void app_scratch_give(struct sn_apps *apps, void *scratch, size_t size)
+void sn_app_scratch_give(struct sn_apps *apps, void *scratch, size_t size)
 {
 	if (scratch == NULL)
 		return;

@@ -13,7 +13,7 @@
 #include "meter/app/app.h"
 #include "meter/flow/pool.h"
 
-struct app_udp_pools; /* udp.c */
+struct sn_app_udp_pools; /* udp.c */
 
 struct sn_apps {
 	struct sn_name_pool *names;     /* borrowed */
@@ -21,9 +21,9 @@ struct sn_apps {
 	bool off;
 	struct sn_app_watch watch;
 	uint64_t refused[SN_APP_REFUSALS];
-	size_t scratch_bytes; /* of app_scratch_take() */
+	size_t scratch_bytes; /* of sn_app_scratch_take() */
 	struct sn_pool tcp_pool, parser_pool;
-	struct app_udp_pools *udp;
+	struct sn_app_udp_pools *udp;
 };
 
 static inline void app_refuse(struct sn_apps *apps, enum sn_app_refusal reason)
@@ -32,20 +32,21 @@ static inline void app_refuse(struct sn_apps *apps, enum sn_app_refusal reason)
 }
 
 /* Puts a reference to `text` into an empty `slot`; a slot that has a name keeps it. */
-void app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str text);
-void app_name_drop(struct sn_apps *apps, struct sn_name **slot);
+void sn_app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str text);
+void sn_app_name_drop(struct sn_apps *apps, struct sn_name **slot);
 
-/* Not zeroed; the caller has checked a named limit.  Give back with the same size. */
-void *app_scratch_take(struct sn_apps *apps, size_t size);
-void app_scratch_give(struct sn_apps *apps, void *scratch, size_t size); /* NULL is fine */
+/* Not zeroed; NULL when the worker has SN_APP_SCRATCH_MAX.  Give back with the same size. */
+#define SN_APP_SCRATCH_MAX ((size_t)64 * 1024 * 1024)
+void *sn_app_scratch_take(struct sn_apps *apps, size_t size);
+void sn_app_scratch_give(struct sn_apps *apps, void *scratch, size_t size); /* NULL is fine */
 
 /* udp.c: memory of all that UDP flows hang on themselves. */
-struct app_udp_pools *app_udp_pools_create(void);
-void app_udp_pools_destroy(struct app_udp_pools *pools);
-size_t app_udp_pools_memory(const struct app_udp_pools *pools);
+struct sn_app_udp_pools *sn_app_udp_pools_create(void);
+void sn_app_udp_pools_destroy(struct sn_app_udp_pools *pools);
+size_t sn_app_udp_pools_memory(const struct sn_app_udp_pools *pools);
 
 /* tcp.c */
-void app_tcp_init(struct sn_apps *apps);
-void app_tcp_finish(struct sn_apps *apps); /* flows that were not forgotten are lost with it */
+void sn_app_tcp_init(struct sn_apps *apps);
+void sn_app_tcp_finish(struct sn_apps *apps); /* flows that were not forgotten are lost with it */
 
 #endif
