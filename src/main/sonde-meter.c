@@ -121,6 +121,14 @@ static const char *method_default(const char *name)
 	return sn_method_param(&sn_method_flow, name)->default_text;
 }
 
+/* One option for all kinds; what has barely begun is not kept longer than Tstat does. */
+static void set_idle_timeouts(struct sn_meter_options *meter, int64_t idle_ns)
+{
+	meter->tcp_idle_ns = meter->udp_idle_ns = idle_ns;
+	meter->tcp_singleton_ns = SN_MIN(meter->tcp_singleton_ns, idle_ns);
+	meter->udp_singleton_ns = SN_MIN(meter->udp_singleton_ns, idle_ns);
+}
+
 /* Declared defaults are for a live interface; of a file people want one row per connection. */
 static void set_defaults(struct options *options, bool live)
 {
@@ -363,9 +371,6 @@ static int run_meter(const struct sn_verb *verb SN_UNUSED, void *given, int argc
 		exit_code = fail(&err);
 	} else {
 		struct sn_session_options session = {
-			.meter = {.idle_ns = options->idle_ns,
-				  .active_ns = options->active_ns,
-				  .max_flows = options->max_flows},
 			.filter = live ? NULL : options->filter,
 			.snaplen = (uint32_t)options->snaplen,
 			.packets_max = options->packets,
@@ -373,6 +378,10 @@ static int run_meter(const struct sn_verb *verb SN_UNUSED, void *given, int argc
 			.progress = isatty(STDERR_FILENO),
 		};
 
+		sn_meter_options_default(&session.meter);
+		session.meter.active_ns = options->active_ns;
+		session.meter.max_flows = options->max_flows;
+		set_idle_timeouts(&session.meter, options->idle_ns);
 		run.session = sn_session_create(&session, run.writer, run.summary);
 		exit_code = measure(&run);
 	}

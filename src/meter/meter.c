@@ -12,33 +12,59 @@
 #define TICK_SHIFT 27
 #define JOBS       16 /* packets in flight: enough to hide memory, few enough for the first cache */
 
+/* One for each timeout; oldest last packet first. */
+enum { IDLE_TCP, IDLE_TCP_SINGLETON, IDLE_UDP, IDLE_UDP_SINGLETON, IDLE_LISTS };
+
 struct sn_meter {
 	struct sn_meter_options options;
 	sn_meter_report_fn *report;
 	void *ctx;
 	struct sn_flow_table table;
+	struct sn_pool interims;
 	struct sn_fragments *fragments;
-	struct sn_list idle, age, closing; /* oldest first */
-	int64_t now_ns;                    /* latest time of a packet; never goes back */
+	struct sn_list idle[IDLE_LISTS], age, closed;
+	int64_t timeout_ns[IDLE_LISTS], timeout_max_ns;
+	int64_t now_ns; /* latest time of a packet; never goes back */
 	uint32_t tick;
 	struct sn_meter_stats stats;
 };
+
+void sn_meter_options_default(struct sn_meter_options *options)
+{
+	*options = (struct sn_meter_options){
+		.tcp_idle_ns = 300 * SN_NS_PER_S,
+		.tcp_singleton_ns = 10 * SN_NS_PER_S,
+		.udp_idle_ns = 200 * SN_NS_PER_S,
+		.udp_singleton_ns = 10 * SN_NS_PER_S,
+		.max_flows = 1000000,
+		.tunnels_max = SN_DECODE_TUNNELS_MAX,
+	};
+}
 
 struct sn_meter *sn_meter_create(const struct sn_meter_options *options, sn_meter_report_fn *report,
 				 void *ctx)
 {
 	struct sn_meter *meter = sn_new(struct sn_meter);
 
-	assert(options->idle_ns >= SN_NS_PER_S && options->max_flows > 0);
+	assert(options->max_flows > 0);
 	assert(options->active_ns == 0 || options->active_ns >= SN_NS_PER_S);
 	meter->options = *options;
 	meter->report = report;
 	meter->ctx = ctx;
-	sn_flow_table_init(&meter->table);
-	meter->fragments = sn_fragments_create();
-	sn_list_init(&meter->idle);
+	meter->timeout_ns[IDLE_TCP] = options->tcp_idle_ns;
+	meter->timeout_ns[IDLE_TCP_SINGLETON] = options->tcp_singleton_ns;
+	meter->timeout_ns[IDLE_UDP] = options->udp_idle_ns;
+	meter->timeout_ns[IDLE_UDP_SINGLETON] = options->udp_singleton_ns;
+	for (unsigned i = 0; i < IDLE_LISTS; i++) {
+		assert(meter->timeout_ns[i] >= SN_NS_PER_S);
+		meter->timeout_max_ns = SN_MAX(meter->timeout_max_ns, meter->timeout_ns[i]);
+		sn_list_init(&meter->idle[i]);
+	}
 	sn_list_init(&meter->age);
-	sn_list_init(&meter->closing);
+	sn_list_init(&meter->closed);
+	sn_flow_table_init(&meter->table);
+	sn_pool_init(&meter->interims, sizeof(struct sn_interim));
+	meter->fragments = sn_fragments_create();
 	return meter;
 }
 
@@ -47,57 +73,70 @@ void sn_meter_destroy(struct sn_meter *meter)
 	if (meter == NULL)
 		return;
 	sn_flow_table_finish(&meter->table);
+	sn_pool_finish(&meter->interims);
 	sn_fragments_destroy(meter->fragments);
 	free(meter);
 }
 
 static void report(struct sn_meter *meter, const struct sn_flow *flow, enum sn_flow_end end)
 {
-	/* Nothing happened since the last report on the active timeout. */
-	if (sn_flow_packets(flow) == 0)
-		return;
 	meter->stats.reports++;
 	meter->report(flow, end, meter->ctx);
 }
 
-static void end_flow(struct sn_meter *meter, struct sn_flow *flow, enum sn_flow_end end)
-{
-	report(meter, flow, flow->closed ? SN_END_CLOSED : end);
-	sn_list_remove(&flow->idle_link);
-	sn_list_remove(&flow->age_link);
-	sn_flow_table_remove(&meter->table, flow);
-}
-
-static struct sn_flow *oldest(struct sn_list *list)
+static struct sn_flow *oldest(const struct sn_list *list)
 {
 	return sn_list_empty(list) ? NULL : sn_list_entry(list->next, struct sn_flow, idle_link);
 }
 
-/* Report on the active timeout and count afresh. */
-static void next_period(struct sn_meter *meter, struct sn_flow *flow)
+static unsigned idle_list_of(const struct sn_flow *flow)
 {
-	struct sn_tcp *tcp = sn_flow_tcp(flow);
-
-	report(meter, flow, SN_END_ACTIVE);
-	flow->side[SN_CLIENT] = flow->side[SN_SERVER] = (struct sn_flow_side){0};
-	flow->period_ns = meter->now_ns;
-	sn_list_remove(&flow->age_link);
-	sn_list_append(&meter->age, &flow->age_link);
-	if (tcp != NULL)
-		sn_tcp_next_period(tcp);
+	return (flow->key.protocol == SN_PROTO_TCP ? IDLE_TCP : IDLE_UDP) + flow->singleton;
 }
 
-static bool is_active_due(const struct sn_meter *meter, const struct sn_flow *flow, int64_t now_ns)
+/* The end of a flow ------------------------------------------------------- */
+
+/* What hangs on the flow beyond its last report is given back. */
+static void settle(struct sn_meter *meter, struct sn_flow *flow)
 {
-	return meter->options.active_ns > 0 && !flow->closed &&
-	       now_ns - flow->period_ns >= meter->options.active_ns;
+	if (flow->interim != NULL) {
+		sn_list_remove(&flow->interim->age_link);
+		sn_pool_give(&meter->interims, flow->interim);
+	}
+	flow->interim = NULL;
+}
+
+static void remove_flow(struct sn_meter *meter, struct sn_flow *flow)
+{
+	sn_list_remove(&flow->idle_link);
+	sn_flow_table_remove(&meter->table, flow);
+}
+
+static void end_flow(struct sn_meter *meter, struct sn_flow *flow, enum sn_flow_end end)
+{
+	if (!flow->closed) {
+		report(meter, flow, end);
+		settle(meter, flow);
+	}
+	remove_flow(meter, flow);
+}
+
+/* Reported at once; stays for what comes late. */
+static void close_flow(struct sn_meter *meter, struct sn_flow *flow)
+{
+	report(meter, flow, SN_END_CLOSED);
+	settle(meter, flow);
+	flow->closed = true;
+	flow->closed_ns = meter->now_ns;
+	sn_list_remove(&flow->idle_link);
+	sn_list_append(&meter->closed, &flow->idle_link);
 }
 
 /* Its time was over before `now_ns`. */
 static bool is_over(const struct sn_meter *meter, const struct sn_flow *flow, int64_t now_ns)
 {
 	return flow->closed ? now_ns - flow->closed_ns > SN_METER_LINGER_NS
-			    : now_ns - flow->last_ns > meter->options.idle_ns;
+			    : now_ns - flow->last_ns > meter->timeout_ns[idle_list_of(flow)];
 }
 
 static void expire_list(struct sn_meter *meter, struct sn_list *list)
@@ -108,27 +147,73 @@ static void expire_list(struct sn_meter *meter, struct sn_list *list)
 		end_flow(meter, flow, SN_END_IDLE);
 }
 
+/* Interim reports --------------------------------------------------------- */
+
+static void begin_period(struct sn_meter *meter, struct sn_interim *interim)
+{
+	const struct sn_flow *flow = interim->flow;
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+
+	for (unsigned i = 0; i < 2; i++) {
+		interim->side[i] = flow->side[i];
+		if (tcp != NULL)
+			interim->tcp[i] = tcp->tcp.side[i].n;
+	}
+	interim->since_ns = meter->now_ns;
+	sn_list_remove(&interim->age_link);
+	sn_list_append(&meter->age, &interim->age_link);
+}
+
+static bool has_news(const struct sn_flow *flow)
+{
+	return sn_flow_period(flow, SN_CLIENT).packets + sn_flow_period(flow, SN_SERVER).packets >
+	       0;
+}
+
+static bool is_due(const struct sn_meter *meter, const struct sn_interim *interim, int64_t now_ns)
+{
+	return interim != NULL && now_ns - interim->since_ns >= meter->options.active_ns;
+}
+
+static void next_period(struct sn_meter *meter, struct sn_interim *interim)
+{
+	if (has_news(interim->flow))
+		report(meter, interim->flow, SN_END_ACTIVE);
+	begin_period(meter, interim);
+}
+
+static void report_active(struct sn_meter *meter)
+{
+	while (!sn_list_empty(&meter->age)) {
+		struct sn_interim *interim =
+			sn_list_entry(meter->age.next, struct sn_interim, age_link);
+
+		if (!is_due(meter, interim, meter->now_ns))
+			break;
+		next_period(meter, interim);
+	}
+}
+
+/* Time -------------------------------------------------------------------- */
+
 static void expire(struct sn_meter *meter)
 {
-	expire_list(meter, &meter->closing);
-	expire_list(meter, &meter->idle);
-	while (!sn_list_empty(&meter->age)) {
-		struct sn_flow *flow = sn_list_entry(meter->age.next, struct sn_flow, age_link);
-
-		if (!is_active_due(meter, flow, meter->now_ns))
-			break;
-		next_period(meter, flow);
-	}
+	expire_list(meter, &meter->closed);
+	for (unsigned i = 0; i < IDLE_LISTS; i++)
+		expire_list(meter, &meter->idle[i]);
+	report_active(meter);
 }
 
 void sn_meter_flush(struct sn_meter *meter)
 {
 	struct sn_flow *flow;
 
-	while ((flow = oldest(&meter->closing)) != NULL)
-		end_flow(meter, flow, SN_END_END);
-	while ((flow = oldest(&meter->idle)) != NULL)
-		end_flow(meter, flow, SN_END_END);
+	expire(meter);
+	while ((flow = oldest(&meter->closed)) != NULL)
+		remove_flow(meter, flow);
+	for (unsigned i = 0; i < IDLE_LISTS; i++)
+		while ((flow = oldest(&meter->idle[i])) != NULL)
+			end_flow(meter, flow, SN_END_END);
 }
 
 static void set_clock(struct sn_meter *meter, int64_t now_ns)
@@ -151,7 +236,7 @@ static void take_time(struct sn_meter *meter, int64_t time_ns)
 	meter->stats.last_ns = SN_MAX(meter->stats.last_ns, time_ns);
 	if (time_ns >= meter->now_ns) {
 		set_clock(meter, time_ns);
-	} else if (meter->now_ns - time_ns > meter->options.idle_ns) {
+	} else if (meter->now_ns - time_ns > meter->timeout_max_ns) {
 		meter->stats.clock_steps++;
 		sn_meter_flush(meter);
 		set_clock(meter, time_ns);
@@ -164,13 +249,30 @@ void sn_meter_advance(struct sn_meter *meter, int64_t now_ns)
 		set_clock(meter, now_ns);
 }
 
+/* The beginning of a flow ------------------------------------------------- */
+
+/* What has ended goes first, then who is silent for the longest time. */
+static struct sn_flow *dispensable(const struct sn_meter *meter)
+{
+	struct sn_flow *found = oldest(&meter->closed);
+
+	if (found != NULL)
+		return found;
+	for (unsigned i = 0; i < IDLE_LISTS; i++) {
+		struct sn_flow *flow = oldest(&meter->idle[i]);
+
+		if (flow != NULL && (found == NULL || flow->last_ns < found->last_ns))
+			found = flow;
+	}
+	return found;
+}
+
 static void make_room(struct sn_meter *meter)
 {
-	struct sn_flow *flow = oldest(&meter->closing);
+	struct sn_flow *flow = dispensable(meter);
 
-	if (flow == NULL)
-		flow = oldest(&meter->idle);
-	meter->stats.evictions++;
+	if (!flow->closed)
+		meter->stats.evictions++;
 	end_flow(meter, flow, SN_END_FULL);
 }
 
@@ -181,46 +283,89 @@ static bool answers(const struct sn_decoded *packet)
 	       (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_ACK)) == (SN_TCP_SYN | SN_TCP_ACK);
 }
 
+static bool is_plain_syn(const struct sn_decoded *packet)
+{
+	return packet->protocol == SN_PROTO_TCP &&
+	       (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_ACK | SN_TCP_RST)) == SN_TCP_SYN;
+}
+
 static struct sn_flow *open_flow(struct sn_meter *meter, const struct sn_flow_key *key,
 				 uint64_t hash, bool from_high, const struct sn_decoded *packet)
 {
 	struct sn_flow *flow;
-	struct sn_tcp *tcp;
+	struct sn_tcp_flow *tcp;
 
 	if (meter->table.count >= meter->options.max_flows)
 		make_room(meter);
 	flow = sn_flow_table_add(&meter->table, key, hash);
 	flow->client_is_high = from_high != answers(packet);
-	flow->period_ns = meter->now_ns;
+	flow->client_internal = flow->server_internal = true;
 	flow->touched = meter->tick;
-	sn_list_append(&meter->idle, &flow->idle_link);
-	sn_list_append(&meter->age, &flow->age_link);
+	flow->singleton = is_plain_syn(packet) || key->protocol == SN_PROTO_UDP;
 	tcp = sn_flow_tcp(flow);
-	if (tcp != NULL)
-		sn_tcp_init(tcp);
+	if (tcp != NULL) {
+		flow->mid_stream = !is_plain_syn(packet);
+		sn_tcp_init(&tcp->tcp);
+	}
+	sn_list_append(&meter->idle[idle_list_of(flow)], &flow->idle_link);
+	if (meter->options.active_ns > 0) {
+		flow->interim = sn_pool_take(&meter->interims);
+		flow->interim->flow = flow;
+		sn_list_init(&flow->interim->age_link);
+		begin_period(meter, flow->interim);
+	}
 	meter->stats.flows_peak = SN_MAX(meter->stats.flows_peak, meter->table.count);
 	return flow;
 }
+
+/* A packet for a flow ----------------------------------------------------- */
 
 static unsigned side_of(const struct sn_flow *flow, bool from_high)
 {
 	return from_high == flow->client_is_high ? SN_CLIENT : SN_SERVER;
 }
 
+enum fate {
+	CONTINUES,
+	LATE,   /* the connection has ended */
+	BEGINS, /* a new flow with the same ends */
+};
+
+/* New payload from who is said to have sent the reset: somebody else had sent it. */
+static bool was_reset_forged(const struct sn_tcp *tcp, const struct sn_decoded *packet,
+			     unsigned side)
+{
+	return tcp->reset && tcp->reset_side == (side != 0) && packet->payload_bytes > 0 &&
+	       (packet->tcp_flags & SN_TCP_RST) == 0;
+}
+
+static enum fate fate_of(const struct sn_tcp_flow *tcp, const struct sn_decoded *packet,
+			 unsigned side)
+{
+	if (!tcp->flow.closed)
+		return tcp->flow.mid_stream && is_plain_syn(packet) ? BEGINS : CONTINUES;
+	if (is_plain_syn(packet) || tcp->tcp.half)
+		return BEGINS;
+	return was_reset_forged(&tcp->tcp, packet, side) ? BEGINS : LATE;
+}
+
 /* The flow in the table if the packet still belongs to it; else it is ended. */
 static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flow, bool from_high,
-				     const struct sn_decoded *packet, int64_t time_ns)
+				     const struct sn_decoded *packet, int64_t time_ns, bool *late)
 {
-	const struct sn_tcp *tcp = sn_flow_tcp(flow);
-	bool is_new = tcp != NULL && packet->has_transport &&
-		      sn_tcp_is_new(tcp, packet, side_of(flow, from_high), flow->closed);
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+	enum fate fate = tcp != NULL && packet->has_transport
+				 ? fate_of(tcp, packet, side_of(flow, from_high))
+			 : flow->closed ? LATE
+					: CONTINUES;
 
-	if (is_new || is_over(meter, flow, time_ns)) {
-		end_flow(meter, flow, is_new ? SN_END_CLOSED : SN_END_IDLE);
+	if (is_over(meter, flow, time_ns) || fate == BEGINS) {
+		end_flow(meter, flow, fate == BEGINS ? SN_END_CLOSED : SN_END_IDLE);
 		return NULL;
 	}
-	if (is_active_due(meter, flow, time_ns))
-		next_period(meter, flow);
+	*late = fate == LATE;
+	if (!flow->closed && is_due(meter, flow->interim, time_ns))
+		next_period(meter, flow->interim);
 	return flow;
 }
 
@@ -237,22 +382,39 @@ static void count(struct sn_flow *flow, unsigned side, const struct sn_decoded *
 	counters->payload += packet->payload_bytes;
 }
 
-/* To the end of the idle list, or of the closing list when the connection has ended. */
-static void touch(struct sn_meter *meter, struct sn_flow *flow, bool ended)
+static void count_udp(struct sn_udp_flow *flow, unsigned side, const struct sn_decoded *packet,
+		      int64_t time_ns)
 {
-	if (flow->closed)
+	struct sn_udp_side *from = &flow->side[side];
+	bool first = flow->flow.side[side].packets == 1;
+
+	from->first_ns = first ? time_ns : SN_MIN(from->first_ns, time_ns);
+	from->last_ns = first ? time_ns : SN_MAX(from->last_ns, time_ns);
+	if (packet->has_transport)
+		from->bytes += packet->udp_length > 8 ? packet->udp_length - 8 : 0;
+}
+
+/* Only SYNs of one side, or one datagram. */
+static bool is_singleton(const struct sn_flow *flow)
+{
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+
+	if (tcp == NULL)
+		return flow->key.protocol == SN_PROTO_UDP && sn_flow_packets(flow) <= 1;
+	return tcp->tcp.flags == SN_TCP_SYN && !sn_tcp_has_handshake(&tcp->tcp);
+}
+
+/* To the end of its idle list. */
+static void touch(struct sn_meter *meter, struct sn_flow *flow)
+{
+	bool outgrown = flow->singleton && !is_singleton(flow);
+
+	if (flow->touched == meter->tick && !outgrown)
 		return;
-	if (ended) {
-		flow->closed = true;
-		flow->closed_ns = meter->now_ns;
-		sn_list_remove(&flow->age_link);
-		sn_list_remove(&flow->idle_link);
-		sn_list_append(&meter->closing, &flow->idle_link);
-	} else if (flow->touched != meter->tick) {
-		flow->touched = meter->tick;
-		sn_list_remove(&flow->idle_link);
-		sn_list_append(&meter->idle, &flow->idle_link);
-	}
+	flow->touched = meter->tick;
+	flow->singleton = flow->singleton && !outgrown;
+	sn_list_remove(&flow->idle_link);
+	sn_list_append(&meter->idle[idle_list_of(flow)], &flow->idle_link);
 }
 
 /* A packet on its way through the stages of sn_meter_packets(). */
@@ -270,28 +432,36 @@ static void find_key(const struct sn_meter *meter, struct job *job)
 	job->hash = sn_flow_table_hash(&meter->table, &job->key);
 }
 
-static void count_in_flow(struct sn_meter *meter, const struct job *job, int64_t time_ns,
-			  uint16_t source)
+static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_ns, uint16_t source)
 {
 	const struct sn_decoded *packet = &job->decoded;
 	struct sn_flow *flow = sn_flow_table_find(&meter->table, &job->key, job->hash);
-	bool ended = false;
+	struct sn_tcp_verdict verdict = {.closes = false};
+	bool late = false;
 
 	if (flow != NULL)
-		flow = continue_flow(meter, flow, job->from_high, packet, time_ns);
+		flow = continue_flow(meter, flow, job->from_high, packet, time_ns, &late);
+	if (late) {
+		job->skip = SN_SKIP_LATE;
+		return;
+	}
 	if (flow == NULL) {
 		flow = open_flow(meter, &job->key, job->hash, job->from_high, packet);
 		flow->source = source;
-		flow->last_ns = time_ns;
 	}
 
 	unsigned side = side_of(flow, job->from_high);
-	struct sn_tcp *tcp = sn_flow_tcp(flow);
+	struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
 
 	count(flow, side, packet, time_ns);
 	if (tcp != NULL && packet->has_transport)
-		ended = sn_tcp_update(tcp, packet, side, time_ns);
-	touch(meter, flow, ended);
+		sn_tcp_update(&tcp->tcp, packet, side, time_ns, &verdict);
+	else if (flow->key.protocol == SN_PROTO_UDP)
+		count_udp(sn_flow_udp(flow), side, packet, time_ns);
+	if (verdict.closes)
+		close_flow(meter, flow);
+	else
+		touch(meter, flow);
 }
 
 /* Later fragments get their ports, which their first one has left before. */
@@ -322,7 +492,7 @@ static void finish_job(struct sn_meter *meter, struct job *job, const struct sn_
 		resolve_fragment(meter, job, packet->time_ns);
 	if (job->skip == SN_SKIP_NONE)
 		count_in_flow(meter, job, packet->time_ns, source);
-	else
+	if (job->skip != SN_SKIP_NONE)
 		add_to(&meter->stats.skipped[job->skip], packet);
 }
 
@@ -335,7 +505,8 @@ void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *
 		size_t n = SN_MIN(count, (size_t)JOBS);
 
 		for (size_t i = 0; i < n; i++) {
-			jobs[i].skip = sn_decode(link, &packets[i], &jobs[i].decoded);
+			jobs[i].skip = sn_decode(link, meter->options.tunnels_max, &packets[i],
+						 &jobs[i].decoded);
 			if (jobs[i].skip != SN_SKIP_NONE || jobs[i].decoded.fragmented)
 				continue;
 			find_key(meter, &jobs[i]);
@@ -356,5 +527,6 @@ void sn_meter_read_stats(const struct sn_meter *meter, struct sn_meter_stats *st
 	*stats = meter->stats;
 	stats->flows = meter->table.count;
 	/* Nothing is given back before the end. */
-	stats->memory_peak_bytes = sn_flow_table_memory(&meter->table);
+	stats->memory_peak_bytes =
+		sn_flow_table_memory(&meter->table) + sn_pool_memory(&meter->interims);
 }

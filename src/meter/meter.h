@@ -49,11 +49,14 @@ struct sn_meter_options {
 	const struct sn_inside *inside; /* borrowed; NULL: everybody */
 	struct sn_apps *apps;           /* borrowed; NULL: payload is not looked at */
 	struct sn_dns_cache *dns_cache; /* borrowed; NULL: flows are not named */
-	struct sn_traffic *series;       /* borrowed; NULL: none */
+	struct sn_traffic *series;      /* borrowed; NULL: none */
 };
 void sn_meter_options_default(struct sn_meter_options *options);
 
-/* The flow is the callee's to read until it returns; it has at least one packet. */
+/*
+ * The flow is the callee's to read until it returns; it has at least one packet, though after
+ * interim reports perhaps none in the last period.
+ */
 typedef void sn_meter_report_fn(const struct sn_flow *flow, enum sn_flow_end end, void *ctx);
 
 struct sn_meter_count {

@@ -28,7 +28,8 @@ static void take(const struct sn_flow *flow, enum sn_flow_end end, void *ctx)
 {
 	struct sums *sums = ctx;
 
-	sums->packets += sn_flow_packets(flow);
+	if (end != SN_END_ACTIVE)
+		sums->packets += sn_flow_packets(flow);
 	sn_batch_clear(sums->batch);
 	sn_flow_row(sums->batch, flow, end, "fuzz");
 	if (flow->first_ns > flow->last_ns)
@@ -53,16 +54,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sn_meter_options options = {
-		.idle_ns = 10 * SN_NS_PER_S, .active_ns = 5 * SN_NS_PER_S, .max_flows = 16};
+	struct sn_meter_options options;
 	struct sums sums = {.batch = sn_batch_create(&sn_dataset_flow)};
-	struct sn_meter *meter = sn_meter_create(&options, take, &sums);
+	struct sn_meter *meter;
 	struct sn_packet packets[BATCH_MAX];
 	int64_t time_ns = 1700000000 * SN_NS_PER_S;
 	struct sn_meter_stats stats;
 	struct sn_rd rd;
 	size_t count = 0;
 
+	sn_meter_options_default(&options);
+	options.active_ns = 5 * SN_NS_PER_S;
+	options.max_flows = 16;
+	meter = sn_meter_create(&options, take, &sums);
 	sn_rd_init(&rd, data, size);
 
 	int link = links[sn_rd_u8(&rd) % SN_COUNT(links)];

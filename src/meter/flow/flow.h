@@ -44,7 +44,9 @@ struct sn_flow_side {
 struct sn_interim {
 	struct sn_flow_side side[2];
 	struct sn_tcp_counters tcp[2];
-	int64_t since_ns; /* when this period began */
+	int64_t since_ns;        /* when this period began: with the flow or at the last report */
+	struct sn_list age_link; /* in order of since_ns */
+	struct sn_flow *flow;
 };
 
 struct sn_flow {
@@ -64,12 +66,20 @@ struct sn_flow {
 	bool mid_stream : 1;     /* TCP: began without a SYN */
 	bool client_internal : 1, server_internal : 1; /* by the networks of view/networks.h */
 	bool singleton : 1;                            /* in the list of the short timeout */
+	uint8_t traffic;                               /* series/: class of its bytes */
+};
+
+/* What series/ keeps of a connection from packet to packet. */
+struct sn_tcp_traffic {
+	uint32_t flight[2];   /* most bytes in flight since the peer's last acknowledgement */
+	float window_mean[2]; /* of the windows that were announced, bytes */
 };
 
 struct sn_tcp_flow {
 	struct sn_flow flow; /* first, so that a pointer to it is one to the whole */
 	struct sn_tcp tcp;
 	struct sn_app_tcp *app; /* NULL before the first payload */
+	struct sn_tcp_traffic traffic;
 };
 
 struct sn_udp_flow {
@@ -100,8 +110,32 @@ static inline const uint64_t *sn_flow_address(const struct sn_flow *flow, unsign
 
 static inline uint16_t sn_flow_port(const struct sn_flow *flow, unsigned side)
 {
-	return (side == SN_SERVER) == flow->client_is_high ? flow->key.low_port
-							   : flow->key.high_port;
+	bool high = (side == SN_CLIENT) == flow->client_is_high;
+
+	/* Identifier and type of ICMP keep their places, whoever is the client. */
+	if (flow->key.protocol == SN_PROTO_ICMP || flow->key.protocol == SN_PROTO_ICMP6)
+		high = side == SN_SERVER;
+	return high ? flow->key.high_port : flow->key.low_port;
+}
+
+/* What came since the last report; the whole when there was none. */
+static inline struct sn_flow_side sn_flow_period(const struct sn_flow *flow, unsigned side)
+{
+	struct sn_flow_side period = flow->side[side];
+
+	if (!flow->closed && flow->interim != NULL) {
+		period.packets -= flow->interim->side[side].packets;
+		period.bytes -= flow->interim->side[side].bytes;
+		period.payload -= flow->interim->side[side].payload;
+	}
+	return period;
+}
+
+static inline int64_t sn_flow_period_first_ns(const struct sn_flow *flow)
+{
+	return !flow->closed && flow->interim != NULL && flow->interim->since_ns > flow->first_ns
+		       ? flow->interim->since_ns
+		       : flow->first_ns;
 }
 
 static inline uint64_t sn_flow_packets(const struct sn_flow *flow)

@@ -17,12 +17,14 @@ void sn_flow_table_init(struct sn_flow_table *table)
 	};
 	sn_flow_secret_init(&table->secret);
 	sn_pool_init(&table->tcp_pool, sizeof(struct sn_tcp_flow));
+	sn_pool_init(&table->udp_pool, sizeof(struct sn_udp_flow));
 	sn_pool_init(&table->other_pool, sizeof(struct sn_flow));
 }
 
 void sn_flow_table_finish(struct sn_flow_table *table)
 {
 	sn_pool_finish(&table->tcp_pool);
+	sn_pool_finish(&table->udp_pool);
 	sn_pool_finish(&table->other_pool);
 	free(table->slots);
 	*table = (struct sn_flow_table){0};
@@ -67,7 +69,9 @@ static void grow(struct sn_flow_table *table)
 
 static struct sn_pool *pool_of(struct sn_flow_table *table, const struct sn_flow_key *key)
 {
-	return key->protocol == SN_PROTO_TCP ? &table->tcp_pool : &table->other_pool;
+	return key->protocol == SN_PROTO_TCP   ? &table->tcp_pool
+	       : key->protocol == SN_PROTO_UDP ? &table->udp_pool
+					       : &table->other_pool;
 }
 
 struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
@@ -124,6 +128,6 @@ void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow)
 
 size_t sn_flow_table_memory(const struct sn_flow_table *table)
 {
-	return sn_pool_memory(&table->tcp_pool) + sn_pool_memory(&table->other_pool) +
-	       (table->mask + 1) * sizeof(struct sn_flow_slot);
+	return sn_pool_memory(&table->tcp_pool) + sn_pool_memory(&table->udp_pool) +
+	       sn_pool_memory(&table->other_pool) + (table->mask + 1) * sizeof(struct sn_flow_slot);
 }

@@ -25,7 +25,7 @@ struct sn_flow_table {
 	struct sn_flow_slot *slots;
 	size_t mask, count;
 	struct sn_flow_secret secret;
-	struct sn_pool tcp_pool, other_pool;
+	struct sn_pool tcp_pool, udp_pool, other_pool;
 };
 
 void sn_flow_table_init(struct sn_flow_table *table);

@@ -109,29 +109,14 @@ struct sn_str sn_flow_address_text(uint8_t family, const uint64_t address[2], ch
 	return sn_str(out);
 }
 
-static bool is_high(const struct sn_flow *flow, unsigned side)
+struct sn_str sn_flow_side_text(const struct sn_flow *flow, unsigned side, char *out)
 {
-	return (side == SN_CLIENT) == flow->client_is_high;
-}
-
-struct sn_str sn_flow_address(const struct sn_flow *flow, unsigned side, char *out)
-{
-	const struct sn_flow_key *key = &flow->key;
-
-	return sn_flow_address_text(key->family, is_high(flow, side) ? key->high : key->low, out);
+	return sn_flow_address_text(flow->key.family, sn_flow_address(flow, side), out);
 }
 
 static bool is_icmp(const struct sn_flow *flow)
 {
 	return flow->key.protocol == SN_PROTO_ICMP || flow->key.protocol == SN_PROTO_ICMP6;
-}
-
-uint16_t sn_flow_port(const struct sn_flow *flow, unsigned side)
-{
-	/* Identifier and type of ICMP keep their places, whoever is the client. */
-	bool high = is_icmp(flow) ? side == SN_SERVER : is_high(flow, side);
-
-	return high ? flow->key.high_port : flow->key.low_port;
 }
 
 static void set_text(struct sn_batch *batch, int column, const char *text)
@@ -144,8 +129,8 @@ static void set_ends(struct sn_batch *batch, const int *at, const struct sn_flow
 	char text[SN_FLOW_ADDRESS_MAX];
 	uint16_t server_port = sn_flow_port(flow, SN_SERVER);
 
-	sn_batch_set_text(batch, at[COL_c_ip], sn_flow_address(flow, SN_CLIENT, text));
-	sn_batch_set_text(batch, at[COL_s_ip], sn_flow_address(flow, SN_SERVER, text));
+	sn_batch_set_text(batch, at[COL_c_ip], sn_flow_side_text(flow, SN_CLIENT, text));
+	sn_batch_set_text(batch, at[COL_s_ip], sn_flow_side_text(flow, SN_SERVER, text));
 	if (!is_icmp(flow) ||
 	    sn_decode_icmp_has_id(flow->key.protocol, (uint8_t)(server_port >> 8)))
 		sn_batch_set_i64(batch, at[COL_c_port], sn_flow_port(flow, SN_CLIENT));
@@ -155,14 +140,15 @@ static void set_ends(struct sn_batch *batch, const int *at, const struct sn_flow
 
 static void set_counters(struct sn_batch *batch, const int *at, const struct sn_flow *flow)
 {
-	const struct sn_flow_side *c = &flow->side[SN_CLIENT], *s = &flow->side[SN_SERVER];
+	struct sn_flow_side c = sn_flow_period(flow, SN_CLIENT);
+	struct sn_flow_side s = sn_flow_period(flow, SN_SERVER);
 
-	sn_batch_set_i64(batch, at[COL_c_packets], (int64_t)c->packets);
-	sn_batch_set_i64(batch, at[COL_s_packets], (int64_t)s->packets);
-	sn_batch_set_i64(batch, at[COL_c_bytes], (int64_t)c->bytes);
-	sn_batch_set_i64(batch, at[COL_s_bytes], (int64_t)s->bytes);
-	sn_batch_set_i64(batch, at[COL_c_payload_bytes], (int64_t)c->payload);
-	sn_batch_set_i64(batch, at[COL_s_payload_bytes], (int64_t)s->payload);
+	sn_batch_set_i64(batch, at[COL_c_packets], (int64_t)c.packets);
+	sn_batch_set_i64(batch, at[COL_s_packets], (int64_t)s.packets);
+	sn_batch_set_i64(batch, at[COL_c_bytes], (int64_t)c.bytes);
+	sn_batch_set_i64(batch, at[COL_s_bytes], (int64_t)s.bytes);
+	sn_batch_set_i64(batch, at[COL_c_payload_bytes], (int64_t)c.payload);
+	sn_batch_set_i64(batch, at[COL_s_payload_bytes], (int64_t)s.payload);
 }
 
 static void set_rtt(struct sn_batch *batch, int column, int64_t rtt_ns)
@@ -171,48 +157,53 @@ static void set_rtt(struct sn_batch *batch, int column, int64_t rtt_ns)
 		sn_batch_set_f64(batch, column, (double)rtt_ns / SN_NS_PER_S);
 }
 
-static const char *state_of(const struct sn_flow *flow, const struct sn_tcp *tcp)
+static const char *state_of(const struct sn_tcp *tcp, enum sn_flow_end end)
 {
 	if (tcp->reset)
 		return "reset";
 	if (!sn_tcp_has_handshake(tcp))
 		return "partial";
-	return flow->closed ? "complete" : "open";
+	return end == SN_END_CLOSED ? "complete" : "open";
 }
 
-static void set_tcp(struct sn_batch *batch, const int *at, const struct sn_flow *flow,
-		    const struct sn_tcp *tcp)
+static void set_tcp(struct sn_batch *batch, const int *at, const struct sn_tcp *tcp,
+		    int64_t first_ns, enum sn_flow_end end)
 {
 	static const char letters[] = "FSRPAUEC";
 	char flags[sizeof(letters)];
 	size_t n = 0;
 
-	set_rtt(batch, at[COL_handshake_rtt_seconds], sn_tcp_handshake_rtt(tcp));
-	set_rtt(batch, at[COL_s_handshake_rtt_seconds], tcp->s_rtt_ns);
-	set_rtt(batch, at[COL_c_handshake_rtt_seconds], tcp->c_rtt_ns);
+	/* Interim reports tell each round trip once. */
+	if (tcp->synack_ns >= first_ns)
+		set_rtt(batch, at[COL_s_handshake_rtt_seconds], sn_tcp_server_rtt(tcp));
+	if (tcp->handshake_ns >= first_ns) {
+		set_rtt(batch, at[COL_handshake_rtt_seconds], sn_tcp_handshake_rtt(tcp));
+		set_rtt(batch, at[COL_c_handshake_rtt_seconds], sn_tcp_client_rtt(tcp));
+	}
 	for (unsigned i = 0; i < 8; i++)
 		if ((tcp->flags >> i & 1) != 0)
 			flags[n++] = letters[i];
 	sn_batch_set_text(batch, at[COL_tcp_flags], (struct sn_str){flags, n});
-	set_text(batch, at[COL_state], state_of(flow, tcp));
+	set_text(batch, at[COL_state], state_of(tcp, end));
 }
 
 void sn_flow_row(struct sn_batch *batch, const struct sn_flow *flow, enum sn_flow_end end,
 		 const char *source)
 {
 	const int *at = positions();
-	const struct sn_tcp *tcp = sn_flow_const_tcp(flow);
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+	int64_t first_ns = sn_flow_period_first_ns(flow);
 
 	sn_batch_add_row(batch);
-	sn_batch_set_time(batch, SN_COL_TIME, flow->first_ns);
+	sn_batch_set_time(batch, SN_COL_TIME, first_ns);
 	set_ends(batch, at, flow);
 	if (source != NULL)
 		set_text(batch, at[COL_interface], source);
 	sn_batch_set_time(batch, at[COL_last_time], flow->last_ns);
 	sn_batch_set_f64(batch, at[COL_duration_seconds],
-			 (double)(flow->last_ns - flow->first_ns) / SN_NS_PER_S);
+			 (double)SN_MAX(flow->last_ns - first_ns, 0) / SN_NS_PER_S);
 	set_counters(batch, at, flow);
 	if (tcp != NULL)
-		set_tcp(batch, at, flow, tcp);
+		set_tcp(batch, at, &tcp->tcp, first_ns, end);
 	set_text(batch, at[COL_end], sn_flow_end_name(end));
 }

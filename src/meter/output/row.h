@@ -17,9 +17,8 @@ const char *sn_flow_protocol_name(uint8_t protocol); /* "tcp", "udp", "icmp", "i
 
 #define SN_FLOW_ADDRESS_MAX 46
 /* Address of one side in canonical text (RFC 5952); `out` holds SN_FLOW_ADDRESS_MAX bytes. */
-struct sn_str sn_flow_address(const struct sn_flow *flow, unsigned side, char *out);
+struct sn_str sn_flow_side_text(const struct sn_flow *flow, unsigned side, char *out);
 /* The same for an address as in struct sn_decoded. */
 struct sn_str sn_flow_address_text(uint8_t family, const uint64_t address[2], char *out);
-uint16_t sn_flow_port(const struct sn_flow *flow, unsigned side);
 
 #endif

@@ -81,10 +81,13 @@ static void add_big(struct sn_summary *summary, const struct sn_flow *flow, uint
 	summary->flows[at] = (struct big_flow){.flow = *flow, .bytes = bytes};
 }
 
-void sn_summary_add(struct sn_summary *summary, const struct sn_flow *flow,
-		    enum sn_flow_end end SN_UNUSED)
+void sn_summary_add(struct sn_summary *summary, const struct sn_flow *flow, enum sn_flow_end end)
 {
 	uint64_t bytes = flow->side[SN_CLIENT].bytes + flow->side[SN_SERVER].bytes;
+
+	if (end == SN_END_ACTIVE) /* its last report tells the whole */
+		return;
+
 	unsigned low_side = flow->client_is_high ? SN_SERVER : SN_CLIENT;
 	size_t i = 0;
 
@@ -199,7 +202,7 @@ static void format_end(const struct sn_flow *flow, unsigned side, char *out, siz
 	char address[SN_FLOW_ADDRESS_MAX];
 	bool brackets = flow->key.family == 6;
 
-	sn_flow_address(flow, side, address);
+	sn_flow_side_text(flow, side, address);
 	if (flow->key.protocol == SN_PROTO_ICMP || flow->key.protocol == SN_PROTO_ICMP6)
 		snprintf(out, size, "%s", address);
 	else

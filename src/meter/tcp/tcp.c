@@ -17,7 +17,7 @@ static bool has(const struct sn_decoded *packet, uint8_t flags)
 
 void sn_tcp_init(struct sn_tcp *tcp)
 {
-	*tcp = (struct sn_tcp){.s_rtt_ns = SN_TCP_RTT_NONE, .c_rtt_ns = SN_TCP_RTT_NONE};
+	*tcp = (struct sn_tcp){0};
 }
 
 bool sn_tcp_timestamps(const struct sn_decoded *packet, uint32_t *tsval, uint32_t *tsecr)
@@ -46,58 +46,79 @@ bool sn_tcp_timestamps(const struct sn_decoded *packet, uint32_t *tsval, uint32_
 	return false;
 }
 
-static void ask(struct sn_tcp_asked *asked, const struct sn_decoded *packet, int64_t time_ns)
+/* The time stamp of a copy tells it from the copy before. */
+static bool take_stamp(uint32_t *stamp, const struct sn_decoded *packet)
 {
-	uint32_t tsval = 0, tsecr = 0;
-	bool has_tsval = sn_tcp_timestamps(packet, &tsval, &tsecr);
+	uint32_t before = *stamp, tsecr;
 
-	*asked = (struct sn_tcp_asked){
-		.time_ns = time_ns,
-		.tsval = tsval,
-		.seen = true,
-		.repeated = asked->seen,
-		.has_tsval = has_tsval && (asked->has_tsval || !asked->seen),
-		.tsval_is_fresh = !asked->seen || asked->tsval != tsval,
-	};
+	*stamp = 0;
+	return sn_tcp_timestamps(packet, stamp, &tsecr) && *stamp != 0 && before != 0 &&
+	       before != *stamp;
 }
 
-/* Time from the last copy to its answer, if the answer is certain to be one to that copy. */
-static int64_t answer(const struct sn_tcp_asked *asked, const struct sn_decoded *packet,
-		      int64_t time_ns)
+/* The answer echoes the stamp of the copy that it answers. */
+static bool answers_stamp(uint32_t stamp, const struct sn_decoded *packet)
 {
 	uint32_t tsval, tsecr;
 
-	if (!asked->seen || time_ns < asked->time_ns)
-		return SN_TCP_RTT_NONE;
-	if (asked->repeated &&
-	    !(asked->has_tsval && asked->tsval_is_fresh &&
-	      sn_tcp_timestamps(packet, &tsval, &tsecr) && tsecr == asked->tsval))
-		return SN_TCP_RTT_NONE;
-	return time_ns - asked->time_ns;
+	return stamp != 0 && sn_tcp_timestamps(packet, &tsval, &tsecr) && tsecr == stamp;
+}
+
+static void take_client_syn(struct sn_tcp *tcp, const struct sn_decoded *packet, int64_t time_ns)
+{
+	bool first = !tcp->side[CLIENT].has_syn;
+	bool told_apart = take_stamp(&tcp->asked_stamp[CLIENT], packet);
+
+	if (tcp->side[SERVER].has_syn)
+		return;
+	tcp->syn_ns = time_ns;
+	tcp->syn_unsure = !first && !told_apart;
+	tcp->syn_repeated = !first;
+}
+
+static void take_first_synack(struct sn_tcp *tcp, const struct sn_decoded *packet, int64_t time_ns)
+{
+	take_stamp(&tcp->asked_stamp[SERVER], packet);
+	tcp->synack_ns = time_ns;
+	if (tcp->syn_ns > time_ns || tcp->syn_unsure ||
+	    (tcp->syn_repeated && !answers_stamp(tcp->asked_stamp[CLIENT], packet)))
+		tcp->syn_ns = 0;
+}
+
+static void take_synack(struct sn_tcp *tcp, const struct sn_decoded *packet, int64_t time_ns)
+{
+	const struct sn_tcp_side *client = &tcp->side[CLIENT];
+
+	/* An acknowledgement of something that was never sent answers nothing. */
+	if (client->has_syn && !not_before(packet->tcp_ack, client->isn + 1))
+		return;
+	tcp->synack_ack = packet->tcp_ack;
+	if (tcp->synack_ns == 0) {
+		take_first_synack(tcp, packet, time_ns);
+		return;
+	}
+	if (tcp->handshaken)
+		return;
+	tcp->synack_unsure = tcp->synack_unsure || !take_stamp(&tcp->asked_stamp[SERVER], packet);
+	tcp->synack_repeated = true;
+	/* Both move, so that the differences stay round trips without the wait between. */
+	if (tcp->syn_ns != 0)
+		tcp->syn_ns += time_ns - tcp->synack_ns;
+	tcp->synack_ns = time_ns;
 }
 
 static void take_syn(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
 		     int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
-	struct sn_tcp_side *peer = &tcp->side[side ^ 1U];
 
-	if (!from->syn)
+	if (side == CLIENT && !has(packet, SN_TCP_ACK))
+		take_client_syn(tcp, packet, time_ns);
+	else if (side == SERVER && has(packet, SN_TCP_ACK))
+		take_synack(tcp, packet, time_ns);
+	if (!from->has_syn)
 		from->isn = packet->tcp_seq;
-	from->syn = true;
-	if (side == CLIENT && !has(packet, SN_TCP_ACK)) {
-		ask(&tcp->syn, packet, time_ns);
-		return;
-	}
-	if (side != SERVER || !has(packet, SN_TCP_ACK))
-		return; /* simultaneous open or split handshake: no plain round trips in it */
-	/* An acknowledgement of something that was never sent answers nothing. */
-	if (peer->syn && !not_before(packet->tcp_ack, peer->isn + 1))
-		return;
-	if (!tcp->synack.seen && tcp->s_rtt_ns == SN_TCP_RTT_NONE)
-		tcp->s_rtt_ns = answer(&tcp->syn, packet, time_ns);
-	tcp->synack_ack = packet->tcp_ack;
-	ask(&tcp->synack, packet, time_ns);
+	from->has_syn = true;
 }
 
 /* The client's first segment after the SYN+ACK ends the handshake. */
@@ -109,21 +130,23 @@ static void take_handshake_ack(struct sn_tcp *tcp, const struct sn_decoded *pack
 		return;
 	tcp->handshaken = true;
 	/* A later one in its place means that the capture missed the first. */
-	if (packet->tcp_ack == expected && packet->tcp_seq == tcp->synack_ack)
-		tcp->c_rtt_ns = answer(&tcp->synack, packet, time_ns);
+	if (packet->tcp_ack == expected && packet->tcp_seq == tcp->synack_ack &&
+	    time_ns >= tcp->synack_ns && !tcp->synack_unsure &&
+	    (!tcp->synack_repeated || answers_stamp(tcp->asked_stamp[SERVER], packet)))
+		tcp->handshake_ns = time_ns;
 }
 
 static void take_fin(struct sn_tcp_side *side, const struct sn_decoded *packet)
 {
-	side->fin = true;
+	side->has_fin = true;
 	side->fin_end = packet->tcp_seq + packet->payload_bytes + 1;
 }
 
 static void take_ack(struct sn_tcp_side *side, const struct sn_decoded *packet)
 {
-	if (!side->ack || not_before(packet->tcp_ack, side->acked))
+	if (!side->has_ack || not_before(packet->tcp_ack, side->acked))
 		side->acked = packet->tcp_ack;
-	side->ack = true;
+	side->has_ack = true;
 }
 
 /* Both FINs are there and acknowledged. */
@@ -131,57 +154,29 @@ static bool is_finished(const struct sn_tcp *tcp)
 {
 	const struct sn_tcp_side *c = &tcp->side[CLIENT], *s = &tcp->side[SERVER];
 
-	return c->fin && s->fin && c->ack && s->ack && not_before(c->acked, s->fin_end) &&
-	       not_before(s->acked, c->fin_end);
+	return c->has_fin && s->has_fin && c->has_ack && s->has_ack &&
+	       not_before(c->acked, s->fin_end) && not_before(s->acked, c->fin_end);
 }
 
-/* The SYN that the SYN+ACK seen before it answers: it was overtaken on its way to us. */
-static bool is_belated_syn(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
+void sn_tcp_update(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
+		   int64_t time_ns, struct sn_tcp_verdict *verdict)
 {
-	return side == CLIENT && tcp->synack.seen &&
-	       tcp->synack_ack - (packet->tcp_seq + 1) <= packet->payload_bytes;
-}
-
-bool sn_tcp_is_new(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-		   bool closed)
-{
-	if (!has(packet, SN_TCP_SYN) || has(packet, SN_TCP_ACK))
-		return false;
-	if (closed)
-		return true;
-	/* Without a SYN from the client this is the tail of an older connection so far. */
-	return !tcp->side[CLIENT].syn && !is_belated_syn(tcp, packet, side);
-}
-
-bool sn_tcp_update(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-		   int64_t time_ns)
-{
+	*verdict = (struct sn_tcp_verdict){.anomaly = SN_TCP_ANOMALIES};
 	tcp->flags |= packet->tcp_flags;
 	if (has(packet, SN_TCP_RST)) {
-		/* After both FINs it ends nothing any more. */
-		tcp->reset = tcp->reset || !is_finished(tcp);
-		return true;
+		tcp->reset = true;
+		tcp->reset_side = side;
 	}
 	if (has(packet, SN_TCP_SYN))
 		take_syn(tcp, packet, side, time_ns);
-	else if (side == CLIENT && !tcp->handshaken && tcp->synack.seen && has(packet, SN_TCP_ACK))
+	else if (side == CLIENT && !tcp->handshaken && tcp->synack_ns != 0 &&
+		 has(packet, SN_TCP_ACK))
 		take_handshake_ack(tcp, packet, time_ns);
 	if (has(packet, SN_TCP_FIN))
 		take_fin(&tcp->side[side], packet);
 	if (has(packet, SN_TCP_ACK))
 		take_ack(&tcp->side[side], packet);
-	return is_finished(tcp);
-}
-
-void sn_tcp_next_period(struct sn_tcp *tcp)
-{
-	tcp->flags = 0;
-	tcp->s_rtt_ns = tcp->c_rtt_ns = SN_TCP_RTT_NONE;
-}
-
-int64_t sn_tcp_handshake_rtt(const struct sn_tcp *tcp)
-{
-	if (tcp->s_rtt_ns == SN_TCP_RTT_NONE || tcp->c_rtt_ns == SN_TCP_RTT_NONE)
-		return SN_TCP_RTT_NONE;
-	return tcp->s_rtt_ns + tcp->c_rtt_ns;
+	tcp->half = side == CLIENT && packet->payload_bytes > 0 && !has(packet, SN_TCP_SYN) &&
+		    tcp->side[CLIENT].has_syn && !tcp->side[SERVER].has_syn;
+	verdict->closes = tcp->reset || tcp->half || is_finished(tcp);
 }

@@ -71,9 +71,48 @@ struct sn_tcp_side {
 struct sn_tcp {
 	struct sn_tcp_side side[2];              /* client, server */
 	int64_t syn_ns, synack_ns, handshake_ns; /* handshake: the ACK that ends it; 0: not seen */
-	uint8_t flags;                           /* all that were seen */
-	bool reset;
+	/*
+	 * The differences of these three are round trips.  When a SYN or SYN+ACK came twice, time
+	 * stamps tell which copy was answered; when they do not, the round trip it would begin is
+	 * not told (syn_ns or handshake_ns is 0).
+	 */
+	uint32_t asked_stamp[2]; /* time stamps of the SYN and the SYN+ACK */
+	uint32_t synack_ack;     /* what the SYN+ACK acknowledges */
+	uint8_t flags;           /* all that were seen */
+	bool reset, reset_side;  /* first RST; who sent it */
+	bool half;               /* the client sends data, no SYN of the server was seen */
+	bool handshaken : 1;     /* the ACK that ends the handshake was seen */
+	bool syn_repeated : 1, synack_repeated : 1;
+	bool syn_unsure : 1, synack_unsure : 1; /* stamps do not tell the copies apart */
 };
+
+#define SN_TCP_RTT_NONE (-1)
+
+/* Meter to server and back, client and back, both; SN_TCP_RTT_NONE: not known. */
+static inline int64_t sn_tcp_server_rtt(const struct sn_tcp *tcp)
+{
+	return tcp->syn_ns != 0 && tcp->synack_ns != 0 ? tcp->synack_ns - tcp->syn_ns
+						       : SN_TCP_RTT_NONE;
+}
+
+static inline int64_t sn_tcp_client_rtt(const struct sn_tcp *tcp)
+{
+	return tcp->synack_ns != 0 && tcp->handshake_ns != 0 ? tcp->handshake_ns - tcp->synack_ns
+							     : SN_TCP_RTT_NONE;
+}
+
+static inline int64_t sn_tcp_handshake_rtt(const struct sn_tcp *tcp)
+{
+	return tcp->syn_ns != 0 && tcp->synack_ns != 0 && tcp->handshake_ns != 0
+		       ? tcp->handshake_ns - tcp->syn_ns
+		       : SN_TCP_RTT_NONE;
+}
+
+/* Both sides sent a SYN: Tstat's complete connections. */
+static inline bool sn_tcp_has_handshake(const struct sn_tcp *tcp)
+{
+	return tcp->side[0].has_syn && tcp->side[1].has_syn;
+}
 
 /* What the segment meant, for those who look at its payload. */
 struct sn_tcp_verdict {
@@ -84,5 +123,12 @@ struct sn_tcp_verdict {
 	bool closes;     /* the connection ended with it */
 	enum sn_tcp_anomaly anomaly; /* SN_TCP_ANOMALIES: none */
 };
+
+void sn_tcp_init(struct sn_tcp *tcp);
+/* The segment belongs to the connection; `side` is its sender. */
+void sn_tcp_update(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
+		   int64_t time_ns, struct sn_tcp_verdict *verdict);
+/* The time stamps option (RFC 7323), if the segment has it. */
+bool sn_tcp_timestamps(const struct sn_decoded *packet, uint32_t *tsval, uint32_t *tsecr);
 
 #endif

@@ -46,14 +46,17 @@ static const char *captures(void)
 
 static void keep(const struct sn_flow *flow, enum sn_flow_end end SN_UNUSED, void *ctx SN_UNUSED)
 {
-	struct found *slot = &found[found_count++];
+	struct found *slot = &found[found_count];
 
-	assert_true(found_count <= FLOWS_MAX);
+	/* The reference has no records of connections that began before the capture. */
+	if (!flow->mid_stream)
+		found_count++;
+	assert_true(found_count < FLOWS_MAX);
 	*slot = (struct found){.protocol = flow->key.protocol,
 			       .c_port = sn_flow_port(flow, SN_CLIENT),
 			       .s_port = sn_flow_port(flow, SN_SERVER)};
-	sn_flow_address(flow, SN_CLIENT, slot->c_ip);
-	sn_flow_address(flow, SN_SERVER, slot->s_ip);
+	sn_flow_side_text(flow, SN_CLIENT, slot->c_ip);
+	sn_flow_side_text(flow, SN_SERVER, slot->s_ip);
 	for (unsigned side = 0; side < 2; side++) {
 		slot->packets[side] = flow->side[side].packets;
 		slot->payload[side] = flow->side[side].payload;
@@ -64,13 +67,16 @@ static void keep(const struct sn_flow *flow, enum sn_flow_end end SN_UNUSED, voi
 
 static void meter_capture(const char *path)
 {
-	struct sn_meter_options options = {.idle_ns = 300 * SN_NS_PER_S, .max_flows = 100000};
-	struct sn_meter *meter = sn_meter_create(&options, keep, NULL);
+	struct sn_meter_options options;
+	struct sn_meter *meter;
 	struct sn_capture_file *file = NULL;
 	struct sn_packet packets[64];
 	struct sn_err err;
 	int count;
 
+	sn_meter_options_default(&options);
+	options.tunnels_max = 0; /* the second count enters none */
+	meter = sn_meter_create(&options, keep, NULL);
 	found_count = 0;
 	memset(metered, 0, sizeof(metered));
 	if (sn_capture_file_open(path, &file, &err) != 0)
@@ -211,7 +217,7 @@ static void compare_counts(const char *path)
 				 i, second.protocols[i].bytes, metered[i].bytes);
 	}
 	/* A header that is cut off itself hides its protocol from the second count, too. */
-	if (difference > left_out() || left_out() > 2)
+	if (difference > left_out() || left_out() > 2 + stats.skipped[SN_SKIP_LATE].packets)
 		fail_msg("%s: %" PRIu64 " packets are missing, %" PRIu64 " have a reason", path,
 			 difference, left_out());
 }
@@ -290,7 +296,7 @@ static void compare_flow(const struct expected *expected)
 				 expected->c_port, expected->s_ip, expected->s_port, side,
 				 packets[side], payload[side]);
 	}
-	/* The reference ends unanswered datagrams earlier than our idle timeout does. */
+	/* The reference looks for idle flows only when a new one begins. */
 	if (strcmp(expected->protocol, "tcp") == 0)
 		assert_int_equal(records, expected->records);
 }

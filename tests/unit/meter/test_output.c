@@ -35,8 +35,9 @@ static void take(const struct sn_flow *flow, enum sn_flow_end end, void *ctx SN_
 
 static int start(void **state SN_UNUSED)
 {
-	struct sn_meter_options options = {.idle_ns = 10 * SN_NS_PER_S, .max_flows = 100};
+	struct sn_meter_options options;
 
+	sn_meter_options_default(&options);
 	meter = sn_meter_create(&options, take, NULL);
 	batch = sn_batch_create(&sn_dataset_flow);
 	summary = sn_summary_create(5);
