@@ -71,8 +71,11 @@ struct sn_flow {
 
 /* What series/ keeps of a connection from packet to packet. */
 struct sn_tcp_traffic {
-	uint32_t flight[2];   /* most bytes in flight since the peer's last acknowledgement */
-	float window_mean[2]; /* of the windows that were announced, bytes */
+	struct {
+		uint32_t flight : 31; /* most bytes in flight since the peer's acknowledgement */
+		uint32_t mptcp : 1;   /* its SYN offered MP_CAPABLE (RFC 8684) */
+		float window_mean;    /* of the windows that it announced, bytes */
+	} side[2];
 };
 
 struct sn_tcp_flow {
