@@ -7,7 +7,10 @@
 
 #include "meter/app/app.h"
 
-/* Tstat's c_type and s_type; FIRST_ ones are candidates that nothing confirmed. */
+/*
+ * Tstat's c_type and s_type, given where Tstat gives them; FIRST_ ones are candidates that nothing
+ * confirmed.  QUIC of Google and version 2 are unknown to it: sn_app_udp_word() knows them.
+ */
 enum sn_udp_type {
 	SN_UDP_UNKNOWN,
 	SN_UDP_FIRST_RTP,
@@ -52,11 +55,12 @@ struct sn_app_udp {
 	uint32_t quic_version[2]; /* 0: not seen */
 	uint32_t quic_zero_rtt;   /* packets */
 	uint16_t quic_ech;        /* length of the extension, 0: none */
-	int64_t dns_asked_ns;     /* of the last question in this flow */
 	struct sn_rtp_streams *rtp;
 	struct sn_udp_parser *parser; /* CRYPTO frames collected so far, ... */
 };
 
 const char *sn_udp_type_word(uint8_t type); /* "dns", "quic", "rtp", ...; "" when unknown */
+/* One word for people: of either direction, candidates apart; "" when unknown. */
+const char *sn_app_udp_word(const struct sn_udp_flow *flow);
 
 #endif
