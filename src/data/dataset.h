@@ -82,5 +82,9 @@ const struct sn_dataset *sn_catalog_find(const char *name); /* NULL if unknown *
 extern const struct sn_dataset sn_dataset_ping;   /* catalog/ping.c */
 extern const struct sn_dataset sn_dataset_flow;   /* catalog/flow.c */
 extern const struct sn_dataset sn_dataset_health; /* catalog/health.c */
+/* catalog/tstat.c: Tstat's logs (tstat/columns.h). */
+extern const struct sn_dataset sn_dataset_tstat_tcp_complete, sn_dataset_tstat_tcp_nocomplete,
+	sn_dataset_tstat_udp_complete, sn_dataset_tstat_http_complete,
+	sn_dataset_tstat_dns_complete;
 
 #endif
