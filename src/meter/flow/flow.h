@@ -75,6 +75,7 @@ struct sn_tcp_traffic {
 		uint32_t flight : 31; /* most bytes in flight since the peer's acknowledgement */
 		uint32_t mptcp : 1;   /* its SYN offered MP_CAPABLE (RFC 8684) */
 		float window_mean;    /* of the windows that it announced, bytes */
+		uint16_t window_first;
 	} side[2];
 };
 

@@ -86,8 +86,9 @@ struct sn_traffic *sn_traffic_create(struct sn_traffic_board *board);
 void sn_traffic_destroy(struct sn_traffic *series); /* tells what it has; NULL is fine */
 /*
  * Every packet whose IP header was understood, after it was counted in its flow and its payload
- * was looked at.  `flow` is NULL for what belongs to none (then `side` has no meaning), a closed
- * one for what comes late; `verdict` is that of sn_tcp_update(), NULL where there was none.
+ * was looked at, but before the flow is reported.  `flow` is NULL for what belongs to none (then
+ * `side` has no meaning), a closed one for what comes late; `verdict` is that of sn_tcp_update(),
+ * NULL where there was none.
  */
 void sn_traffic_packet(struct sn_traffic *series, const struct sn_decoded *packet,
 		       struct sn_flow *flow, unsigned side, const struct sn_tcp_verdict *verdict,
