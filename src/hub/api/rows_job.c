@@ -13,6 +13,7 @@ static void job_destroy(struct sn_rows_job *job)
 	sn_readers_give(job->hub->readers, &job->reader);
 	sn_buf_finish(&job->text);
 	free(job->cursor);
+	free(job->question);
 	free(job->rows);
 	free(job);
 }

@@ -38,6 +38,7 @@ struct sn_rows_job {
 	char node[SN_ULID_SIZE];
 	int64_t since_ns;
 	unsigned points;
+	void *question; /* freed with the job */
 };
 
 /* `rows` is taken over.  Fill in the rest, then start. */

@@ -2,72 +2,40 @@
 /* Questions that read many rows: series for charts, and whether a stream has gaps. */
 #include "hub/series.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "hub/api/rows_job.h"
+#include "hub/api/stretch.h"
 
-#define PAGE_ROWS      10000
-#define ROWS_MAX       2000000
-#define DEFAULT_AGE_NS (3600 * SN_NS_PER_S)
 #define DEFAULT_POINTS 600
 
 /* Series ---------------------------------------------------------------------------- */
 
 struct reading {
-	struct sn_rows_job *job;
+	const struct sn_rows_query *rows;
 	struct sn_series *series;
-	uint64_t seen;
 };
 
-static int take_row(const struct sn_value *row, void *ctx)
+static void take_row(const struct sn_value *row, void *ctx)
 {
 	struct reading *reading = ctx;
 	struct sn_value picked[SN_DATASET_COLUMNS_MAX];
 
-	sn_rows_pick(reading->job->rows, row, picked);
+	sn_rows_pick(reading->rows, row, picked);
 	sn_series_add(reading->series, row[SN_COL_TIME].i, picked);
-	reading->seen++;
-	return atomic_load(&reading->job->gone);
-}
-
-static int read_all(struct reading *reading)
-{
-	struct sn_rows_job *job = reading->job;
-	struct sn_query *query = &job->rows->query;
-	sn_autofree char *cursor = NULL;
-	char *next = NULL;
-
-	do {
-		query->cursor = cursor;
-		if (sn_store_query(job->reader.store, query, take_row, reading, &next, &job->err) !=
-		    0)
-			return job->err.code;
-		if (next != NULL && reading->seen >= ROWS_MAX) {
-			free(next);
-			return sn_err_set(&job->err, -EFBIG,
-					  "more than %d for one chart (ask for a shorter time, or "
-					  "for one node or target)",
-					  ROWS_MAX);
-		}
-		free(cursor);
-		cursor = next;
-	} while (cursor != NULL && !atomic_load(&job->gone));
-	return 0;
 }
 
 static int read_series(struct sn_rows_job *job)
 {
 	const struct sn_query *query = &job->rows->query;
-	struct reading reading = {.job = job};
+	struct reading reading = {.rows = job->rows};
 	int failed;
 
 	reading.series =
 		sn_series_create(&job->rows->shape, query->since_ns, query->until_ns, job->points);
-	failed = read_all(&reading);
+	failed = sn_stretch_each(job, take_row, &reading);
 	if (failed == 0)
 		sn_series_write(reading.series, &job->text);
 	sn_series_destroy(reading.series);
@@ -77,7 +45,7 @@ static int read_series(struct sn_rows_job *job)
 static void get_series(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
-	struct sn_rows_query *rows = sn_rows_read(hub, request);
+	struct sn_rows_query *rows = sn_stretch_read(hub, request);
 	uint64_t points = DEFAULT_POINTS;
 	struct sn_rows_job *job;
 
@@ -87,18 +55,6 @@ static void get_series(struct sn_http_request *request, void *ctx)
 		free(rows);
 		return;
 	}
-	if (rows->query.until_ns == 0)
-		rows->query.until_ns = sn_hub_now(hub);
-	if (rows->query.since_ns == 0)
-		rows->query.since_ns = rows->query.until_ns - DEFAULT_AGE_NS;
-	if (rows->query.since_ns >= rows->query.until_ns) {
-		sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
-				"since: not before until");
-		free(rows);
-		return;
-	}
-	rows->query.newest_first = false;
-	rows->query.limit = PAGE_ROWS;
 	job = sn_rows_job_create(hub, request, rows, read_series);
 	job->points = (unsigned)points;
 	sn_rows_job_start(job);

@@ -320,6 +320,73 @@ static void chart_gets_bins(void **state)
 	reply_release(&reply);
 }
 
+static void groups_are_told_by_their_weight(void **state)
+{
+	struct reply reply =
+		expect(&world, AS_LOCAL, 200, "GET",
+		       "/api/v1/datasets/ping/groups?by=target&weight=sent_packets&points=2"
+		       "&since=2026-03-01T12:00:00Z&until=2026-03-01T12:01:00Z",
+		       NULL);
+	const char *value;
+	double weight;
+
+	(void)state;
+	assert_int_equal(json_unpack(reply.json, "{s:[{s:s, s:F}]}", "groups", "value", &value,
+				     "weight", &weight),
+			 0);
+	assert_string_equal(value, "a.example");
+	assert_true(weight == 65);
+	reply_release(&reply);
+}
+
+static void percentiles_are_told_over_time(void **state)
+{
+	struct reply reply = expect(
+		&world, AS_LOCAL, 200, "GET",
+		"/api/v1/datasets/ping/quantiles?columns=rtt_p50_seconds&percents=50,100&points=1"
+		"&target=a.example&since=2026-03-01T12:00:00Z&until=2026-03-01T12:01:00Z",
+		NULL);
+	double half, all;
+
+	(void)state;
+	assert_int_equal(json_unpack(reply.json, "{s:{s:{s:[[F],[F]]}}}", "columns",
+				     "rtt_p50_seconds", "values", &half, &all),
+			 0);
+	assert_true(half == 0.012 && all == 0.024);
+	reply_release(&reply);
+}
+
+static void bad_questions_about_groups_are_answered_by_name(void **state)
+{
+	static const struct {
+		const char *query, *reason;
+	} cases[] = {
+		{"groups", "by: missing"},
+		{"groups?by=nothing", "by: 'ping' has no column 'nothing'"},
+		{"groups?by=target&weight=target", "weight: 'target' is no number"},
+		{"groups?by=target&limit=0", "limit"},
+		{"groups?by=target&points=99999", "points"},
+		{"groups?by=target&since=-1h&until=-2h", "since: not before until"},
+		{"groups?by=target&wieght=seq", "did you mean 'weight'"},
+		{"quantiles", "columns: missing"},
+		{"quantiles?columns=target", "columns: 'target' is no number"},
+		{"quantiles?columns=seq&percents=101", "percents: '101'"},
+		{"quantiles?columns=seq&points=0", "points"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		char target[256];
+		struct reply reply;
+
+		snprintf(target, sizeof(target), "/api/v1/datasets/ping/%s", cases[i].query);
+		reply = expect(&world, AS_LOCAL, 400, "GET", target, NULL);
+		if (strstr(reply.body, cases[i].reason) == NULL)
+			fail_msg("%s: %s", cases[i].query, reply.body);
+		reply_release(&reply);
+	}
+}
+
 static void filters_limits_are_kept(void **state)
 {
 	struct sn_filter filter;
@@ -352,6 +419,9 @@ int main(void)
 		cmocka_unit_test(unknown_dataset_gets_a_suggestion),
 		cmocka_unit_test(latest_has_one_row_per_series),
 		cmocka_unit_test(chart_gets_bins),
+		cmocka_unit_test(groups_are_told_by_their_weight),
+		cmocka_unit_test(percentiles_are_told_over_time),
+		cmocka_unit_test(bad_questions_about_groups_are_answered_by_name),
 		cmocka_unit_test(filters_limits_are_kept),
 		cmocka_unit_test(slices_follow_the_time_they_take),
 		/* The last one: it adds rows. */
