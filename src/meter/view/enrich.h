@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * enrich: origin network and country of an address, from local MaxMind DB files.
+ * enrich: origin network and country of an address, from local MaxMind DB files
+ * (maxmind.github.io/MaxMind-DB), whoever made them: the fields of GeoLite2 and its
+ * likes are known by several names, others are passed over.
+ *
+ * Files are mapped, and so must be replaced by renaming, not by writing into them.
+ * Look-ups may come from several threads; viewers keep what they found.
  */
 #ifndef SONDE_METER_VIEW_ENRICH_H
 #define SONDE_METER_VIEW_ENRICH_H
@@ -9,11 +14,17 @@
 
 #include "base/err.h"
 
+#define SN_ENRICHMENT_FILES_MAX 8
+
 struct sn_enrichment;
-/* Any number of files; each may hold networks, countries or both.  Look-ups are cached. */
+/*
+ * At most SN_ENRICHMENT_FILES_MAX files; each may hold networks, countries or both, the first
+ * that knows an address wins.  A file whose search tree is damaged is refused.
+ */
 int sn_enrichment_open(const char *const *paths, unsigned count, struct sn_enrichment **enrichment,
 		       struct sn_err *err);
 void sn_enrichment_close(struct sn_enrichment *enrichment); /* NULL is fine */
+/* 0 and "" for what is not known.  Address as in struct sn_decoded. */
 void sn_enrichment_find(const struct sn_enrichment *enrichment, const uint64_t address[2],
 			uint8_t family, uint32_t *asn, char country[3]);
 

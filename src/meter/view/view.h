@@ -19,6 +19,7 @@
 #include "meter/flow/flow.h"
 
 #define SN_VIEW_COMMUNITY_MAX 32
+#define SN_VIEW_ADDRESS_MAX   46
 
 /* What was done to a value (the dataset's description and IPFIX anonymizationTechnique tell). */
 enum sn_privacy_mode {
@@ -33,11 +34,11 @@ struct sn_view_address {
 	uint8_t ip[16]; /* as told; IPv4 in the first four */
 	uint8_t family; /* 4 or 6; 0: dropped or unknown */
 	uint8_t text_length;
-	bool internal;   /* by the lists of networks */
-	bool anonymised; /* Tstat's iscrypto */
-	char text[46];   /* canonical (RFC 5952); "-" when dropped */
-	uint32_t asn;    /* of the real address; 0 unknown */
-	char country[3]; /* ISO 3166-1 alpha-2, "" unknown */
+	bool internal;                  /* by the lists of networks */
+	bool anonymised;                /* Tstat's iscrypto */
+	char text[SN_VIEW_ADDRESS_MAX]; /* canonical (RFC 5952); "-" when dropped */
+	uint32_t asn;                   /* of the real address; 0 unknown */
+	char country[3];                /* ISO 3166-1 alpha-2, "" unknown */
 };
 
 struct sn_view_flow {
@@ -45,7 +46,7 @@ struct sn_view_flow {
 	enum sn_flow_end end;
 	const char *interface; /* or capture file */
 	struct sn_view_address client, server, resolver;
-	uint16_t client_port, server_port;
+	uint16_t client_port, server_port; /* ICMP: identifier; type * 256 + code */
 	/* Texts after the policy; empty: none.  Valid during the call. */
 	struct sn_str fqdn; /* what DNS said */
 	struct sn_str tls_server_name, tls_certificate_name, http_host;
@@ -78,13 +79,17 @@ struct sn_privacy;
 struct sn_networks;
 struct sn_enrichment;
 
-struct sn_viewer_options { /* all borrowed; each may be NULL */
-	const struct sn_privacy *policy;
+struct sn_inside;
+struct sn_viewer_options {               /* all borrowed; each may be NULL */
+	const struct sn_privacy *policy; /* NULL: everything is told as it is */
 	const struct sn_enrichment *enrichment;
+	const struct sn_inside *inside; /* for addresses that are no end of the flow */
 	bool community_id;
 };
 struct sn_viewer *sn_viewer_create(const struct sn_viewer_options *options);
-void sn_viewer_destroy(struct sn_viewer *viewer);
+void sn_viewer_destroy(struct sn_viewer *viewer); /* NULL is fine */
+/* Another policy from now on; in the thread that uses the viewer. */
+void sn_viewer_set_policy(struct sn_viewer *viewer, const struct sn_privacy *policy);
 /* The result is valid until the viewer's next call. */
 const struct sn_view_flow *sn_viewer_flow(struct sn_viewer *viewer, const struct sn_flow *flow,
 					  enum sn_flow_end end, const char *interface);
@@ -92,5 +97,8 @@ const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct
 					  const struct sn_http_message *message);
 const struct sn_view_dns *sn_viewer_dns(struct sn_viewer *viewer, const struct sn_flow *flow,
 					const struct sn_dns_event *event);
+
+/* Canonical text as inet_ntop(3) writes it, terminated; its length. */
+unsigned sn_view_address_text(const uint8_t ip[16], uint8_t family, char out[SN_VIEW_ADDRESS_MAX]);
 
 #endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "meter/view/view.h"
+
+/* inet_ntop(3) goes through printf; this is the most frequent text of all. */
+static char *put_v4(const uint8_t *ip, char *p)
+{
+	for (int i = 0; i < 4; i++) {
+		unsigned value = ip[i];
+
+		if (value >= 100)
+			*p++ = (char)('0' + value / 100);
+		if (value >= 10)
+			*p++ = (char)('0' + value / 10 % 10);
+		*p++ = (char)('0' + value % 10);
+		*p++ = '.';
+	}
+	return p - 1;
+}
+
+static char *put_group(unsigned group, char *p)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (group >= 0x1000)
+		*p++ = digits[group >> 12];
+	if (group >= 0x100)
+		*p++ = digits[group >> 8 & 15];
+	if (group >= 0x10)
+		*p++ = digits[group >> 4 & 15];
+	*p++ = digits[group & 15];
+	return p;
+}
+
+/* Where the longest row of zero groups is, the first of them; at least two (RFC 5952, 4.2). */
+static unsigned zero_row(const unsigned groups[8], unsigned *length)
+{
+	unsigned first = 8, row = 0;
+
+	*length = 1;
+	for (unsigned i = 0; i < 8; i++) {
+		row = groups[i] == 0 ? row + 1 : 0;
+		if (row > *length) {
+			*length = row;
+			first = i + 1 - row;
+		}
+	}
+	return first;
+}
+
+static char *put_v6(const uint8_t *ip, char *p)
+{
+	unsigned groups[8], length, first;
+
+	for (unsigned i = 0; i < 8; i++)
+		groups[i] = (unsigned)ip[2 * i] << 8 | ip[2 * i + 1];
+	first = zero_row(groups, &length);
+	for (unsigned i = 0; i < 8; i++) {
+		if (i == first) {
+			*p++ = ':';
+			*p = ':';
+			i += length - 1;
+			p += i == 7;
+			continue;
+		}
+		if (i > 0)
+			*p++ = ':';
+		/* Mapped and compatible ones, as inet_ntop(3) has them (RFC 5952 section 5). */
+		if (i == 6 && first == 0 && (length == 6 || (length == 5 && groups[5] == 0xffff)))
+			return put_v4(ip + 12, p);
+		p = put_group(groups[i], p);
+	}
+	return p;
+}
+
+unsigned sn_view_address_text(const uint8_t ip[16], uint8_t family, char out[SN_VIEW_ADDRESS_MAX])
+{
+	char *end = family == 4 ? put_v4(ip, out) : put_v6(ip, out);
+
+	*end = '\0';
+	return (unsigned)(end - out);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/util.h"
+#include "meter/app/names.h"
+#include "meter/view/anonymise.h"
+#include "meter/view/community.h"
+#include "meter/view/enrich.h"
+#include "meter/view/view.h"
+
+#define CACHE_SLOTS 4096 /* a power of two */
+#define TEXTS_MAX   10   /* of one view */
+
+/* What is told of an address; the oldest gives way to whoever comes to its slot. */
+struct cached {
+	uint64_t address[2];
+	uint32_t generation; /* 0: never used */
+	uint8_t family, rule;
+	struct sn_view_address told;
+};
+
+struct sn_viewer {
+	struct sn_viewer_options options;
+	struct sn_anonymiser *an;
+	struct cached *cache;
+	uint64_t secret;
+	uint32_t generation; /* entries of older ones were made with another key */
+	bool plain;          /* addresses are told as they are and nothing is looked up */
+	/* Texts that are not told as they are; their places, until the buffer is complete. */
+	struct sn_buf text;
+	struct {
+		struct sn_str *told;
+		size_t at;
+	} moved[TEXTS_MAX];
+	size_t moved_count;
+	struct sn_view_flow flow;
+	struct sn_view_http http;
+	struct sn_view_dns dns;
+};
+
+/* The object ---------------------------------------------------------------------------- */
+
+struct sn_viewer *sn_viewer_create(const struct sn_viewer_options *options)
+{
+	struct sn_viewer *viewer = sn_new(struct sn_viewer);
+
+	viewer->options = *options;
+	viewer->cache = sn_new_n(struct cached, CACHE_SLOTS);
+	sn_random(&viewer->secret, sizeof(viewer->secret));
+	sn_viewer_set_policy(viewer, options->policy);
+	return viewer;
+}
+
+void sn_viewer_set_policy(struct sn_viewer *viewer, const struct sn_privacy *policy)
+{
+	sn_anonymiser_destroy(viewer->an);
+	viewer->an = sn_anonymiser_create(policy, viewer->options.inside);
+	viewer->plain =
+		viewer->options.enrichment == NULL && (policy == NULL || !policy->hides_addresses);
+	viewer->generation++;
+}
+
+void sn_viewer_destroy(struct sn_viewer *viewer)
+{
+	if (viewer == NULL)
+		return;
+	sn_anonymiser_destroy(viewer->an);
+	sn_buf_finish(&viewer->text);
+	free(viewer->cache);
+	free(viewer);
+}
+
+static void begin(struct sn_viewer *viewer, int64_t time_ns)
+{
+	sn_buf_clear(&viewer->text);
+	viewer->moved_count = 0;
+	if (sn_anonymiser_clock(viewer->an, time_ns))
+		viewer->generation++;
+}
+
+/* Addresses ----------------------------------------------------------------------------- */
+
+static void tell_address(struct sn_viewer *viewer, unsigned rule, const uint64_t address[2],
+			 uint8_t family, struct sn_view_address *told)
+{
+	uint8_t ip[16];
+	enum sn_privacy_mode mode;
+
+	memcpy(ip, address, sizeof(ip));
+	*told = (struct sn_view_address){.family = family};
+	if (viewer->options.enrichment != NULL)
+		sn_enrichment_find(viewer->options.enrichment, address, family, &told->asn,
+				   told->country);
+	mode = sn_anonymise_address(viewer->an, rule, ip, family, told->ip);
+	told->anonymised = mode != SN_PRIVACY_KEEP;
+	if (mode == SN_PRIVACY_DROP) {
+		told->family = 0;
+		told->text[0] = '-';
+		told->text_length = 1;
+	} else {
+		told->text_length = (uint8_t)sn_view_address_text(told->ip, family, told->text);
+	}
+}
+
+static struct cached *slot_of(struct sn_viewer *viewer, const uint64_t address[2], unsigned rule)
+{
+	uint64_t hash = (address[0] ^ viewer->secret) * 0x9e3779b97f4a7c15ULL;
+
+	hash = (hash ^ hash >> 32 ^ address[1] ^ rule) * 0xd6e8feb86659fd93ULL;
+	return &viewer->cache[hash >> 32 & (CACHE_SLOTS - 1)];
+}
+
+static void view_address(struct sn_viewer *viewer, enum sn_privacy_role role, bool internal,
+			 const uint64_t address[2], uint8_t family, struct sn_view_address *out)
+{
+	struct cached *slot;
+	unsigned rule;
+
+	if (viewer->plain) {
+		memcpy(out->ip, address, sizeof(out->ip));
+		out->family = family;
+		out->text_length = (uint8_t)sn_view_address_text(out->ip, family, out->text);
+		out->internal = internal;
+		return;
+	}
+	rule = sn_anonymiser_rule(viewer->an, role, internal);
+	slot = slot_of(viewer, address, rule);
+	if (slot->generation != viewer->generation || slot->rule != rule ||
+	    slot->family != family || slot->address[0] != address[0] ||
+	    slot->address[1] != address[1]) {
+		*slot = (struct cached){.address = {address[0], address[1]},
+					.generation = viewer->generation,
+					.family = family,
+					.rule = (uint8_t)rule};
+		tell_address(viewer, rule, address, family, &slot->told);
+	}
+	*out = slot->told;
+	out->internal = internal;
+}
+
+/* Rules for internal addresses also hold for one that is listed when the flow says nothing. */
+static void view_end(struct sn_viewer *viewer, const struct sn_flow *flow, unsigned side,
+		     struct sn_view_address *out)
+{
+	bool internal = side == SN_CLIENT ? flow->client_internal : flow->server_internal;
+	const uint64_t *address = sn_flow_address(flow, side);
+	bool hide = internal;
+	uint8_t ip[16];
+
+	if (!internal && !viewer->plain && flow->key.family == 6) {
+		memcpy(ip, address, sizeof(ip));
+		hide = sn_anonymiser_is_internal(viewer->an, ip, 6);
+	}
+	view_address(viewer, side == SN_CLIENT ? SN_ROLE_CLIENT : SN_ROLE_SERVER, hide, address,
+		     flow->key.family, out);
+	out->internal = internal;
+}
+
+static bool is_icmp(const struct sn_flow *flow)
+{
+	return flow->key.protocol == SN_PROTO_ICMP || flow->key.protocol == SN_PROTO_ICMP6;
+}
+
+/* The fields that every view has under the same names. */
+#define VIEW_ENDS(viewer, view, of)                                                                \
+	do {                                                                                       \
+		view_end(viewer, of, SN_CLIENT, &(view)->client);                                  \
+		view_end(viewer, of, SN_SERVER, &(view)->server);                                  \
+		(view)->client_port = sn_flow_port(of, SN_CLIENT);                                 \
+		(view)->server_port = sn_flow_port(of, SN_SERVER);                                 \
+	} while (0)
+
+/* Texts --------------------------------------------------------------------------------- */
+
+/* `changed`: it stands in the buffer from `start` on. */
+static void place(struct sn_viewer *viewer, struct sn_str *told, struct sn_str text, bool changed,
+		  size_t start)
+{
+	*told = text;
+	if (!changed)
+		return;
+	assert(viewer->moved_count < TEXTS_MAX);
+	*told = (struct sn_str){NULL, viewer->text.n - start};
+	viewer->moved[viewer->moved_count].told = told;
+	viewer->moved[viewer->moved_count++].at = start;
+}
+
+/* The buffer grows no more: its texts have their places. */
+static void settle(struct sn_viewer *viewer)
+{
+	for (size_t i = 0; i < viewer->moved_count; i++) {
+		struct sn_str *told = viewer->moved[i].told;
+
+		if (told->n > 0)
+			told->p = viewer->text.p + viewer->moved[i].at;
+	}
+}
+
+typedef bool host_fn(struct sn_anonymiser *an, struct sn_str text, bool of_flow,
+		     struct sn_buf *out);
+typedef bool text_fn(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out);
+
+static void tell_name(struct sn_viewer *viewer, host_fn *fn, struct sn_str text, bool of_flow,
+		      struct sn_str *told)
+{
+	size_t start = viewer->text.n;
+
+	if (text.n > 0)
+		place(viewer, told, text, fn(viewer->an, text, of_flow, &viewer->text), start);
+}
+
+static void tell_text(struct sn_viewer *viewer, text_fn *fn, struct sn_str text,
+		      struct sn_str *told)
+{
+	size_t start = viewer->text.n;
+
+	if (text.n > 0)
+		place(viewer, told, text, fn(viewer->an, text, &viewer->text), start);
+}
+
+static void tell_fqdn(struct sn_viewer *viewer, const struct sn_flow *flow, bool of_flow,
+		      struct sn_str *told)
+{
+	if (flow->name != NULL)
+		tell_name(viewer, sn_anonymise_name, sn_name_text(flow->name->name), of_flow, told);
+}
+
+/* Flows --------------------------------------------------------------------------------- */
+
+static void view_resolver(struct sn_viewer *viewer, const struct sn_dns_hit *hit,
+			  struct sn_view_address *out)
+{
+	uint8_t ip[16];
+
+	out->text[0] = '-';
+	out->text_length = 1;
+	if (hit == NULL || hit->resolver_family == 0)
+		return;
+	memcpy(ip, hit->resolver, sizeof(ip));
+	view_address(viewer, SN_ROLE_RESOLVER,
+		     sn_anonymiser_is_internal(viewer->an, ip, hit->resolver_family), hit->resolver,
+		     hit->resolver_family, out);
+}
+
+static void view_tcp(struct sn_viewer *viewer, const struct sn_app_tcp *app,
+		     struct sn_view_flow *view)
+{
+	if (app == NULL)
+		return;
+	view->application = sn_app_tcp_word(app);
+	tell_name(viewer, sn_anonymise_name, sn_name_text(app->tls_server_name), true,
+		  &view->tls_server_name);
+	tell_name(viewer, sn_anonymise_name, sn_name_text(app->tls_certificate_name), true,
+		  &view->tls_certificate_name);
+	tell_name(viewer, sn_anonymise_host, sn_name_text(app->http_host), true, &view->http_host);
+}
+
+static void view_udp(struct sn_viewer *viewer, const struct sn_udp_flow *udp,
+		     struct sn_view_flow *view)
+{
+	view->application = sn_udp_type_word(udp->type[SN_CLIENT]);
+	if (view->application[0] == '\0')
+		view->application = sn_udp_type_word(udp->type[SN_SERVER]);
+	if (udp->app == NULL)
+		return;
+	tell_name(viewer, sn_anonymise_name, sn_name_text(udp->app->quic_server_name), true,
+		  &view->quic_server_name);
+	tell_name(viewer, sn_anonymise_agent, sn_name_text(udp->app->quic_agent), true,
+		  &view->quic_agent);
+}
+
+static void view_period(const struct sn_flow *flow, struct sn_view_flow *view)
+{
+	const struct sn_interim *told = flow->closed ? NULL : flow->interim;
+
+	for (unsigned side = 0; side < 2; side++) {
+		view->period[side] = flow->side[side];
+		if (told != NULL) {
+			view->period[side].packets -= told->side[side].packets;
+			view->period[side].bytes -= told->side[side].bytes;
+			view->period[side].payload -= told->side[side].payload;
+		}
+	}
+	view->period_first_ns = told != NULL ? told->since_ns : flow->first_ns;
+}
+
+static struct sn_str best_name(const struct sn_view_flow *view)
+{
+	const struct sn_str *names[] = {&view->tls_server_name, &view->quic_server_name,
+					&view->http_host, &view->fqdn};
+
+	for (size_t i = 0; i < SN_COUNT(names); i++) {
+		if (names[i]->n > 0)
+			return *names[i];
+	}
+	return (struct sn_str){0};
+}
+
+const struct sn_view_flow *sn_viewer_flow(struct sn_viewer *viewer, const struct sn_flow *flow,
+					  enum sn_flow_end end, const char *interface)
+{
+	struct sn_view_flow *view = &viewer->flow;
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+	const struct sn_udp_flow *udp = sn_flow_udp(flow);
+
+	begin(viewer, flow->last_ns);
+	*view = (struct sn_view_flow){
+		.flow = flow, .end = end, .interface = interface, .application = ""};
+	VIEW_ENDS(viewer, view, flow);
+	if (is_icmp(flow)) {
+		view->client_port = flow->key.low_port;
+		view->server_port = flow->key.high_port;
+	}
+	view_resolver(viewer, flow->name, &view->resolver);
+	tell_fqdn(viewer, flow, true, &view->fqdn);
+	if (tcp != NULL)
+		view_tcp(viewer, tcp->app, view);
+	if (udp != NULL)
+		view_udp(viewer, udp, view);
+	view_period(flow, view);
+	settle(viewer);
+	view->server_name = best_name(view);
+	if (viewer->options.community_id)
+		sn_community_id(&view->client, view->client_port, &view->server, view->server_port,
+				flow->key.protocol, view->community_id);
+	return view;
+}
+
+/* Messages ------------------------------------------------------------------------------ */
+
+const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct sn_flow *flow,
+					  const struct sn_http_message *message)
+{
+	struct sn_view_http *view = &viewer->http;
+	const struct sn_str *fields = message->fields;
+
+	begin(viewer, message->time_ns);
+	*view = (struct sn_view_http){.message = message};
+	VIEW_ENDS(viewer, view, flow);
+	tell_fqdn(viewer, flow, false, &view->fqdn);
+	tell_name(viewer, sn_anonymise_host, fields[SN_HTTP_HOST], false, &view->host);
+	tell_name(viewer, sn_anonymise_agent, fields[SN_HTTP_USER_AGENT], false, &view->user_agent);
+	tell_text(viewer, sn_anonymise_url, message->target, &view->path);
+	tell_text(viewer, sn_anonymise_url, fields[SN_HTTP_REFERER], &view->referer);
+	tell_text(viewer, sn_anonymise_url, fields[SN_HTTP_LOCATION], &view->location);
+	tell_text(viewer, sn_anonymise_cookie, fields[SN_HTTP_COOKIE], &view->cookie);
+	tell_text(viewer, sn_anonymise_cookie, fields[SN_HTTP_SET_COOKIE], &view->set_cookie);
+	settle(viewer);
+	return view;
+}
+
+const struct sn_view_dns *sn_viewer_dns(struct sn_viewer *viewer, const struct sn_flow *flow,
+					const struct sn_dns_event *event)
+{
+	struct sn_view_dns *view = &viewer->dns;
+	size_t start;
+
+	begin(viewer, event->time_ns);
+	*view = (struct sn_view_dns){.event = event, .answer = event->answer};
+	VIEW_ENDS(viewer, view, flow);
+	tell_name(viewer, sn_anonymise_name, event->name, false, &view->name);
+	start = viewer->text.n;
+	if (event->entry == SN_DNS_RESPONSE && event->answer.n > 0)
+		place(viewer, &view->answer, event->answer,
+		      sn_anonymise_answer(viewer->an, event->type, event->answer, &viewer->text),
+		      start);
+	settle(viewer);
+	return view;
+}
