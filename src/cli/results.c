@@ -7,16 +7,18 @@
 
 #include "base/clock.h"
 #include "cli/declared.h"
+#include "cli/groups.h"
 #include "cli/names.h"
 #include "cli/options.h"
 #include "cli/rows.h"
 #include "cli/verbs.h"
 
+#define TOP_MAX       100
 #define FOLLOW_LISTED 20 /* rows of the past that --follow begins with */
 
 struct options {
 	struct sn_client_options client;
-	const char *node, *target, *since, *until, *fields, *file;
+	const char *node, *target, *since, *until, *fields, *file, *top, *weight;
 	struct sn_opt_texts where;
 	uint64_t limit;
 	bool follow, json, csv;
@@ -35,6 +37,10 @@ static const struct sn_opt options[] = {
 		"the newest N rows (50 as a table, all as --json and --csv)"),
 	 .min = 1, .max = SN_ROWS_LIMIT_MAX},
 	{SN_OPT("follow", 'f', SN_OPT_FLAG, follow, NULL, "go on with new rows as they come")},
+	{SN_OPT("top", 'T', SN_OPT_TEXT, top, "COLUMN",
+		"the weightiest values of this column instead of rows; --limit of them (10)")},
+	{SN_OPT("weight", 0, SN_OPT_TEXT, weight, "COLUMNS",
+		"what --top adds up (bytes both ways, or the number of rows)")},
 	{SN_OPT("fields", 'F', SN_OPT_TEXT, fields, "NAMES", "these columns, with commas between"),
 	 .group = "Output"},
 	{SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "one JSON object per line, SI units, UTC")},
@@ -82,6 +88,13 @@ static int check(const struct options *given)
 {
 	if (given->json && given->csv)
 		return sn_cli_fail(SN_EXIT_USAGE, "'--json' and '--csv' exclude each other");
+	if (given->top == NULL && given->weight != NULL)
+		return sn_cli_fail(SN_EXIT_USAGE, "'--weight' goes with '--top COLUMN'");
+	if (given->top != NULL && (given->follow || given->csv || given->fields != NULL))
+		return sn_cli_fail(SN_EXIT_USAGE, "'--top' shows no rows: leave '--follow', "
+						  "'--csv' and '--fields' out");
+	if (given->top != NULL && given->limit > TOP_MAX)
+		return sn_cli_fail(SN_EXIT_USAGE, "'--top' tells at most %d values", TOP_MAX);
 	if (given->follow && given->until != NULL)
 		return sn_cli_fail(SN_EXIT_USAGE, "'--follow' has no end: leave '--until' out");
 	if (given->follow && given->where.count > 0)
@@ -94,7 +107,7 @@ static void set_limit(const struct options *given, struct sn_rows_query *query)
 {
 	bool all = given->json || given->csv;
 
-	if (given->limit > 0)
+	if (given->limit > 0 || given->top != NULL)
 		return;
 	if (given->follow)
 		query->limit = given->since != NULL ? SN_ROWS_LIMIT_MAX : FOLLOW_LISTED;
@@ -136,7 +149,10 @@ static int run_query(const struct options *given, struct sn_rows_query *query)
 	rc = sn_client_open(&given->client, &client, &err);
 	if (rc == 0) {
 		rc = find_dataset(client, query, &err);
-		if (rc == 0)
+		if (rc == 0 && given->top != NULL)
+			rc = sn_groups_run(client, query, given->top, given->weight, given->json,
+					   file != NULL ? file : stdout, &err);
+		else if (rc == 0)
 			rc = sn_rows_run(client, query, form, given->follow,
 					 file != NULL ? file : stdout, &err);
 		sn_declared_free(query->dataset);
@@ -191,9 +207,9 @@ static const struct sn_verb verbs[] = {
 	{
 		.path = "flows",
 		.arguments = "",
-		.help = "Show flows that nodes have metered; the same as 'results flow'.",
+		.help = "Show flows that nodes have metered, or who had most of them.",
 		.examples = "sonde flows --where 's_port=443' --where 'c_bytes=>100000'\n"
-			    "sonde flows --node rome --follow",
+			    "sonde flows --top server_name --since -24h",
 		.options = options,
 		.option_count = SN_COUNT(options),
 		.options_size = sizeof(struct options),

@@ -57,40 +57,64 @@ static void add_time(struct sn_buf *path, const char *name, int64_t unix_ns)
 	add_parameter(path, name, sn_str(sn_format_time(unix_ns, text, sizeof(text))));
 }
 
-char *sn_rows_path(const struct sn_rows_query *query, const char *order)
+static void begin_path(struct sn_buf *path, const struct sn_rows_query *query, const char *what)
 {
-	struct sn_buf path = {0};
-
-	sn_buf_adds(&path, "/api/v1/datasets/");
-	sn_url_encode(&path, sn_str(query->name));
-	sn_buf_adds(&path, "/rows");
-	add_parameter(&path, "order", sn_str(order));
+	sn_buf_adds(path, "/api/v1/datasets/");
+	sn_url_encode(path, sn_str(query->name));
+	sn_buf_addf(path, "/%s", what);
 	if (query->limit > 0) {
 		char number[24];
 
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)query->limit);
-		add_parameter(&path, "limit", sn_str(number));
+		add_parameter(path, "limit", sn_str(number));
 	}
+}
+
+/* Which rows. */
+static void add_filters(struct sn_buf *path, const struct sn_rows_query *query)
+{
 	if (query->has_since)
-		add_time(&path, "since", query->since_ns);
+		add_time(path, "since", query->since_ns);
 	if (query->has_until)
-		add_time(&path, "until", query->until_ns);
+		add_time(path, "until", query->until_ns);
 	if (query->node != NULL)
-		add_parameter(&path, "node", sn_str(query->node));
+		add_parameter(path, "node", sn_str(query->node));
 	if (query->target != NULL)
-		add_parameter(&path, "target", sn_str(query->target));
+		add_parameter(path, "target", sn_str(query->target));
 	if (query->task != NULL)
-		add_parameter(&path, "task", sn_str(query->task));
-	if (query->fields != NULL)
-		add_parameter(&path, "fields", sn_str(query->fields));
+		add_parameter(path, "task", sn_str(query->task));
 	for (unsigned i = 0; i < query->where_count; i++) {
 		struct sn_str value = sn_str(query->where[i]), name;
 		char copy[64];
 
 		sn_str_split(&value, '=', &name);
 		snprintf(copy, sizeof(copy), "%.*s", (int)name.n, name.p);
-		add_parameter(&path, copy, value);
+		add_parameter(path, copy, value);
 	}
+}
+
+char *sn_rows_path(const struct sn_rows_query *query, const char *order)
+{
+	struct sn_buf path = {0};
+
+	begin_path(&path, query, "rows");
+	add_parameter(&path, "order", sn_str(order));
+	if (query->fields != NULL)
+		add_parameter(&path, "fields", sn_str(query->fields));
+	add_filters(&path, query);
+	sn_buf_cstr(&path);
+	return path.p;
+}
+
+char *sn_rows_groups_path(const struct sn_rows_query *query, const char *by, const char *weight)
+{
+	struct sn_buf path = {0};
+
+	begin_path(&path, query, "groups");
+	add_parameter(&path, "by", sn_str(by));
+	if (weight != NULL)
+		add_parameter(&path, "weight", sn_str(weight));
+	add_filters(&path, query);
 	sn_buf_cstr(&path);
 	return path.p;
 }
@@ -534,7 +558,7 @@ static int pick_columns(struct run *run)
 	return 0;
 }
 
-static int check_where(const struct sn_rows_query *query, struct sn_err *err)
+int sn_rows_check_where(const struct sn_rows_query *query, struct sn_err *err)
 {
 	for (unsigned i = 0; i < query->where_count; i++) {
 		struct sn_str value = sn_str(query->where[i]), name;
@@ -554,7 +578,7 @@ static int check_where(const struct sn_rows_query *query, struct sn_err *err)
 static int prepare(struct run *run)
 {
 	const struct sn_rows_query *query = run->query;
-	int rc = check_where(query, run->err);
+	int rc = sn_rows_check_where(query, run->err);
 
 	if (rc == 0)
 		rc = pick_columns(run);

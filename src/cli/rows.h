@@ -31,6 +31,10 @@ struct sn_rows_query {
 
 /* "/api/v1/datasets/ping/rows?..."; malloc'ed. */
 char *sn_rows_path(const struct sn_rows_query *query, const char *order);
+/* "/api/v1/datasets/flow/groups?..."; `weight` may be NULL: the number of rows. */
+char *sn_rows_groups_path(const struct sn_rows_query *query, const char *by, const char *weight);
+/* Filters name columns that there are; -EINVAL with the nearest one. */
+int sn_rows_check_where(const struct sn_rows_query *query, struct sn_err *err);
 /* The row of an event, an object of the dataset's columns, as a row of `batch`. */
 int sn_rows_add_json(struct sn_batch *batch, const json_t *row, struct sn_err *err);
 /* What the event stream cannot filter: true if a row is wanted. */
