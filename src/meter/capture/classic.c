@@ -5,7 +5,6 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <pcap/dlt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +18,6 @@
 #define MAGIC_US      0xa1b2c3d4U
 #define MAGIC_NS      0xa1b23c4dU
 #define LINK_MASK     0x03ffffffU /* the bits above tell about the frame check sequence */
-#define LINKTYPE_RAW  101         /* DLT_RAW has another number on each system, files have this */
 
 struct packet_header {
 	uint32_t seconds, fraction, captured, length;
@@ -73,7 +71,7 @@ static int truncated(struct sn_capture_file *file, uint64_t missing, struct sn_e
 
 	if (file->reader.error != 0)
 		return sn_capture_damage(file, file->reader.offset, file->reader.error,
-					 strerror(-file->reader.error), err);
+					 sn_reader_reason(&file->reader), err);
 	snprintf(reason, sizeof(reason), "the file is truncated, %llu bytes are missing",
 		 (unsigned long long)missing);
 	return sn_capture_damage(file, file->reader.offset, -ENODATA, reason, err);
@@ -115,6 +113,7 @@ static struct sn_packet make_packet(const struct sn_capture_file *file,
 		.data = data,
 		.captured = header->captured,
 		.length = SN_MAX(header->length, header->captured),
+		.link = (uint16_t)file->link,
 	};
 }
 
@@ -175,7 +174,7 @@ static int read_packets(struct sn_capture_file *file, struct sn_packet *packets,
 static int short_header(struct sn_capture_file *file, struct sn_err *err)
 {
 	if (file->reader.error != 0)
-		return sn_err_sys(err, file->reader.error, "cannot read '%s'", file->name);
+		return sn_capture_unreadable(file, err);
 	return sn_err_set(err, -EBADMSG, "cannot read '%s': the file header is truncated",
 			  file->name);
 }
@@ -204,9 +203,7 @@ int sn_classic_open(struct sn_capture_file *file, struct sn_err *err)
 		return 0;
 	sn_rd_skip(&rd, 8); /* zone and accuracy, always zero */
 	file->snaplen = read_u32(file, &rd);
-	file->link = (int)(read_u32(file, &rd) & LINK_MASK);
-	if (file->link == LINKTYPE_RAW)
-		file->link = DLT_RAW;
+	file->link = sn_capture_link(read_u32(file, &rd) & LINK_MASK);
 	sn_reader_take(&file->reader, FILE_HEADER);
 	file->read = read_packets;
 	return 1;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pcap/dlt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 
 #include "base/mem.h"
 #include "meter/capture/file_internal.h"
+
+#define LINKTYPE_RAW 101 /* DLT_RAW has another number on each system, files have this */
 
 /* One packet of the largest size with its header must fit. */
 #define WINDOW (2 * SN_CAPTURE_PACKET_MAX)
@@ -24,16 +27,30 @@ int sn_capture_damage(const struct sn_capture_file *file, uint64_t offset, int c
 			  file->packets + 1, file->name, offset, reason);
 }
 
+int sn_capture_unreadable(const struct sn_capture_file *file, struct sn_err *err)
+{
+	return sn_err_set(err, file->reader.error, "cannot read '%s': %s", file->name,
+			  sn_reader_reason(&file->reader));
+}
+
+int sn_capture_link(uint32_t linktype)
+{
+	return linktype == LINKTYPE_RAW ? DLT_RAW : (int)linktype;
+}
+
 static int detect(struct sn_capture_file *file, struct sn_err *err)
 {
 	int result;
 
+	sn_reader_detect(&file->reader);
 	if (sn_reader_fill(&file->reader, 1) == 0) {
 		if (file->reader.error != 0)
-			return sn_err_sys(err, file->reader.error, "cannot read '%s'", file->name);
+			return sn_capture_unreadable(file, err);
 		return sn_err_set(err, -ENODATA, "cannot read '%s': the file is empty", file->name);
 	}
 	result = sn_classic_open(file, err);
+	if (result == 0)
+		result = sn_pcapng_open(file, err);
 	return result == 0 ? sn_savefile_open(file, err) : result;
 }
 
@@ -75,6 +92,7 @@ void sn_capture_file_close(struct sn_capture_file *file)
 	if (file == NULL)
 		return;
 	sn_savefile_close(file);
+	sn_pcapng_close(file);
 	sn_reader_finish(&file->reader);
 	close(file->fd);
 	free(file->name);
@@ -113,10 +131,16 @@ uint64_t sn_capture_file_packets(const struct sn_capture_file *file)
 
 uint64_t sn_capture_file_offset(const struct sn_capture_file *file)
 {
-	return file->reader.offset;
+	return sn_reader_position(&file->reader);
 }
 
 uint64_t sn_capture_file_size(const struct sn_capture_file *file)
 {
 	return file->size;
+}
+
+size_t sn_capture_file_losses(const struct sn_capture_file *file, struct sn_capture_losses *list,
+			      size_t max)
+{
+	return file->pcapng != NULL ? sn_pcapng_losses(file, list, max) : 0;
 }

@@ -4,11 +4,13 @@
  *
  * The classic format (libpcap's own since 1998, all four byte-order and
  * resolution variants) is read by capture/classic.c, whose loop costs less than
- * half of libpcap's; pcapng and everything older or rarer goes through libpcap.
+ * half of libpcap's; pcapng by capture/pcapng.c, with as many interfaces of
+ * different kinds and clocks as a file has; older formats go through libpcap.
+ * Each of them may be compressed (capture/decompress.h).
  *
  * A file that ends in the middle of a packet or whose headers make no sense
  * gives an error that names the file, the packet's number (from 1) and the
- * offset of its header; packets before it have been delivered.
+ * offset of its header (decompressed); packets before it have been delivered.
  */
 #ifndef SONDE_METER_CAPTURE_FILE_H
 #define SONDE_METER_CAPTURE_FILE_H
@@ -16,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "meter/capture/losses.h"
 #include "meter/capture/packet.h"
 
 /* Longer packets are taken for damage; libpcap has the same limit. */
@@ -42,11 +45,21 @@ int sn_capture_file_read(struct sn_capture_file *file, struct sn_packet *packets
 			 struct sn_err *err);
 
 const char *sn_capture_file_name(const struct sn_capture_file *file);
-int sn_capture_file_link(const struct sn_capture_file *file); /* a DLT_ value of pcap/dlt.h */
+/* A DLT_ value of pcap/dlt.h: that of the first interface; each packet has its own. */
+int sn_capture_file_link(const struct sn_capture_file *file);
 uint32_t sn_capture_file_snaplen(const struct sn_capture_file *file);
 uint64_t sn_capture_file_packets(const struct sn_capture_file *file); /* delivered so far */
-uint64_t sn_capture_file_offset(const struct sn_capture_file *file);  /* bytes used so far */
+/* Bytes of the file used so far; of a compressed one, compressed bytes. */
+uint64_t sn_capture_file_offset(const struct sn_capture_file *file);
 /* Size of a regular file, 0 if unknown (pipe). */
 uint64_t sn_capture_file_size(const struct sn_capture_file *file);
+
+/*
+ * What the capturing program says that it lost, per interface (pcapng; other formats say nothing):
+ * fills up to `max` entries and returns how many there are.  Complete at the end of the file,
+ * where such statistics stand.
+ */
+size_t sn_capture_file_losses(const struct sn_capture_file *file, struct sn_capture_losses *list,
+			      size_t max);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "meter/capture/decompress.h"
 
 void sn_reader_init(struct sn_reader *reader, int fd, size_t capacity)
 {
@@ -20,21 +21,32 @@ void sn_reader_init(struct sn_reader *reader, int fd, size_t capacity)
 
 void sn_reader_finish(struct sn_reader *reader)
 {
+	sn_decompress_destroy(reader->decompress);
 	free(reader->buffer);
 	*reader = (struct sn_reader){.fd = -1};
+}
+
+static ssize_t read_some(struct sn_reader *reader, void *out, size_t size)
+{
+	ssize_t got;
+
+	if (reader->decompress != NULL)
+		return sn_decompress_read(reader->decompress, out, size);
+	got = read(reader->fd, out, size);
+	return got < 0 ? -errno : got;
 }
 
 static void read_more(struct sn_reader *reader)
 {
 	ssize_t got =
-		read(reader->fd, reader->buffer + reader->end, reader->capacity - reader->end);
+		read_some(reader, reader->buffer + reader->end, reader->capacity - reader->end);
 
 	if (got > 0)
 		reader->end += (size_t)got;
 	else if (got == 0)
 		reader->at_end = true;
-	else if (errno != EINTR)
-		reader->error = -errno;
+	else if (got != -EINTR)
+		reader->error = (int)got;
 }
 
 size_t sn_reader_fill(struct sn_reader *reader, size_t want)
@@ -50,4 +62,29 @@ size_t sn_reader_fill(struct sn_reader *reader, size_t want)
 	while (reader->end - reader->start < want && !reader->at_end && reader->error == 0)
 		read_more(reader);
 	return reader->end - reader->start;
+}
+
+void sn_reader_detect(struct sn_reader *reader)
+{
+	size_t size = sn_reader_fill(reader, SN_DECOMPRESS_MAGIC_MAX);
+
+	assert(reader->decompress == NULL && reader->offset == 0);
+	reader->decompress = sn_decompress_create(reader->fd, reader->buffer, size);
+	if (reader->decompress == NULL)
+		return;
+	reader->start = reader->end = 0;
+	reader->at_end = false;
+	reader->error = 0;
+}
+
+const char *sn_reader_reason(const struct sn_reader *reader)
+{
+	return reader->decompress != NULL ? sn_decompress_reason(reader->decompress)
+					  : strerror(-reader->error);
+}
+
+uint64_t sn_reader_position(const struct sn_reader *reader)
+{
+	return reader->decompress != NULL ? sn_decompress_offset(reader->decompress)
+					  : reader->offset;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Capture files of other formats, through libpcap.  It reads from an unbuffered
+ * Capture files of older formats, through libpcap.  It reads from an unbuffered
  * stream on top of our reader, so that the offset in an error is exact also on a
  * pipe.
  */
@@ -10,9 +10,6 @@
 
 #include "base/util.h"
 #include "meter/capture/file_internal.h"
-
-/* Unix seconds that fit into int64 nanoseconds with room for differences: year 2200. */
-#define SECONDS_MAX 7258118400LL
 
 static ssize_t cookie_read(void *cookie, char *out, size_t size)
 {
@@ -41,9 +38,12 @@ static int read_one(struct sn_capture_file *file, struct sn_packet *packet, int 
 
 	if (result == PCAP_ERROR_BREAK)
 		return 0;
+	if (result != 1 && file->reader.error != 0)
+		return sn_capture_damage(file, offset, file->reader.error,
+					 sn_reader_reason(&file->reader), err);
 	if (result != 1)
 		return sn_capture_damage(file, offset, -EBADMSG, pcap_geterr(file->pcap), err);
-	if (header->ts.tv_sec < 0 || header->ts.tv_sec > SECONDS_MAX)
+	if (header->ts.tv_sec < 0 || header->ts.tv_sec > SN_CAPTURE_SECONDS_MAX)
 		return sn_capture_damage(file, offset, -EBADMSG, "its time is out of range", err);
 	if (header->caplen > SN_CAPTURE_PACKET_MAX)
 		return sn_capture_damage(file, offset, -EBADMSG, "it is too long", err);
@@ -54,6 +54,7 @@ static int read_one(struct sn_capture_file *file, struct sn_packet *packet, int 
 		.data = data,
 		.captured = header->caplen,
 		.length = SN_MAX(header->len, header->caplen),
+		.link = (uint16_t)file->link,
 	};
 	return 1;
 }
@@ -71,6 +72,8 @@ int sn_savefile_open(struct sn_capture_file *file, struct sn_err *err)
 							      reason);
 	if (file->pcap == NULL) {
 		fclose(stream);
+		if (file->reader.error != 0)
+			return sn_capture_unreadable(file, err);
 		return sn_err_set(err, -EBADMSG, "cannot read '%s': not a capture file: %s",
 				  file->name, reason);
 	}
