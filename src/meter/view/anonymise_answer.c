@@ -58,8 +58,10 @@ static struct sn_str take_word(struct sn_str *rest, size_t *blanks)
 	while (at < rest->n && is_blank(rest->p[at]))
 		at++;
 	*blanks = at;
-	for (; at < rest->n && (quoted || !is_blank(rest->p[at])); at++)
+	for (; at < rest->n && (quoted || !is_blank(rest->p[at])); at++) {
 		quoted ^= rest->p[at] == '"';
+		at += rest->p[at] == '\\' && at + 1 < rest->n;
+	}
 	word = (struct sn_str){rest->p + *blanks, at - *blanks};
 	*rest = (struct sn_str){rest->p + at, rest->n - at};
 	return word;

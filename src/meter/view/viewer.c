@@ -144,7 +144,7 @@ static void view_address(struct sn_viewer *viewer, enum sn_privacy_role role, bo
 
 /* Rules for internal addresses also hold for one that is listed when the flow says nothing. */
 static void view_end(struct sn_viewer *viewer, const struct sn_flow *flow, unsigned side,
-		     struct sn_view_address *out)
+		     enum sn_privacy_role role, struct sn_view_address *out)
 {
 	bool internal = side == SN_CLIENT ? flow->client_internal : flow->server_internal;
 	const uint64_t *address = sn_flow_address(flow, side);
@@ -155,23 +155,17 @@ static void view_end(struct sn_viewer *viewer, const struct sn_flow *flow, unsig
 		memcpy(ip, address, sizeof(ip));
 		hide = sn_anonymiser_is_internal(viewer->an, ip, 6);
 	}
-	view_address(viewer, side == SN_CLIENT ? SN_ROLE_CLIENT : SN_ROLE_SERVER, hide, address,
-		     flow->key.family, out);
+	view_address(viewer, role, hide, address, flow->key.family, out);
 	out->internal = internal;
 }
 
-static bool is_icmp(const struct sn_flow *flow)
-{
-	return flow->key.protocol == SN_PROTO_ICMP || flow->key.protocol == SN_PROTO_ICMP6;
-}
-
-/* The fields that every view has under the same names. */
-#define VIEW_ENDS(viewer, view, of)                                                                \
+/* The fields that every view has under the same names; `side` is who is told as the client. */
+#define VIEW_ENDS(viewer, view, of, side)                                                          \
 	do {                                                                                       \
-		view_end(viewer, of, SN_CLIENT, &(view)->client);                                  \
-		view_end(viewer, of, SN_SERVER, &(view)->server);                                  \
-		(view)->client_port = sn_flow_port(of, SN_CLIENT);                                 \
-		(view)->server_port = sn_flow_port(of, SN_SERVER);                                 \
+		view_end(viewer, of, side, SN_ROLE_CLIENT, &(view)->client);                       \
+		view_end(viewer, of, !(side), SN_ROLE_SERVER, &(view)->server);                    \
+		(view)->client_port = sn_flow_port(of, side);                                      \
+		(view)->server_port = sn_flow_port(of, !(side));                                   \
 	} while (0)
 
 /* Texts --------------------------------------------------------------------------------- */
@@ -262,30 +256,13 @@ static void view_tcp(struct sn_viewer *viewer, const struct sn_app_tcp *app,
 static void view_udp(struct sn_viewer *viewer, const struct sn_udp_flow *udp,
 		     struct sn_view_flow *view)
 {
-	view->application = sn_udp_type_word(udp->type[SN_CLIENT]);
-	if (view->application[0] == '\0')
-		view->application = sn_udp_type_word(udp->type[SN_SERVER]);
+	view->application = sn_app_udp_word(udp);
 	if (udp->app == NULL)
 		return;
 	tell_name(viewer, sn_anonymise_name, sn_name_text(udp->app->quic_server_name), true,
 		  &view->quic_server_name);
 	tell_name(viewer, sn_anonymise_agent, sn_name_text(udp->app->quic_agent), true,
 		  &view->quic_agent);
-}
-
-static void view_period(const struct sn_flow *flow, struct sn_view_flow *view)
-{
-	const struct sn_interim *told = flow->closed ? NULL : flow->interim;
-
-	for (unsigned side = 0; side < 2; side++) {
-		view->period[side] = flow->side[side];
-		if (told != NULL) {
-			view->period[side].packets -= told->side[side].packets;
-			view->period[side].bytes -= told->side[side].bytes;
-			view->period[side].payload -= told->side[side].payload;
-		}
-	}
-	view->period_first_ns = told != NULL ? told->since_ns : flow->first_ns;
 }
 
 static struct sn_str best_name(const struct sn_view_flow *view)
@@ -310,18 +287,16 @@ const struct sn_view_flow *sn_viewer_flow(struct sn_viewer *viewer, const struct
 	begin(viewer, flow->last_ns);
 	*view = (struct sn_view_flow){
 		.flow = flow, .end = end, .interface = interface, .application = ""};
-	VIEW_ENDS(viewer, view, flow);
-	if (is_icmp(flow)) {
-		view->client_port = flow->key.low_port;
-		view->server_port = flow->key.high_port;
-	}
+	VIEW_ENDS(viewer, view, flow, SN_CLIENT);
+	view->period[SN_CLIENT] = sn_flow_period(flow, SN_CLIENT);
+	view->period[SN_SERVER] = sn_flow_period(flow, SN_SERVER);
+	view->period_first_ns = sn_flow_period_first_ns(flow);
 	view_resolver(viewer, flow->name, &view->resolver);
 	tell_fqdn(viewer, flow, true, &view->fqdn);
 	if (tcp != NULL)
 		view_tcp(viewer, tcp->app, view);
 	if (udp != NULL)
 		view_udp(viewer, udp, view);
-	view_period(flow, view);
 	settle(viewer);
 	view->server_name = best_name(view);
 	if (viewer->options.community_id)
@@ -340,7 +315,7 @@ const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct
 
 	begin(viewer, message->time_ns);
 	*view = (struct sn_view_http){.message = message};
-	VIEW_ENDS(viewer, view, flow);
+	VIEW_ENDS(viewer, view, flow, SN_CLIENT);
 	tell_fqdn(viewer, flow, false, &view->fqdn);
 	tell_name(viewer, sn_anonymise_host, fields[SN_HTTP_HOST], false, &view->host);
 	tell_name(viewer, sn_anonymise_agent, fields[SN_HTTP_USER_AGENT], false, &view->user_agent);
@@ -357,11 +332,12 @@ const struct sn_view_dns *sn_viewer_dns(struct sn_viewer *viewer, const struct s
 					const struct sn_dns_event *event)
 {
 	struct sn_view_dns *view = &viewer->dns;
+	unsigned client = event->client_is_source ? event->side : !event->side;
 	size_t start;
 
 	begin(viewer, event->time_ns);
 	*view = (struct sn_view_dns){.event = event, .answer = event->answer};
-	VIEW_ENDS(viewer, view, flow);
+	VIEW_ENDS(viewer, view, flow, client);
 	tell_name(viewer, sn_anonymise_name, event->name, false, &view->name);
 	start = viewer->text.n;
 	if (event->entry == SN_DNS_RESPONSE && event->answer.n > 0)
