@@ -32,6 +32,37 @@ enum {
 	SN_CON_FB_ZERO = 262144,
 };
 
+/* What people call it; also where con_t has no bit. */
+enum sn_tcp_word {
+	SN_WORD_NONE,
+	SN_WORD_HTTP,
+	SN_WORD_HTTP2, /* in the clear; else it is TLS with ALPN "h2" */
+	SN_WORD_WEBSOCKET,
+	SN_WORD_RTSP,
+	SN_WORD_ICY,
+	SN_WORD_RTMP,
+	SN_WORD_TLS,
+	SN_WORD_SSH,
+	SN_WORD_SMTP,
+	SN_WORD_POP3,
+	SN_WORD_IMAP,
+	SN_WORD_FTP,
+	SN_WORD_XMPP,
+	SN_WORD_MSN,
+	SN_WORD_YMSG,
+	SN_WORD_IRC,
+	SN_WORD_SIP,
+	SN_WORD_SMB,
+	SN_WORD_DNS,
+	SN_WORD_BITTORRENT,
+	SN_WORD_EDONKEY,
+	SN_WORD_MSE, /* BitTorrent's encryption, guessed */
+	SN_WORDS
+};
+
+#define SN_APP_TCP_PACKETS 50 /* packets of a flow that are looked at for its class */
+
+/* Zero unless con_type has SN_CON_TLS, but for npn_alpn. */
 struct sn_tls_side {
 	int64_t handshake_ns; /* last payload before application data; 0: none */
 	int64_t data_ns;      /* first application data; 0: none */
@@ -46,9 +77,14 @@ struct sn_app_tcp {
 	uint8_t p2p_type;           /* Tstat's p2p_t */
 	uint8_t http_type;          /* Tstat's http_t as printed: 0, or 1 + content code */
 	uint16_t packets_looked_at; /* saturates */
+	uint8_t word;               /* enum sn_tcp_word */
+	uint8_t look;               /* what is still looked for (tcp.c); 0: nothing */
+	uint8_t http_candidate;     /* http_type of a request that waits for its response */
+	bool http_over;             /* an upgrade or CONNECT ended HTTP */
 	uint32_t http_requests, http_responses; /* segments that begin with one */
 	char http_status[4];                    /* of the first response; "" */
 	struct sn_name *http_host;              /* of the first request */
+	/* Only what is made of letters, digits, "-", "_", "*" and "." (Tstat cuts at 79). */
 	struct sn_name *tls_server_name, *tls_certificate_name;
 	struct sn_name *tls_client_versions; /* Tstat's c_TLSvers: "8a8a,0304,0303" */
 	struct sn_name *tls_alpn; /* protocol that the server chose, else first offered */

@@ -65,8 +65,23 @@ struct sn_str sn_certificate_name(struct sn_rd certificate);
 /* Does a client's (server's) handshake begin with these bytes of a segment? */
 bool sn_tls_opens(unsigned side, struct sn_rd payload);
 
+/* One side of a handshake.  Offsets count within the record, the message. */
+struct sn_tls_side_reader {
+	uint8_t record_header[5], record_header_bytes;
+	uint8_t message_header[4], message_header_bytes;
+	bool is_done;
+	bool is_lost; /* bytes are missing: waits for a segment that opens a handshake */
+	uint16_t record_left;
+	uint32_t message_left; /* still to come */
+	uint8_t *message;      /* what came of it; NULL: it is skipped */
+	uint16_t message_bytes, message_room;
+};
+
 /* Reader of one flow. */
-struct sn_tls_reader;
+struct sn_tls_reader {
+	struct sn_tls_side_reader side[2];
+	bool is_tls13;
+};
 struct sn_tls_reader *sn_tls_reader_create(struct sn_apps *apps);
 void sn_tls_reader_destroy(struct sn_apps *apps, struct sn_tls_reader *reader); /* NULL is fine */
 /* The next bytes that `side` has sent; what they tell goes into `app`. */

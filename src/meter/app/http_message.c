@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "meter/app/http_internal.h"
+
+#define METHOD_MAX 24 /* letters of a method that Tstat does not know */
+
+/* As Tstat compares them: three of them without the blank. */
+static const char *const tstat_methods[] = {
+	"GET ", "POST", "HEAD", "PUT ", "PATCH ", "DELETE ", "OPTIONS ",
+};
+
+static const struct {
+	const char *name;
+	enum sn_http_field field;
+} fields[] = {
+	{"Host", SN_HTTP_HOST},
+	{"Referer", SN_HTTP_REFERER},
+	{"User-Agent", SN_HTTP_USER_AGENT},
+	{"Cookie", SN_HTTP_COOKIE},
+	{"DNT", SN_HTTP_DNT},
+	{"Content-Length", SN_HTTP_CONTENT_LENGTH},
+	{"Content-Type", SN_HTTP_CONTENT_TYPE},
+	{"Server", SN_HTTP_SERVER},
+	{"Range", SN_HTTP_RANGE},
+	{"Location", SN_HTTP_LOCATION},
+	{"Set-Cookie", SN_HTTP_SET_COOKIE},
+	{"Content-Range", SN_HTTP_CONTENT_RANGE},
+};
+
+static bool equals(struct sn_str a, const char *b)
+{
+	return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
+}
+
+/* One is the beginning of the other. */
+static bool agrees(struct sn_str text, const char *word)
+{
+	size_t n = SN_MIN(text.n, strlen(word));
+
+	return n == 0 || memcmp(text.p, word, n) == 0;
+}
+
+bool sn_http_is_tstat_method(struct sn_str text)
+{
+	for (size_t i = 0; i < SN_COUNT(tstat_methods); i++) {
+		if (sn_str_has_prefix(text, tstat_methods[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Capital letters, "-" and "_" up to a blank, or up to the end if there is no blank yet. */
+static bool may_be_method(struct sn_str text)
+{
+	size_t n = 0;
+
+	while (n < text.n && n <= METHOD_MAX &&
+	       (isupper((unsigned char)text.p[n]) || text.p[n] == '-' || text.p[n] == '_'))
+		n++;
+	return n > 0 && n <= METHOD_MAX && (n == text.n || text.p[n] == ' ');
+}
+
+bool sn_http_may_begin(unsigned side, struct sn_str text)
+{
+	return side == SN_CLIENT ? may_be_method(text) || sn_http_is_tstat_method(text)
+				 : agrees(text, "HTTP/");
+}
+
+/* The first line without its end; what there is of it if it goes on. */
+static struct sn_str first_line(struct sn_str text)
+{
+	const char *end = memchr(text.p, '\n', text.n);
+
+	if (end != NULL)
+		text.n = (size_t)(end - text.p);
+	if (text.n > 0 && text.p[text.n - 1] == '\r')
+		text.n--;
+	return text;
+}
+
+/* The last word of a request line, if it is a version. */
+static struct sn_str version_of(struct sn_str line)
+{
+	const char *blank = memrchr(line.p, ' ', line.n);
+	struct sn_str word;
+
+	if (blank == NULL)
+		return (struct sn_str){0};
+	word = (struct sn_str){blank + 1, line.n - (size_t)(blank + 1 - line.p)};
+	if (sn_str_has_prefix(word, "HTTP/") || sn_str_has_prefix(word, "RTSP/"))
+		return word;
+	return (struct sn_str){0};
+}
+
+bool sn_http_begins(unsigned side, struct sn_str text)
+{
+	if (side == SN_SERVER)
+		return sn_str_has_prefix(text, "HTTP/");
+	return sn_http_is_tstat_method(text) ||
+	       (may_be_method(text) && sn_str_has_prefix(version_of(first_line(text)), "HTTP/"));
+}
+
+/* Up to the first control character. */
+static struct sn_str printable(struct sn_str text)
+{
+	size_t n = 0;
+
+	while (n < text.n && (unsigned char)text.p[n] >= ' ' && text.p[n] != 0x7f)
+		n++;
+	text.n = n;
+	return text;
+}
+
+static struct sn_str word(struct sn_str *rest)
+{
+	struct sn_str out = {0};
+
+	while (out.n == 0 && rest->n > 0)
+		sn_str_split(rest, ' ', &out);
+	return printable(out);
+}
+
+static bool parse_start(unsigned side, struct sn_str line, struct sn_http_message *message,
+			struct sn_http_framing *framing)
+{
+	struct sn_str rest = line;
+
+	if (!sn_http_may_begin(side, line))
+		return false;
+	if (side == SN_SERVER) {
+		framing->version = word(&rest);
+		message->status = word(&rest);
+		message->status.n = SN_MIN(message->status.n, 3);
+		message->is_tstat = true;
+		return true;
+	}
+	message->is_tstat = sn_http_is_tstat_method(line);
+	framing->version = version_of(line);
+	if (!message->is_tstat && framing->version.n == 0)
+		return false;
+	/* "POST/ HTTP/1.1" begins like a request, but has no method. */
+	if (may_be_method(line)) {
+		message->method = word(&rest);
+		message->target = word(&rest);
+	}
+	return true;
+}
+
+static void parse_field(struct sn_str line, struct sn_http_message *message,
+			struct sn_http_framing *framing)
+{
+	const char *colon = memchr(line.p, ':', line.n);
+	struct sn_str name, value;
+
+	if (colon == NULL)
+		return;
+	name = (struct sn_str){line.p, (size_t)(colon - line.p)};
+	value = (struct sn_str){colon + 1, line.n - name.n - 1};
+	if (value.n > 0 && value.p[0] == ' ')
+		value = (struct sn_str){value.p + 1, value.n - 1};
+	value = printable(value);
+	if (equals(name, "Transfer-Encoding"))
+		framing->transfer = value;
+	else if (equals(name, "Upgrade"))
+		framing->upgrade = value;
+	for (size_t i = 0; i < SN_COUNT(fields); i++) {
+		struct sn_str *field = &message->fields[fields[i].field];
+
+		if (field->p == NULL && equals(name, fields[i].name))
+			*field = value;
+	}
+}
+
+bool sn_http_parse(unsigned side, struct sn_str header, struct sn_http_message *message,
+		   struct sn_http_framing *framing)
+{
+	struct sn_str rest = header, line;
+
+	*framing = (struct sn_http_framing){0};
+	message->side = side;
+	message->is_request = side == SN_CLIENT;
+	message->header = header;
+	if (!sn_str_split(&rest, '\n', &line) ||
+	    !parse_start(side, first_line(line), message, framing))
+		return false;
+	while (sn_str_split(&rest, '\n', &line))
+		parse_field(line, message, framing);
+	return true;
+}
