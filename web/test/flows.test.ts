@@ -28,3 +28,13 @@ test('a flow that matched twice is shown once, newest first', () => {
 	const b = { node: 'n', seq: 2, time: '2026-01-01T00:00:01Z' };
 	expect(mergeFlows([[a, b], [a]], 10)).toEqual([b, a]);
 });
+
+test('a word is a name or an application', () => {
+	expect(flowFilters('tls')).toEqual([{ server_name: '~tls' }, { application: 'tls' }]);
+});
+
+test('a column is searched in part, exactly, or compared', () => {
+	expect(flowFilters('server_name:example')).toEqual([{ server_name: '~example' }]);
+	expect(flowFilters('server_name:=www.example.org')).toEqual([{ server_name: 'www.example.org' }]);
+	expect(flowFilters('c_bytes:>1000')).toEqual([{ c_bytes: '>1000' }]);
+});

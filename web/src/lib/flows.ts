@@ -8,12 +8,16 @@ const PROTOCOLS = ['tcp', 'udp', 'icmp', 'icmp6'];
 
 type Filter = Record<string, string>;
 
+// "=" is exactly that; without an operator a part of it is enough.
+const condition = (value: string) => (value.startsWith('=') ? value.slice(1) : /^[<>!~]/.test(value) ? value : `~${value}`);
+
 function meanings(word: string): Filter[] {
 	const named = /^([a-z_]+):(.+)$/.exec(word);
-	if (named) return [{ [named[1]!]: /^[<>=~]/.test(named[2]!) ? named[2]! : `~${named[2]}` }];
+	if (named) return [{ [named[1]!]: condition(named[2]!) }];
 	if (PROTOCOLS.includes(word)) return [{ protocol: word }];
 	if (/^\d{1,5}$/.test(word)) return [{ s_port: word }, { c_port: word }];
-	return [{ c_ip: `~${word}` }, { s_ip: `~${word}` }];
+	if (/^[0-9a-f]*[.:][0-9a-f.:]*$/.test(word)) return [{ c_ip: `~${word}` }, { s_ip: `~${word}` }];
+	return [{ server_name: `~${word}` }, { application: word }];
 }
 
 // At most four requests: further ambiguity keeps the first meaning.
