@@ -2,12 +2,16 @@
 #include "meter/capture/ring.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <pcap/dlt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "meter/capture/fanout.h"
 #include "meter/capture/filter.h"
 
 #define BLOCK_BYTES (256 * 1024) /* holds the largest packet that offloading makes */
@@ -29,6 +34,8 @@ struct sn_ring {
 	uint8_t *map;
 	unsigned blocks, current;
 	struct sn_ring_stats stats;
+	int missed_fd; /* the interface's own count of drops; negative: unknown */
+	uint64_t missed_before;
 };
 
 /* What a kind of interface delivers in front of IP. */
@@ -156,6 +163,17 @@ static int attach_filter(struct sn_ring *ring, const struct sn_ring_options *opt
 	return result;
 }
 
+/* Until all rings of a group are there, each of them would see the packets of the others. */
+static int attach_nothing(struct sn_ring *ring, struct sn_err *err)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {.len = 1, .filter = &nothing};
+
+	if (setsockopt(ring->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+		return sn_err_sys(err, -errno, "cannot attach a filter on '%s'", ring->interface);
+	return 0;
+}
+
 static int map_ring(struct sn_ring *ring, size_t bytes, struct sn_err *err)
 {
 	int version = TPACKET_V3;
@@ -202,6 +220,37 @@ static int join(struct sn_ring *ring, const struct sn_ring_options *options, str
 	return 0;
 }
 
+/* 0 when it cannot be known. */
+static uint64_t read_missed(const struct sn_ring *ring)
+{
+	char text[32] = "";
+	ssize_t size = ring->missed_fd >= 0 ? pread(ring->missed_fd, text, sizeof(text) - 1, 0) : 0;
+
+	return size > 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+static int open_attribute(const struct sn_ring *ring, const char *name)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/%s", ring->interface, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Of another network namespace than that of /sys there may be an interface of the same name. */
+static void open_missed(struct sn_ring *ring)
+{
+	char text[32] = "";
+	int fd = open_attribute(ring, "ifindex");
+
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0 && atoi(text) == ring->index)
+		ring->missed_fd = open_attribute(ring, "statistics/rx_missed_errors");
+	close(fd);
+	ring->missed_before = read_missed(ring);
+}
+
 static int find_interface(struct sn_ring *ring, const struct sn_ring_options *options,
 			  struct sn_err *err)
 {
@@ -219,19 +268,21 @@ static int find_interface(struct sn_ring *ring, const struct sn_ring_options *op
 	return name_of_index(ring, options->interface, err);
 }
 
-int sn_ring_open(const struct sn_ring_options *options, struct sn_ring **ring, struct sn_err *err)
+/* A ring that is open and bound, but passes nothing yet. */
+static int open_deaf(const struct sn_ring_options *options, struct sn_ring **ring,
+		     struct sn_err *err)
 {
 	struct sn_ring *opened = sn_new(struct sn_ring);
 	size_t bytes = SN_MIN(SN_MAX(options->buffer_bytes, (size_t)SN_RING_BUFFER_MIN),
 			      (size_t)SN_RING_BUFFER_MAX);
 	int result;
 
-	opened->fd = -1;
+	opened->fd = opened->missed_fd = -1;
 	result = find_interface(opened, options, err);
 	if (result == 0)
 		result = find_kind(opened, err);
 	if (result == 0)
-		result = attach_filter(opened, options, err);
+		result = attach_nothing(opened, err);
 	if (result == 0)
 		result = map_ring(opened, bytes, err);
 	if (result == 0)
@@ -244,10 +295,54 @@ int sn_ring_open(const struct sn_ring_options *options, struct sn_ring **ring, s
 	return 0;
 }
 
+static int open_rings(const struct sn_ring_options *options, unsigned count, struct sn_ring **rings,
+		      struct sn_err *err)
+{
+	struct sn_ring_options another = *options;
+	int result = open_deaf(options, &rings[0], err);
+	int group = -1;
+
+	for (unsigned i = 1; result == 0 && i < count; i++) {
+		another.fd = -1;
+		another.interface = rings[0]->interface;
+		result = open_deaf(&another, &rings[i], err);
+	}
+	for (unsigned i = 0; result == 0 && count > 1 && i < count; i++)
+		result = sn_fanout_join(rings[i]->fd, options->by_ports, &group, err);
+	for (unsigned i = 0; result == 0 && i < count; i++)
+		result = attach_filter(rings[i], options, err);
+	return result;
+}
+
+int sn_ring_open_group(const struct sn_ring_options *options, unsigned count,
+		       struct sn_ring **rings, struct sn_err *err)
+{
+	struct sn_ring *opened[SN_RING_GROUP_MAX] = {NULL};
+	int result;
+
+	assert(count > 0 && count <= SN_RING_GROUP_MAX);
+	result = open_rings(options, count, opened, err);
+	if (result < 0) {
+		for (unsigned i = 0; i < count; i++)
+			sn_ring_close(opened[i]);
+		return result;
+	}
+	open_missed(opened[0]);
+	memcpy(rings, opened, count * sizeof(*rings));
+	return 0;
+}
+
+int sn_ring_open(const struct sn_ring_options *options, struct sn_ring **ring, struct sn_err *err)
+{
+	return sn_ring_open_group(options, 1, ring, err);
+}
+
 void sn_ring_close(struct sn_ring *ring)
 {
 	if (ring == NULL)
 		return;
+	if (ring->missed_fd >= 0)
+		close(ring->missed_fd);
 	if (ring->map != NULL)
 		munmap(ring->map, (size_t)ring->blocks * BLOCK_BYTES);
 	if (ring->fd >= 0)
@@ -279,13 +374,14 @@ static bool is_echo(const struct sn_ring *ring, const struct tpacket3_hdr *heade
 	return ring->loopback && address->sll_pkttype == PACKET_OUTGOING;
 }
 
-static struct sn_packet make_packet(const struct tpacket3_hdr *header)
+static struct sn_packet make_packet(const struct tpacket3_hdr *header, uint16_t link)
 {
 	return (struct sn_packet){
 		.time_ns = (int64_t)header->tp_sec * SN_NS_PER_S + header->tp_nsec,
 		.data = (const uint8_t *)header + header->tp_mac,
 		.captured = header->tp_snaplen,
 		.length = SN_MAX(header->tp_len, header->tp_snaplen),
+		.link = link,
 	};
 }
 
@@ -300,7 +396,7 @@ static size_t walk_block(const struct sn_ring *ring, const struct tpacket_block_
 		const struct tpacket3_hdr *header = (const void *)p;
 
 		if (!is_echo(ring, header))
-			batch[count++] = make_packet(header);
+			batch[count++] = make_packet(header, (uint16_t)ring->link);
 		p += header->tp_next_offset;
 		if (count == SN_RING_BATCH || (left == 1 && count > 0)) {
 			fn(batch, count, ctx);
@@ -340,6 +436,22 @@ int sn_ring_read_stats(struct sn_ring *ring, struct sn_ring_stats *stats)
 	ring->stats.dropped += since.tp_drops;
 	ring->stats.stalls += since.tp_freeze_q_cnt;
 	*stats = ring->stats;
+	return 0;
+}
+
+int sn_ring_read_losses(struct sn_ring *ring, struct sn_capture_losses *losses)
+{
+	struct sn_ring_stats stats;
+	int result = sn_ring_read_stats(ring, &stats);
+
+	if (result < 0)
+		return result;
+	*losses = (struct sn_capture_losses){
+		.packets = stats.seen - stats.dropped,
+		.kernel_drops = stats.dropped,
+		.interface_drops = read_missed(ring) - ring->missed_before,
+	};
+	snprintf(losses->interface, sizeof(losses->interface), "%s", ring->interface);
 	return 0;
 }
 
