@@ -63,7 +63,9 @@ const char *sn_app_tcp_word(const struct sn_app_tcp *app)
 	return app != NULL ? words[app->word].word : "";
 }
 
-/* Ways to begin.  `settles`: nothing else has to be seen. */
+/*
+ * Ways to begin.  `settles`: nothing else has to be seen; of a weak one, that is so for people.
+ */
 static const struct {
 	unsigned side;
 	struct sn_str text;
@@ -75,6 +77,7 @@ static const struct {
 	RULE(SN_SERVER, "+OK", SN_WORD_POP3, false, false),
 	RULE(SN_SERVER, "-ERR", SN_WORD_POP3, false, false),
 	RULE(SN_SERVER, "* OK", SN_WORD_IMAP, false, false),
+	RULE(SN_SERVER, "HTTP/1.", SN_WORD_HTTP, true, true),
 	RULE(SN_SERVER, "SSH-", SN_WORD_SSH, false, false),
 	RULE(SN_CLIENT, "SSH-", SN_WORD_SSH, true, false),
 	RULE(SN_CLIENT, "YMSG", SN_WORD_YMSG, false, false),
@@ -236,7 +239,9 @@ static bool open_by_text(struct sn_tcp_parser *parser, const struct sn_tcp_segme
 		if (openings[i].side != segment->side || !begins(segment->text, openings[i].text))
 			continue;
 		become(parser, openings[i].candidate, openings[i].is_weak);
-		if (openings[i].settles)
+		if (openings[i].is_weak && openings[i].settles)
+			segment->app->word = openings[i].candidate;
+		else if (openings[i].settles)
 			settle(parser, segment->app, openings[i].candidate);
 		return true;
 	}

@@ -91,7 +91,7 @@ static bool is_below(struct sn_str host, const char *domain)
 uint8_t sn_http_request_type(const struct sn_http_message *request)
 {
 	struct sn_str host = sn_str_trim(request->fields[SN_HTTP_HOST]), path = request->target;
-	bool post = sn_str_has_prefix(request->method, "POST");
+	bool post = sn_str_has_prefix(request->header, "POST"); /* "POST/" has no method */
 
 	for (size_t i = 0; i < SN_COUNT(rules); i++) {
 		if (rules[i].post == post &&

@@ -204,6 +204,9 @@ static void feed_readers(struct sn_apps *apps, struct sn_tcp_parser *parser,
 		if (missing > 0)
 			sn_tls_reader_gap(apps, parser->tls, segment->side);
 		sn_tls_reader_feed(apps, parser->tls, segment->app, segment->side, data, bytes.n);
+		/* con_t asks for a segment that begins with the Server Hello; people do not. */
+		if (segment->app->tls_version != 0)
+			segment->app->word = SN_WORD_TLS;
 	}
 	if (parser->http != NULL)
 		feed_http(apps, parser, segment, bytes, missing);

@@ -84,7 +84,11 @@ struct sn_app_tcp {
 	uint32_t http_requests, http_responses; /* segments that begin with one */
 	char http_status[4];                    /* of the first response; "" */
 	struct sn_name *http_host;              /* of the first request */
-	/* Only what is made of letters, digits, "-", "_", "*" and "." (Tstat cuts at 79). */
+	/*
+	 * Only what is made of letters, digits, "-", "_", "*" and "." (Tstat cuts at 79).  Of what
+	 * the server says Tstat tells nothing unless con_type has SN_CON_TLS: a warning before the
+	 * Server Hello hides it; s_tls_SCN and s_TLSvers are "-" then.
+	 */
 	struct sn_name *tls_server_name, *tls_certificate_name;
 	struct sn_name *tls_client_versions; /* Tstat's c_TLSvers: "8a8a,0304,0303" */
 	struct sn_name *tls_alpn; /* protocol that the server chose, else first offered */

@@ -20,7 +20,7 @@ enum {
 #define RANDOM_BYTES   32
 #define SSL2_HELLO     1
 #define DRAFT_VERSION  0x7f00 /* TLS 1.3 drafts: the low byte is the draft's number */
-#define DRAFT_OLD_LAST 0x7f15 /* up to draft 21 its Server Hello had fewer fields */
+#define DRAFT_OLD_LAST 0x7f15 /* up to draft 21 its Server Hello had another form */
 
 /* A Server Hello with this random is a HelloRetryRequest (RFC 8446 section 4.1.3). */
 static const uint8_t retry_random[RANDOM_BYTES] = {
@@ -171,12 +171,10 @@ int sn_tls_server_hello(struct sn_rd body, struct sn_tls_server_hello *hello)
 	*hello = (struct sn_tls_server_hello){.version = sn_rd_u16be(&body)};
 	random = sn_rd_bytes(&body, RANDOM_BYTES);
 	hello->is_retry = random != NULL && memcmp(random, retry_random, RANDOM_BYTES) == 0;
-	if (hello->version > DRAFT_VERSION && hello->version <= DRAFT_OLD_LAST) {
-		sn_rd_skip(&body, 2); /* cipher suite */
-	} else {
-		part8(&body);         /* session id */
-		sn_rd_skip(&body, 3); /* cipher suite, compression method */
-	}
+	if (hello->version > DRAFT_VERSION && hello->version <= DRAFT_OLD_LAST)
+		return sn_rd_ok(&body) ? 0 : -EBADMSG;
+	part8(&body);         /* session id */
+	sn_rd_skip(&body, 3); /* cipher suite, compression method */
 	if (!sn_rd_ok(&body))
 		return -EBADMSG;
 	if (sn_rd_left(&body) == 0)

@@ -4,7 +4,8 @@
  *
  * Hellos of SSL 2 style (RFC 5246 appendix E.2), SSL 3 (RFC 6101), TLS 1.0 to 1.2
  * (RFC 5246) and TLS 1.3 (RFC 8446), with server name (RFC 6066), ALPN (RFC
- * 7301), NPN (draft-agl-tls-nextprotoneg), encrypted Client Hello (RFC 9849);
+ * 7301), NPN (draft-agl-tls-nextprotoneg), encrypted Client Hello (RFC 9849); of
+ * drafts of TLS 1.3 up to 21 the server's version only;
  * the subject's common name of the first certificate (RFC 5280).  The message
  * parsers know nothing of TCP, so QUIC uses them, too (RFC 9001).
  *
