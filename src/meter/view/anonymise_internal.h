@@ -43,6 +43,9 @@ enum sn_privacy_mode sn_anonymise_literal(struct sn_anonymiser *an, enum sn_priv
 					  const uint8_t *ip, uint8_t family, uint8_t *out);
 /* Addresses anywhere in a text: IPv4 with dots or dashes, also backwards, and IPv6. */
 bool sn_anonymise_mentions(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out);
+/* The same but for what looks like the version of a product, "Chrome/120.0.0.0" (RFC 9110, 10.1.5).
+ */
+bool sn_anonymise_comment(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out);
 /* A name below in-addr.arpa or ip6.arpa, by the address that it stands for. */
 bool sn_anonymise_is_reverse(struct sn_str name);
 bool sn_anonymise_reverse(struct sn_anonymiser *an, struct sn_str name, struct sn_buf *out);

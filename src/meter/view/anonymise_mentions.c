@@ -159,10 +159,13 @@ static size_t replace_v6(struct sn_anonymiser *an, struct sn_str text, struct sn
 
 /* Anywhere ------------------------------------------------------------------------------ */
 
-static size_t replace(struct sn_anonymiser *an, struct sn_str text, char before, struct sn_buf *out)
+static size_t replace(struct sn_anonymiser *an, struct sn_str text, char before, bool versions,
+		      struct sn_buf *out)
 {
 	size_t length = 0;
 
+	if (versions && before == '/')
+		return 0;
 	if ((is_hex(text.p[0]) || text.p[0] == ':') && !is_letter_or_digit(before) && before != ':')
 		length = replace_v6(an, text, out);
 	if (length == 0 && is_digit(text.p[0]) && !is_digit(before))
@@ -170,7 +173,8 @@ static size_t replace(struct sn_anonymiser *an, struct sn_str text, char before,
 	return length;
 }
 
-bool sn_anonymise_mentions(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out)
+static bool replace_all(struct sn_anonymiser *an, struct sn_str text, bool versions,
+			struct sn_buf *out)
 {
 	size_t told = 0, at = 0;
 
@@ -179,7 +183,7 @@ bool sn_anonymise_mentions(struct sn_anonymiser *an, struct sn_str text, struct 
 	sn_buf_clear(&an->scratch);
 	while (at < text.n) {
 		size_t length = replace(an, (struct sn_str){text.p + at, text.n - at},
-					at > 0 ? text.p[at - 1] : ' ', &an->scratch);
+					at > 0 ? text.p[at - 1] : ' ', versions, &an->scratch);
 
 		if (length == 0) {
 			at++;
@@ -194,6 +198,16 @@ bool sn_anonymise_mentions(struct sn_anonymiser *an, struct sn_str text, struct 
 		return false;
 	sn_buf_add(out, text.p + told, text.n - told);
 	return true;
+}
+
+bool sn_anonymise_mentions(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out)
+{
+	return replace_all(an, text, false, out);
+}
+
+bool sn_anonymise_comment(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out)
+{
+	return replace_all(an, text, true, out);
 }
 
 /* Names of addresses -------------------------------------------------------------------- */

@@ -278,6 +278,7 @@ bool sn_anonymise_agent(struct sn_anonymiser *an, struct sn_str agent, bool of_f
 			struct sn_buf *out)
 {
 	const struct sn_privacy_rule *rule = sn_anonymiser_field(an, SN_FIELD_AGENT);
+	struct sn_str kept;
 
 	if (agent.n == 0)
 		return false;
@@ -288,10 +289,15 @@ bool sn_anonymise_agent(struct sn_anonymiser *an, struct sn_str agent, bool of_f
 		sn_anonymise_hash(an, agent, out);
 		return true;
 	case SN_PRIVACY_TRUNCATE:
-		return tell_rest(an, agent, first_words(agent, rule->kept[0]), out);
+		kept = first_words(agent, rule->kept[0]);
+		if (sn_anonymise_comment(an, kept, out))
+			return true;
+		if (kept.n < agent.n)
+			put(out, kept);
+		return kept.n < agent.n;
 	default:
 		if (!of_flow || !an->policy->tstat_names)
-			return sn_anonymise_mentions(an, agent, out);
+			return sn_anonymise_comment(an, agent, out);
 		sn_anonymise_encrypt(an, agent, out);
 		return true;
 	}

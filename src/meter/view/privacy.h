@@ -28,9 +28,10 @@
  *
  * What is kept or truncated may mention addresses and names in its middle: those are
  * treated as their own rules say: the host of a URL or header, names and addresses in
- * DNS answers (as server_address), address literals anywhere, names below in-addr.arpa
- * and ip6.arpa (by the stricter of client_address and server_address).  While names are
- * not kept, answers of types that hide names anywhere (TXT, ...) are dropped.
+ * DNS answers (as server_address), addresses anywhere in a text, which are not the
+ * version of a product, and names below in-addr.arpa and ip6.arpa (by the stricter of
+ * client_address and server_address).  While names are not kept, answers of types that
+ * hide names anywhere (TXT, ...) are dropped.
  *
  * Keys are 32 bytes from a file; with a rotation period a new one is drawn and
  * what was told before cannot be linked to what is told after.  Key files are
