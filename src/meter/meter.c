@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "meter/flow/fragments.h"
+#include "meter/flow/pool.h"
 #include "meter/flow/table.h"
 
 /* Lists are kept in order by ticks of 134 ms: a busy flow moves once per tick, not per packet. */
@@ -21,6 +22,7 @@ struct sn_meter {
 	void *ctx;
 	struct sn_flow_table table;
 	struct sn_pool interims;
+	struct sn_segment_pool segments;
 	struct sn_fragments *fragments;
 	struct sn_list idle[IDLE_LISTS], age, closed;
 	int64_t timeout_ns[IDLE_LISTS], timeout_max_ns;
@@ -62,7 +64,8 @@ struct sn_meter *sn_meter_create(const struct sn_meter_options *options, sn_mete
 	}
 	sn_list_init(&meter->age);
 	sn_list_init(&meter->closed);
-	sn_flow_table_init(&meter->table);
+	sn_flow_table_init(&meter->table, options->series != NULL);
+	sn_segment_pool_init(&meter->segments, options->max_segments);
 	sn_pool_init(&meter->interims, sizeof(struct sn_interim));
 	meter->fragments = sn_fragments_create();
 	return meter;
@@ -74,6 +77,7 @@ void sn_meter_destroy(struct sn_meter *meter)
 		return;
 	sn_flow_table_finish(&meter->table);
 	sn_pool_finish(&meter->interims);
+	sn_segment_pool_finish(&meter->segments);
 	sn_fragments_destroy(meter->fragments);
 	free(meter);
 }
@@ -99,15 +103,21 @@ static unsigned idle_list_of(const struct sn_flow *flow)
 /* What hangs on the flow beyond its last report is given back. */
 static void settle(struct sn_meter *meter, struct sn_flow *flow)
 {
+	struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+
 	if (flow->interim != NULL) {
 		sn_list_remove(&flow->interim->age_link);
 		sn_pool_give(&meter->interims, flow->interim);
 	}
 	flow->interim = NULL;
+	if (tcp != NULL)
+		sn_tcp_forget(&tcp->tcp, &meter->segments);
 }
 
 static void remove_flow(struct sn_meter *meter, struct sn_flow *flow)
 {
+	if (flow->key.protocol == SN_PROTO_TCP)
+		meter->segments.budget--;
 	sn_list_remove(&flow->idle_link);
 	sn_flow_table_remove(&meter->table, flow);
 }
@@ -305,7 +315,7 @@ static struct sn_flow *open_flow(struct sn_meter *meter, const struct sn_flow_ke
 	tcp = sn_flow_tcp(flow);
 	if (tcp != NULL) {
 		flow->mid_stream = !is_plain_syn(packet);
-		sn_tcp_init(&tcp->tcp);
+		meter->segments.budget++;
 	}
 	sn_list_append(&meter->idle[idle_list_of(flow)], &flow->idle_link);
 	if (meter->options.active_ns > 0) {
@@ -455,7 +465,7 @@ static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_
 
 	count(flow, side, packet, time_ns);
 	if (tcp != NULL && packet->has_transport)
-		sn_tcp_update(&tcp->tcp, packet, side, time_ns, &verdict);
+		sn_tcp_update(&tcp->tcp, &meter->segments, packet, side, time_ns, &verdict);
 	else if (flow->key.protocol == SN_PROTO_UDP)
 		count_udp(sn_flow_udp(flow), side, packet, time_ns);
 	if (verdict.closes)
@@ -496,6 +506,16 @@ static void finish_job(struct sn_meter *meter, struct job *job, const struct sn_
 		add_to(&meter->stats.skipped[job->skip], packet);
 }
 
+static void prefetch_flow(const struct sn_meter *meter, uint64_t hash)
+{
+	const char *flow = (const char *)sn_flow_table_guess(&meter->table, hash);
+
+	if (flow == NULL)
+		return;
+	for (size_t at = 0; at < sizeof(struct sn_tcp_flow); at += 64)
+		__builtin_prefetch(flow + at, 1);
+}
+
 void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *packets,
 		      size_t count, uint16_t source)
 {
@@ -514,7 +534,7 @@ void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *
 		}
 		for (size_t i = 0; i < n; i++)
 			if (jobs[i].skip == SN_SKIP_NONE && !jobs[i].decoded.fragmented)
-				sn_flow_table_prefetch_flow(&meter->table, jobs[i].hash);
+				prefetch_flow(meter, jobs[i].hash);
 		for (size_t i = 0; i < n; i++)
 			finish_job(meter, &jobs[i], &packets[i], source);
 		packets += n;
@@ -527,6 +547,7 @@ void sn_meter_read_stats(const struct sn_meter *meter, struct sn_meter_stats *st
 	*stats = meter->stats;
 	stats->flows = meter->table.count;
 	/* Nothing is given back before the end. */
-	stats->memory_peak_bytes =
-		sn_flow_table_memory(&meter->table) + sn_pool_memory(&meter->interims);
+	stats->memory_peak_bytes = sn_flow_table_memory(&meter->table) +
+				   sn_pool_memory(&meter->interims) +
+				   sn_slab_memory(&meter->segments.slab);
 }

@@ -7,25 +7,28 @@
 
 #include "base/mem.h"
 
-#define SLOTS_MIN 1024 /* a power of two */
+#define SIZE_MIN   1024
+#define SIZE_SPARE 4 /* free slots behind the end, so that a guess needs no wrapping */
 
-void sn_flow_table_init(struct sn_flow_table *table)
+static struct sn_flow_slot *new_slots(size_t size)
 {
-	*table = (struct sn_flow_table){
-		.slots = sn_new_n(struct sn_flow_slot, SLOTS_MIN),
-		.mask = SLOTS_MIN - 1,
-	};
+	return sn_new_n(struct sn_flow_slot, size + SIZE_SPARE);
+}
+
+void sn_flow_table_init(struct sn_flow_table *table, bool traffic)
+{
+	*table = (struct sn_flow_table){.slots = new_slots(SIZE_MIN), .size = SIZE_MIN};
 	sn_flow_secret_init(&table->secret);
-	sn_pool_init(&table->tcp_pool, sizeof(struct sn_tcp_flow));
-	sn_pool_init(&table->udp_pool, sizeof(struct sn_udp_flow));
-	sn_pool_init(&table->other_pool, sizeof(struct sn_flow));
+	sn_slab_init(&table->slabs[SN_KIND_TCP],
+		     traffic ? sizeof(struct sn_tcp_flow) : offsetof(struct sn_tcp_flow, traffic));
+	sn_slab_init(&table->slabs[SN_KIND_UDP], sizeof(struct sn_udp_flow));
+	sn_slab_init(&table->slabs[SN_KIND_OTHER], sizeof(struct sn_flow));
 }
 
 void sn_flow_table_finish(struct sn_flow_table *table)
 {
-	sn_pool_finish(&table->tcp_pool);
-	sn_pool_finish(&table->udp_pool);
-	sn_pool_finish(&table->other_pool);
+	for (unsigned i = 0; i < SN_KINDS; i++)
+		sn_slab_finish(&table->slabs[i]);
 	free(table->slots);
 	*table = (struct sn_flow_table){0};
 }
@@ -35,68 +38,90 @@ uint64_t sn_flow_table_hash(const struct sn_flow_table *table, const struct sn_f
 	return sn_flow_key_hash(key, &table->secret);
 }
 
+static size_t after(const struct sn_flow_table *table, size_t slot)
+{
+	return slot + 1 < table->size ? slot + 1 : 0;
+}
+
 struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const struct sn_flow_key *key,
 				   uint64_t hash)
 {
-	for (size_t i = hash & table->mask; table->slots[i].flow != NULL; i = (i + 1) & table->mask)
-		if (table->slots[i].hash == hash &&
-		    memcmp(&table->slots[i].flow->key, key, sizeof(*key)) == 0)
-			return table->slots[i].flow;
+	uint32_t tag = (uint32_t)(hash >> 32);
+
+	for (size_t i = sn_flow_table_home(table, tag); table->slots[i].number != 0;
+	     i = after(table, i)) {
+		struct sn_flow *flow;
+
+		if (table->slots[i].tag != tag)
+			continue;
+		flow = sn_flow_table_at(table, table->slots[i].number);
+		if (memcmp(&flow->key, key, sizeof(*key)) == 0)
+			return flow;
+	}
 	return NULL;
 }
 
 static void place(struct sn_flow_table *table, struct sn_flow_slot slot)
 {
-	size_t i = slot.hash & table->mask;
+	size_t i = sn_flow_table_home(table, slot.tag);
 
-	while (table->slots[i].flow != NULL)
-		i = (i + 1) & table->mask;
+	while (table->slots[i].number != 0)
+		i = after(table, i);
 	table->slots[i] = slot;
 }
 
 static void grow(struct sn_flow_table *table)
 {
 	struct sn_flow_slot *old = table->slots;
-	size_t old_size = table->mask + 1;
+	size_t old_size = table->size;
 
-	table->slots = sn_new_n(struct sn_flow_slot, old_size * 2);
-	table->mask = old_size * 2 - 1;
+	table->size += table->size / 2;
+	table->slots = new_slots(table->size);
 	for (size_t i = 0; i < old_size; i++)
-		if (old[i].flow != NULL)
+		if (old[i].number != 0)
 			place(table, old[i]);
 	free(old);
 }
 
-static struct sn_pool *pool_of(struct sn_flow_table *table, const struct sn_flow_key *key)
+static enum sn_flow_kind kind_of(const struct sn_flow_key *key)
 {
-	return key->protocol == SN_PROTO_TCP   ? &table->tcp_pool
-	       : key->protocol == SN_PROTO_UDP ? &table->udp_pool
-					       : &table->other_pool;
+	return key->protocol == SN_PROTO_TCP   ? SN_KIND_TCP
+	       : key->protocol == SN_PROTO_UDP ? SN_KIND_UDP
+					       : SN_KIND_OTHER;
 }
 
 struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
 				  uint64_t hash)
 {
-	struct sn_flow *flow = sn_pool_take(pool_of(table, key));
+	enum sn_flow_kind kind = kind_of(key);
+	uint32_t number = (sn_slab_take_zeroed(&table->slabs[kind]) + 1) << 2 | kind;
+	struct sn_flow *flow = sn_flow_table_at(table, number);
 
 	/* At most three quarters full, else probes get long. */
-	if ((table->count + 1) * 4 > (table->mask + 1) * 3)
+	if ((table->count + 1) * 4 > table->size * 3)
 		grow(table);
 	flow->key = *key;
-	place(table, (struct sn_flow_slot){.hash = hash, .flow = flow});
+	place(table, (struct sn_flow_slot){.tag = (uint32_t)(hash >> 32), .number = number});
 	table->count++;
 	return flow;
 }
 
 static size_t slot_of(const struct sn_flow_table *table, const struct sn_flow *flow)
 {
-	size_t i = sn_flow_table_hash(table, &flow->key) & table->mask;
+	uint32_t tag = (uint32_t)(sn_flow_table_hash(table, &flow->key) >> 32);
+	size_t i = sn_flow_table_home(table, tag);
 
-	while (table->slots[i].flow != flow) {
-		assert(table->slots[i].flow != NULL);
-		i = (i + 1) & table->mask;
+	for (;; i = after(table, i)) {
+		assert(table->slots[i].number != 0);
+		if (table->slots[i].tag == tag &&
+		    sn_flow_table_at(table, table->slots[i].number) == flow)
+			return i;
 	}
-	return i;
+}
+
+static size_t distance(const struct sn_flow_table *table, size_t from, size_t to)
+{
+	return to >= from ? to - from : to + table->size - from;
 }
 
 /* Pull back every follower that may stand in the gap (Knuth 6.4, algorithm R). */
@@ -105,13 +130,13 @@ static void close_gap(struct sn_flow_table *table, size_t gap)
 	size_t i = gap;
 
 	for (;;) {
-		i = (i + 1) & table->mask;
-		if (table->slots[i].flow == NULL)
+		i = after(table, i);
+		if (table->slots[i].number == 0)
 			break;
 
-		size_t home = table->slots[i].hash & table->mask;
+		size_t home = sn_flow_table_home(table, table->slots[i].tag);
 
-		if (((i - home) & table->mask) >= ((i - gap) & table->mask)) {
+		if (distance(table, home, i) >= distance(table, gap, i)) {
 			table->slots[gap] = table->slots[i];
 			gap = i;
 		}
@@ -121,13 +146,19 @@ static void close_gap(struct sn_flow_table *table, size_t gap)
 
 void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow)
 {
-	close_gap(table, slot_of(table, flow));
+	size_t slot = slot_of(table, flow);
+	uint32_t number = table->slots[slot].number;
+
+	close_gap(table, slot);
 	table->count--;
-	sn_pool_give(pool_of(table, &flow->key), flow);
+	sn_slab_give(&table->slabs[number & 3], (number >> 2) - 1);
 }
 
 size_t sn_flow_table_memory(const struct sn_flow_table *table)
 {
-	return sn_pool_memory(&table->tcp_pool) + sn_pool_memory(&table->udp_pool) +
-	       sn_pool_memory(&table->other_pool) + (table->mask + 1) * sizeof(struct sn_flow_slot);
+	size_t bytes = table->size * sizeof(struct sn_flow_slot);
+
+	for (unsigned i = 0; i < SN_KINDS; i++)
+		bytes += sn_slab_memory(&table->slabs[i]);
+	return bytes;
 }

@@ -2,11 +2,11 @@
 /*
  * table: flows by key, and the memory they live in.
  *
- * Open addressing with linear probing; a slot holds the whole hash and a pointer,
- * so that a probe touches a flow only when it is the right one, and growing
- * touches none.  Removal shifts the followers back: no tombstones, no decay.
- * Memory comes in chunks from one pool per size and is reused, never returned
- * before the table goes.
+ * Open addressing with linear probing.  A slot is eight bytes: half of the hash
+ * and the number of the flow, so that a probe touches a flow only when it is the
+ * right one, and growing touches none.  The table grows by half, so that it is
+ * never emptier than it must be.  Removal shifts the followers back: no
+ * tombstones, no decay.
  */
 #ifndef SONDE_METER_FLOW_TABLE_H
 #define SONDE_METER_FLOW_TABLE_H
@@ -14,21 +14,26 @@
 #include <stddef.h>
 
 #include "meter/flow/flow.h"
-#include "meter/flow/pool.h"
+#include "meter/flow/slab.h"
+
+#define SN_FLOWS_MAX (1U << 29) /* numbers of flows have two bits for the kind */
 
 struct sn_flow_slot {
-	uint64_t hash;
-	struct sn_flow *flow; /* NULL: free */
+	uint32_t tag;    /* upper half of the hash: says where the slot belongs, too */
+	uint32_t number; /* of the flow, with its kind; 0: free */
 };
+
+enum sn_flow_kind { SN_KIND_TCP, SN_KIND_UDP, SN_KIND_OTHER, SN_KINDS };
 
 struct sn_flow_table {
 	struct sn_flow_slot *slots;
-	size_t mask, count;
+	size_t size, count;
 	struct sn_flow_secret secret;
-	struct sn_pool tcp_pool, udp_pool, other_pool;
+	struct sn_slab slabs[SN_KINDS];
 };
 
-void sn_flow_table_init(struct sn_flow_table *table);
+/* With `traffic` TCP flows have the member of that name. */
+void sn_flow_table_init(struct sn_flow_table *table, bool traffic);
 void sn_flow_table_finish(struct sn_flow_table *table); /* flows too; harmless on zeroed */
 
 uint64_t sn_flow_table_hash(const struct sn_flow_table *table, const struct sn_flow_key *key);
@@ -38,26 +43,38 @@ struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const stru
 struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
 				  uint64_t hash);
 void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow);
+
+static inline size_t sn_flow_table_home(const struct sn_flow_table *table, uint32_t tag)
+{
+	return (uint64_t)tag * table->size >> 32;
+}
+
+static inline struct sn_flow *sn_flow_table_at(const struct sn_flow_table *table, uint32_t number)
+{
+	return (struct sn_flow *)sn_slab_at(&table->slabs[number & 3], (number >> 2) - 1);
+}
+
 /* Ask the memory for what sn_flow_table_find() will look at: first the slot, a while later the
  * flow.
  */
 static inline void sn_flow_table_prefetch_slot(const struct sn_flow_table *table, uint64_t hash)
 {
-	__builtin_prefetch(&table->slots[hash & table->mask]);
+	__builtin_prefetch(&table->slots[sn_flow_table_home(table, (uint32_t)(hash >> 32))]);
 }
 
-static inline void sn_flow_table_prefetch_flow(const struct sn_flow_table *table, uint64_t hash)
+/* The flow that is probably meant, NULL: none. */
+static inline struct sn_flow *sn_flow_table_guess(const struct sn_flow_table *table, uint64_t hash)
 {
-	const struct sn_flow_slot *slot = &table->slots[hash & table->mask];
-	const char *flow = (const char *)slot->flow;
+	uint32_t tag = (uint32_t)(hash >> 32);
+	const struct sn_flow_slot *slot = &table->slots[sn_flow_table_home(table, tag)];
 
-	if (slot->hash != hash || flow == NULL)
-		return;
-	for (size_t at = 0; at < sizeof(struct sn_tcp_flow); at += 64)
-		__builtin_prefetch(flow + at, 1);
+	for (unsigned i = 0; i < 4 && slot->number != 0; i++, slot++)
+		if (slot->tag == tag)
+			return sn_flow_table_at(table, slot->number);
+	return NULL;
 }
 
-/* Bytes taken from the system: chunks and slots. */
+/* Bytes in use: flows and slots. */
 size_t sn_flow_table_memory(const struct sn_flow_table *table);
 
 #endif

@@ -1,152 +1,155 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meter/tcp/tcp.h"
 
-enum { CLIENT, SERVER };
-enum { OPTION_END = 0, OPTION_NOP = 1, OPTION_TIMESTAMPS = 8 };
+#include <string.h>
 
-/* Sequence numbers wrap: RFC 9293 section 3.4. */
-static bool not_before(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) >= 0;
-}
+#include "meter/tcp/handshake.h"
+#include "meter/tcp/options.h"
+#include "meter/tcp/sequence.h"
+
+#define PLAIN_TIMESTAMPS 12 /* bytes: two NOPs and the option, nothing else */
+
+enum { CLIENT, SERVER };
 
 static bool has(const struct sn_decoded *packet, uint8_t flags)
 {
 	return (packet->tcp_flags & flags) == flags;
 }
 
-void sn_tcp_init(struct sn_tcp *tcp)
+/* What most segments carry, told apart by a look. */
+static bool is_plain_timestamps(const struct sn_rd *options)
 {
-	*tcp = (struct sn_tcp){0};
+	static const uint8_t head[4] = {1, 1, 8, 10};
+
+	return sn_rd_left(options) == PLAIN_TIMESTAMPS &&
+	       memcmp(options->p, head, sizeof(head)) == 0;
 }
 
-bool sn_tcp_timestamps(const struct sn_decoded *packet, uint32_t *tsval, uint32_t *tsecr)
+static void take_options(struct sn_tcp_side *side, const struct sn_tcp_options *options)
 {
-	struct sn_rd rd = packet->tcp_options;
-
-	while (sn_rd_left(&rd) > 0) {
-		uint8_t kind = sn_rd_u8(&rd);
-
-		if (kind == OPTION_NOP)
-			continue;
-		if (kind == OPTION_END)
-			return false;
-
-		uint8_t length = sn_rd_u8(&rd);
-
-		if (kind == OPTION_TIMESTAMPS && length == 10) {
-			*tsval = sn_rd_u32be(&rd);
-			*tsecr = sn_rd_u32be(&rd);
-			return sn_rd_ok(&rd);
-		}
-		if (length < 2)
-			return false;
-		sn_rd_skip(&rd, length - 2U);
+	if (options->has_scale) {
+		side->has_scale = true;
+		side->window_scale = options->scale;
 	}
-	return false;
+	if (options->has_mss)
+		side->mss = options->mss;
+	side->has_timestamps |= options->has_timestamps;
+	side->has_sack |= options->has_sack_permitted;
+	side->sacks += options->has_sack;
 }
 
-/* The time stamp of a copy tells it from the copy before. */
-static bool take_stamp(uint32_t *stamp, const struct sn_decoded *packet)
+/* Options of a segment without SYN. */
+static void take_later_options(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
+			       int64_t time_ns)
 {
-	uint32_t before = *stamp, tsecr;
+	struct sn_tcp_side *from = &tcp->side[side];
+	bool awaited = side == CLIENT && !tcp->handshaken && tcp->synack_ns != 0 &&
+		       has(packet, SN_TCP_ACK);
+	struct sn_tcp_options options = {0};
 
-	*stamp = 0;
-	return sn_tcp_timestamps(packet, stamp, &tsecr) && *stamp != 0 && before != 0 &&
-	       before != *stamp;
-}
-
-/* The answer echoes the stamp of the copy that it answers. */
-static bool answers_stamp(uint32_t stamp, const struct sn_decoded *packet)
-{
-	uint32_t tsval, tsecr;
-
-	return stamp != 0 && sn_tcp_timestamps(packet, &tsval, &tsecr) && tsecr == stamp;
-}
-
-static void take_client_syn(struct sn_tcp *tcp, const struct sn_decoded *packet, int64_t time_ns)
-{
-	bool first = !tcp->side[CLIENT].has_syn;
-	bool told_apart = take_stamp(&tcp->asked_stamp[CLIENT], packet);
-
-	if (tcp->side[SERVER].has_syn)
+	if (!awaited && sn_rd_left(&packet->tcp_options) == 0)
 		return;
-	tcp->syn_ns = time_ns;
-	tcp->syn_unsure = !first && !told_apart;
-	tcp->syn_repeated = !first;
-}
-
-static void take_first_synack(struct sn_tcp *tcp, const struct sn_decoded *packet, int64_t time_ns)
-{
-	take_stamp(&tcp->asked_stamp[SERVER], packet);
-	tcp->synack_ns = time_ns;
-	if (tcp->syn_ns > time_ns || tcp->syn_unsure ||
-	    (tcp->syn_repeated && !answers_stamp(tcp->asked_stamp[CLIENT], packet)))
-		tcp->syn_ns = 0;
-}
-
-static void take_synack(struct sn_tcp *tcp, const struct sn_decoded *packet, int64_t time_ns)
-{
-	const struct sn_tcp_side *client = &tcp->side[CLIENT];
-
-	/* An acknowledgement of something that was never sent answers nothing. */
-	if (client->has_syn && !not_before(packet->tcp_ack, client->isn + 1))
-		return;
-	tcp->synack_ack = packet->tcp_ack;
-	if (tcp->synack_ns == 0) {
-		take_first_synack(tcp, packet, time_ns);
+	if (!awaited && is_plain_timestamps(&packet->tcp_options)) {
+		from->has_timestamps = true;
 		return;
 	}
-	if (tcp->handshaken)
-		return;
-	tcp->synack_unsure = tcp->synack_unsure || !take_stamp(&tcp->asked_stamp[SERVER], packet);
-	tcp->synack_repeated = true;
-	/* Both move, so that the differences stay round trips without the wait between. */
-	if (tcp->syn_ns != 0)
-		tcp->syn_ns += time_ns - tcp->synack_ns;
-	tcp->synack_ns = time_ns;
+	sn_tcp_options_read(&options, packet);
+	take_options(from, &options);
+	if (awaited)
+		sn_tcp_handshake_ack(tcp, packet, &options, time_ns);
 }
 
 static void take_syn(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
 		     int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
+	struct sn_tcp_options options;
 
-	if (side == CLIENT && !has(packet, SN_TCP_ACK))
-		take_client_syn(tcp, packet, time_ns);
-	else if (side == SERVER && has(packet, SN_TCP_ACK))
-		take_synack(tcp, packet, time_ns);
-	if (!from->has_syn)
+	sn_tcp_options_read(&options, packet);
+	take_options(from, &options);
+	sn_tcp_handshake_syn(tcp, packet, &options, side, time_ns);
+	from->n.syn++;
+	if (from->has_syn && from->isn != packet->tcp_seq)
+		from->odd_repeat = true;
+	else
 		from->isn = packet->tcp_seq;
 	from->has_syn = true;
 }
 
-/* The client's first segment after the SYN+ACK ends the handshake. */
-static void take_handshake_ack(struct sn_tcp *tcp, const struct sn_decoded *packet, int64_t time_ns)
-{
-	uint32_t expected = tcp->side[SERVER].isn + 1;
-
-	if (!not_before(packet->tcp_ack, expected))
-		return;
-	tcp->handshaken = true;
-	/* A later one in its place means that the capture missed the first. */
-	if (packet->tcp_ack == expected && packet->tcp_seq == tcp->synack_ack &&
-	    time_ns >= tcp->synack_ns && !tcp->synack_unsure &&
-	    (!tcp->synack_repeated || answers_stamp(tcp->asked_stamp[SERVER], packet)))
-		tcp->handshake_ns = time_ns;
-}
-
 static void take_fin(struct sn_tcp_side *side, const struct sn_decoded *packet)
 {
+	uint32_t end = packet->tcp_seq + packet->payload_bytes + 1;
+
+	side->n.fin++;
+	if (side->has_fin && side->fin_end != end)
+		side->odd_repeat = true;
+	else
+		side->fin_end = end;
 	side->has_fin = true;
-	side->fin_end = packet->tcp_seq + packet->payload_bytes + 1;
 }
 
-static void take_ack(struct sn_tcp_side *side, const struct sn_decoded *packet)
+/* RFC 7323 section 2: the window of a SYN is never scaled, others if both sides offered it. */
+static void take_window(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
 {
-	if (!side->has_ack || not_before(packet->tcp_ack, side->acked))
-		side->acked = packet->tcp_ack;
-	side->has_ack = true;
+	struct sn_tcp_side *from = &tcp->side[side];
+	uint32_t window = packet->tcp_window;
+
+	if (!has(packet, SN_TCP_SYN)) {
+		if (!from->has_scale || !tcp->side[side ^ 1U].has_scale)
+			from->window_scale = 0;
+		window <<= from->window_scale;
+	}
+	tcp->inner[side].closed_window = window == 0;
+	if (window == 0) {
+		from->zero_windows += has(packet, SN_TCP_ACK);
+		return;
+	}
+	if (window > from->window_max)
+		from->window_max = window;
+	if (window < from->window_min || from->window_min == 0)
+		from->window_min = window;
+}
+
+static void take_ttl(struct sn_tcp_side *side, uint8_t ttl)
+{
+	if (ttl > side->ttl_max)
+		side->ttl_max = ttl;
+	if (ttl < side->ttl_min || side->ttl_min == 0)
+		side->ttl_min = ttl;
+}
+
+static void take_payload(struct sn_tcp_side *side, const struct sn_decoded *packet, int64_t time_ns)
+{
+	uint16_t bytes = (uint16_t)SN_MIN(packet->payload_bytes, (uint32_t)UINT16_MAX);
+
+	if (side->n.data++ == 0) {
+		side->first_data_ns = time_ns;
+		side->segment_min = bytes;
+	}
+	side->last_data_ns = time_ns;
+	side->segment_max = SN_MAX(side->segment_max, bytes);
+	side->segment_min = SN_MIN(side->segment_min, bytes);
+}
+
+static void take_ack(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+		     const struct sn_decoded *packet, unsigned side, int64_t time_ns)
+{
+	struct sn_tcp_side *from = &tcp->side[side], *peer = &tcp->side[side ^ 1U];
+
+	from->n.ack++;
+	if (packet->payload_bytes == 0 &&
+	    (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_FIN | SN_TCP_RST)) == 0)
+		from->n.pure_ack++;
+	if (from->first_ack_ns == 0 && !has(packet, SN_TCP_SYN))
+		from->first_ack_ns = time_ns;
+	if (!from->has_ack || sn_seq_before(from->acked, packet->tcp_ack))
+		from->acked = packet->tcp_ack;
+	from->has_ack = true;
+	if (!tcp->inner[side ^ 1U].begun)
+		return;
+	sn_tcp_acknowledge(tcp, pool, side ^ 1U, packet->tcp_ack, time_ns);
+	if (sn_seq_before(peer->isn + 1, packet->tcp_ack))
+		tcp->inner[side ^ 1U].answered = 1;
 }
 
 /* Both FINs are there and acknowledged. */
@@ -155,28 +158,61 @@ static bool is_finished(const struct sn_tcp *tcp)
 	const struct sn_tcp_side *c = &tcp->side[CLIENT], *s = &tcp->side[SERVER];
 
 	return c->has_fin && s->has_fin && c->has_ack && s->has_ack &&
-	       not_before(c->acked, s->fin_end) && not_before(s->acked, c->fin_end);
+	       !sn_seq_before(c->acked, s->fin_end) && !sn_seq_before(s->acked, c->fin_end);
 }
 
-void sn_tcp_update(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-		   int64_t time_ns, struct sn_tcp_verdict *verdict)
+static void take_reset(struct sn_tcp *tcp, unsigned side)
 {
+	tcp->side[side].n.rst++;
+	tcp->reset = true;
+	tcp->reset_side = side & 1;
+}
+
+static bool is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
+{
+	return side == CLIENT && packet->payload_bytes > 0 && !has(packet, SN_TCP_SYN) &&
+	       tcp->side[CLIENT].has_syn && !tcp->side[SERVER].has_syn;
+}
+
+void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+		   const struct sn_decoded *packet, unsigned side, int64_t time_ns,
+		   struct sn_tcp_verdict *verdict)
+{
+	struct sn_tcp_side *from = &tcp->side[side];
+	bool odd = from->has_syn && has(packet, SN_TCP_SYN) && from->isn != packet->tcp_seq;
+
 	*verdict = (struct sn_tcp_verdict){.anomaly = SN_TCP_ANOMALIES};
 	tcp->flags |= packet->tcp_flags;
-	if (has(packet, SN_TCP_RST)) {
-		tcp->reset = true;
-		tcp->reset_side = side;
-	}
+	if (tcp->inner[CLIENT].syn_waits)
+		sn_tcp_remember_syn(tcp, pool);
+	take_ttl(from, packet->ttl);
 	if (has(packet, SN_TCP_SYN))
 		take_syn(tcp, packet, side, time_ns);
-	else if (side == CLIENT && !tcp->handshaken && tcp->synack_ns != 0 &&
-		 has(packet, SN_TCP_ACK))
-		take_handshake_ack(tcp, packet, time_ns);
+	else
+		take_later_options(tcp, packet, side, time_ns);
+	take_window(tcp, packet, side);
+	if (packet->payload_bytes > 0)
+		take_payload(from, packet, time_ns);
+	if (!odd &&
+	    (packet->payload_bytes > 0 || (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_FIN)) != 0))
+		sn_tcp_send(tcp, pool, packet, side, time_ns, verdict);
 	if (has(packet, SN_TCP_FIN))
-		take_fin(&tcp->side[side], packet);
-	if (has(packet, SN_TCP_ACK))
-		take_ack(&tcp->side[side], packet);
-	tcp->half = side == CLIENT && packet->payload_bytes > 0 && !has(packet, SN_TCP_SYN) &&
-		    tcp->side[CLIENT].has_syn && !tcp->side[SERVER].has_syn;
+		take_fin(from, packet);
+	if (has(packet, SN_TCP_ACK)) {
+		take_ack(tcp, pool, packet, side, time_ns);
+		if (tcp->inner[side].news && (packet->tcp_flags & (SN_TCP_PSH | SN_TCP_FIN)) != 0) {
+			tcp->inner[side].news = 0;
+			from->messages++;
+		}
+	}
+	if (has(packet, SN_TCP_RST))
+		take_reset(tcp, side);
+	tcp->half = is_half(tcp, packet, side);
 	verdict->closes = tcp->reset || tcp->half || is_finished(tcp);
+}
+
+void sn_tcp_forget(struct sn_tcp *tcp, struct sn_segment_pool *pool)
+{
+	for (unsigned i = 0; i < 2; i++)
+		sn_segments_clear(&tcp->side[i].segments, pool);
 }

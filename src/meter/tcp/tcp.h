@@ -47,20 +47,25 @@ struct sn_tcp_rtt {
 	double sum_us, sum2_us;
 	uint32_t min_us, max_us;
 	uint32_t count;
+	uint32_t edge; /* node that was acknowledged last (segments.h), number + 1; 0: none */
 };
 
 struct sn_tcp_side {
 	struct sn_tcp_counters n;
 	struct sn_tcp_rtt rtt;
 	int64_t first_data_ns, last_data_ns, first_ack_ns; /* 0: never */
-	uint32_t isn, next;              /* of the SYN; behind the highest byte seen */
-	uint32_t fin_end;                /* behind the FIN */
+	uint32_t isn, next; /* of the SYN; behind the highest byte seen */
+	union {
+		uint32_t fin_end; /* behind the FIN */
+		uint32_t stamp;   /* before it: time stamp of the last SYN or SYN+ACK */
+	};
 	uint32_t acked;                  /* highest acknowledgement number this side sent */
 	uint32_t window_max, window_min; /* bytes, after scaling; min without zeros */
 	uint32_t flight_max, flight_min, flight_initial; /* bytes in flight */
 	uint32_t sacks, zero_windows, messages;          /* messages: Tstat's pkts_push */
 	uint32_t anomalies[SN_TCP_ANOMALIES];
 	uint16_t mss, segment_max, segment_min;
+	uint16_t segment_count; /* nodes in `segments` */
 	uint8_t ttl_min, ttl_max, window_scale;
 	bool has_scale : 1, has_timestamps : 1, has_sack : 1;
 	bool has_syn : 1, has_fin : 1, has_ack : 1;
@@ -68,20 +73,34 @@ struct sn_tcp_side {
 	struct sn_segments segments;
 };
 
+/* What only tcp/ needs to know of a side. */
+struct sn_tcp_inner {
+	uint16_t edge_acks : 3;     /* acknowledgements of exactly the end of the edge; saturates */
+	uint16_t kept : 5;          /* acknowledged nodes that are remembered */
+	uint16_t begun : 1;         /* isn and next are valid */
+	uint16_t disordered : 1;    /* something was sent again and not all is acknowledged since */
+	uint16_t news : 1;          /* new payload since the last message ended */
+	uint16_t answered : 1;      /* payload of this side was acknowledged */
+	uint16_t closed_window : 1; /* its window is 0 */
+	uint16_t syn_waits : 1;     /* its SYN has no node yet (sequence.c) */
+	uint16_t forgotten : 1;     /* what lies before the first node was seen */
+};
+
 struct sn_tcp {
-	struct sn_tcp_side side[2];              /* client, server */
-	int64_t syn_ns, synack_ns, handshake_ns; /* handshake: the ACK that ends it; 0: not seen */
+	struct sn_tcp_side side[2]; /* client, server */
 	/*
 	 * The differences of these three are round trips.  When a SYN or SYN+ACK came twice, time
 	 * stamps tell which copy was answered; when they do not, the round trip it would begin is
 	 * not told (syn_ns or handshake_ns is 0).
 	 */
-	uint32_t asked_stamp[2]; /* time stamps of the SYN and the SYN+ACK */
-	uint32_t synack_ack;     /* what the SYN+ACK acknowledges */
-	uint8_t flags;           /* all that were seen */
-	bool reset, reset_side;  /* first RST; who sent it */
-	bool half;               /* the client sends data, no SYN of the server was seen */
-	bool handshaken : 1;     /* the ACK that ends the handshake was seen */
+	int64_t syn_ns, synack_ns, handshake_ns; /* handshake: the ACK that ends it; 0: not seen */
+	struct sn_tcp_inner inner[2];
+	uint16_t syn_id;        /* of the client's first SYN: what a node would hold (tcp.c) */
+	uint8_t flags;          /* all that were seen */
+	bool reset : 1;         /* there was an RST, ... */
+	uint8_t reset_side : 1; /* ... from here */
+	bool half : 1;          /* the client sends data, no SYN of the server was seen */
+	bool handshaken : 1;    /* the ACK that ends the handshake was seen */
 	bool syn_repeated : 1, synack_repeated : 1;
 	bool syn_unsure : 1, synack_unsure : 1; /* stamps do not tell the copies apart */
 };
@@ -124,11 +143,14 @@ struct sn_tcp_verdict {
 	enum sn_tcp_anomaly anomaly; /* SN_TCP_ANOMALIES: none */
 };
 
-void sn_tcp_init(struct sn_tcp *tcp);
-/* The segment belongs to the connection; `side` is its sender. */
-void sn_tcp_update(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-		   int64_t time_ns, struct sn_tcp_verdict *verdict);
-/* The time stamps option (RFC 7323), if the segment has it. */
-bool sn_tcp_timestamps(const struct sn_decoded *packet, uint32_t *tsval, uint32_t *tsecr);
+/*
+ * The segment belongs to the connection, which was zeroed before its first one; `side` is the
+ * sender.
+ */
+void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+		   const struct sn_decoded *packet, unsigned side, int64_t time_ns,
+		   struct sn_tcp_verdict *verdict);
+/* What hangs on the connection goes back to the pool. */
+void sn_tcp_forget(struct sn_tcp *tcp, struct sn_segment_pool *pool);
 
 #endif

@@ -50,7 +50,7 @@ static void the_table_agrees_with_a_plain_array(void **state SN_UNUSED)
 	size_t count = 0;
 
 	sn_prng_seed(&prng, 42);
-	sn_flow_table_init(&table);
+	sn_flow_table_init(&table, false);
 	for (int step = 0; step < STEPS; step++) {
 		uint32_t number = (uint32_t)(sn_prng_u64(&prng) % NUMBERS);
 		struct sn_flow *flow = find_number(&table, number);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/test.h"
 
+#include "meter/tcp/options.h"
 #include "meter/tcp/tcp.h"
 #include "packets.h"
 
@@ -11,13 +12,14 @@ enum { C, S };
 enum { SYN = SN_TCP_SYN, ACK = SN_TCP_ACK, FIN = SN_TCP_FIN, RST = SN_TCP_RST };
 
 static struct sn_tcp tcp;
+static struct sn_segment_pool pool;
 static bool ended;
 
 static void update(unsigned side, const struct sn_decoded *packet, int64_t time_ms)
 {
 	struct sn_tcp_verdict verdict;
 
-	sn_tcp_update(&tcp, packet, side, T0 + time_ms * MS, &verdict);
+	sn_tcp_update(&tcp, &pool, packet, side, T0 + time_ms * MS, &verdict);
 	ended = verdict.closes;
 }
 
@@ -46,8 +48,17 @@ static void give_stamped(unsigned side, int64_t time_ms, uint8_t flags, uint32_t
 
 static int start(void **state SN_UNUSED)
 {
-	sn_tcp_init(&tcp);
+	tcp = (struct sn_tcp){0};
+	sn_segment_pool_init(&pool, 0);
 	ended = false;
+	return 0;
+}
+
+static int stop(void **state SN_UNUSED)
+{
+	sn_tcp_forget(&tcp, &pool);
+	assert_int_equal(pool.slab.used, 0);
+	sn_segment_pool_finish(&pool);
 	return 0;
 }
 
@@ -209,29 +220,42 @@ static void a_client_that_talks_to_nobody_ends_it(void **state SN_UNUSED)
 	assert_true(tcp.half);
 }
 
-static void timestamps_are_found_among_other_options(void **state SN_UNUSED)
+static void read_options(struct sn_tcp_options *options, const void *bytes, size_t size)
 {
-	static const uint8_t syn[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0,
-				      1, 2, 0, 0,    3, 4, 1, 3,  3, 7};
-	static const uint8_t broken[] = {2, 0, 8, 10, 0, 0, 1, 2, 0, 0, 3, 4};
-	static const uint8_t cut[] = {8, 10, 0, 0, 1, 2, 0};
-	static const uint8_t ended_list[] = {0, 8, 10, 0, 0, 1, 2, 0, 0, 3, 4};
 	struct sn_decoded packet = {.family = 4};
-	uint32_t tsval = 0, tsecr = 0;
 
-	sn_rd_init(&packet.tcp_options, syn, sizeof(syn));
-	assert_true(sn_tcp_timestamps(&packet, &tsval, &tsecr));
-	assert_int_equal(tsval, 0x102);
-	assert_int_equal(tsecr, 0x304);
-	sn_rd_init(&packet.tcp_options, broken, sizeof(broken));
-	assert_false(sn_tcp_timestamps(&packet, &tsval, &tsecr));
-	sn_rd_init(&packet.tcp_options, cut, sizeof(cut));
-	assert_false(sn_tcp_timestamps(&packet, &tsval, &tsecr));
-	sn_rd_init(&packet.tcp_options, ended_list, sizeof(ended_list));
-	assert_false(sn_tcp_timestamps(&packet, &tsval, &tsecr));
+	sn_rd_init(&packet.tcp_options, bytes, size);
+	sn_tcp_options_read(options, &packet);
 }
 
-#define TEST(name) cmocka_unit_test_setup(name, start)
+static void options_are_read_up_to_the_first_that_is_broken(void **state SN_UNUSED)
+{
+	static const uint8_t syn[] = {2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0,
+				      1, 2, 0, 0,    3, 4, 1, 3,  3, 77};
+	static const uint8_t broken[] = {2, 0, 8, 10, 0, 0, 1, 2, 0, 0, 3, 4};
+	static const uint8_t cut[] = {4, 2, 8, 10, 0, 0, 1, 2, 0};
+	static const uint8_t ended_list[] = {0, 8, 10, 0, 0, 1, 2, 0, 0, 3, 4};
+	static const uint8_t sack[] = {1, 1, 5, 10, 0, 0, 1, 2, 0, 0, 3, 4};
+	struct sn_tcp_options options;
+
+	read_options(&options, syn, sizeof(syn));
+	assert_true(options.has_mss && options.has_scale && options.has_timestamps);
+	assert_true(options.has_sack_permitted && !options.has_sack);
+	assert_int_equal(options.mss, 1460);
+	assert_int_equal(options.scale, SN_TCP_SCALE_MAX);
+	assert_int_equal(options.tsval, 0x102);
+	assert_int_equal(options.tsecr, 0x304);
+	read_options(&options, broken, sizeof(broken));
+	assert_false(options.has_mss || options.has_timestamps);
+	read_options(&options, cut, sizeof(cut));
+	assert_true(options.has_sack_permitted && !options.has_timestamps);
+	read_options(&options, ended_list, sizeof(ended_list));
+	assert_false(options.has_timestamps);
+	read_options(&options, sack, sizeof(sack));
+	assert_true(options.has_sack);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
 {
@@ -252,7 +276,7 @@ int main(void)
 		TEST(sequence_numbers_may_wrap_before_the_end),
 		TEST(a_reset_ends_it_and_says_so),
 		TEST(a_client_that_talks_to_nobody_ends_it),
-		TEST(timestamps_are_found_among_other_options),
+		TEST(options_are_read_up_to_the_first_that_is_broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

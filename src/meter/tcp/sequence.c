@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meter/tcp/sequence.h"
+
+#include "meter/tcp/anomaly.h"
+
+#define EDGE_ACKS_MAX 7
+#define KEPT_MAX      30 /* five bits */
+
+enum { CLIENT, SERVER };
+
+/* One segment on its way into the ring of its side. */
+struct sending {
+	struct sn_tcp *tcp;
+	struct sn_tcp_side *from;
+	struct sn_tcp_inner *inner;
+	struct sn_segment_pool *pool;
+	const struct sn_decoded *packet;
+	unsigned side;
+	int64_t time_ns;
+	uint32_t begin, end;
+	enum sn_tcp_anomaly anomaly;
+};
+
+/* Nodes ------------------------------------------------------------------- */
+
+static struct sn_segment *node_at(const struct sn_segment_pool *pool, uint32_t number)
+{
+	return sn_segment_at(pool, number);
+}
+
+static uint32_t first_of(const struct sn_tcp_side *side, const struct sn_segment_pool *pool)
+{
+	return node_at(pool, side->segments.last - 1)->next;
+}
+
+static void drop_first(struct sn_tcp_side *side, struct sn_tcp_inner *inner,
+		       struct sn_segment_pool *pool, bool merge)
+{
+	uint32_t first = first_of(side, pool);
+
+	if (inner->kept > 0)
+		inner->kept--;
+	if (side->rtt.edge == first + 1)
+		side->rtt.edge = 0;
+	side->segment_count--;
+	inner->forgotten = inner->forgotten || !merge;
+	sn_segments_drop_first(&side->segments, pool, merge);
+}
+
+/* Acknowledged nodes go first; then the two oldest become one. */
+static void limit_count(struct sn_tcp_side *side, struct sn_tcp_inner *inner,
+			struct sn_segment_pool *pool)
+{
+	unsigned max =
+		sn_segment_pool_is_tight(pool) ? SN_MIN(SN_SEGMENTS_TIGHT, pool->max) : pool->max;
+
+	while (side->segment_count > max)
+		drop_first(side, inner, pool, inner->kept == 0);
+}
+
+static void fill(const struct sending *s, struct sn_segment *node, uint32_t begin, uint32_t end)
+{
+	node->begin = begin;
+	node->end = end;
+	sn_segment_set_time(node, s->time_ns);
+	node->ip_id = s->packet->ip_id;
+	node->acks = 0;
+	node->anomaly = s->anomaly;
+	node->repeated = node->acked = 0;
+}
+
+static void append(const struct sending *s, uint32_t begin, uint32_t end)
+{
+	uint32_t number = sn_segments_append(&s->from->segments, s->pool);
+
+	fill(s, node_at(s->pool, number), begin, end);
+	s->from->next = end;
+	if (++s->from->segment_count > SN_SEGMENTS_TIGHT)
+		limit_count(s->from, s->inner, s->pool);
+}
+
+/* A hole is filled; what lies before an acknowledged node counts as such. */
+static uint32_t insert(const struct sending *s, uint32_t before, uint32_t begin, uint32_t end,
+		       bool acked)
+{
+	uint32_t number = sn_segments_insert(&s->from->segments, s->pool, before);
+	struct sn_segment *node = node_at(s->pool, number);
+
+	fill(s, node, begin, end);
+	node->acked = acked;
+	s->inner->kept += acked;
+	s->from->segment_count++;
+	return number;
+}
+
+/* Sent again -------------------------------------------------------------- */
+
+static unsigned acks_of(const struct sending *s, uint32_t number)
+{
+	return number + 1 == s->from->rtt.edge ? s->inner->edge_acks
+					       : node_at(s->pool, number)->acks;
+}
+
+/* The first node that ends behind `begin`, SN_SLAB_NONE: none; and the one before it. */
+static uint32_t find(const struct sending *s, uint32_t *previous)
+{
+	uint32_t last = s->from->segments.last - 1, number;
+
+	*previous = SN_SLAB_NONE;
+	if (s->from->segments.last == 0)
+		return SN_SLAB_NONE;
+	for (number = node_at(s->pool, last)->next;
+	     !sn_seq_before(s->begin, node_at(s->pool, number)->end);
+	     number = node_at(s->pool, number)->next) {
+		*previous = number;
+		if (number == last)
+			return SN_SLAB_NONE;
+	}
+	return number;
+}
+
+static void classify(struct sending *s, uint32_t found, uint32_t previous)
+{
+	struct sn_tcp_suspect suspect = {.forgotten = found == SN_SLAB_NONE};
+	const struct sn_segment *node;
+
+	if (previous != SN_SLAB_NONE) {
+		suspect.previous = node_at(s->pool, previous);
+		suspect.previous_acks = acks_of(s, previous);
+	}
+	if (found != SN_SLAB_NONE) {
+		node = node_at(s->pool, found);
+		/* What lies before the first node and is not remembered was seen. */
+		suspect.forgotten = s->inner->forgotten && previous == SN_SLAB_NONE &&
+				    sn_seq_before(s->begin, node->begin);
+		/* It repeats something if any of it was there before. */
+		if (sn_seq_before(node->begin, s->end))
+			suspect.seen = node;
+		else
+			suspect.next = node;
+	}
+	s->anomaly = sn_tcp_anomaly_of(s->tcp, &suspect, s->packet, s->side, s->time_ns);
+	s->from->anomalies[s->anomaly]++;
+}
+
+/* Walks along the nodes; returns how much of the segment was there before. */
+static uint32_t merge_in(struct sending *s, uint32_t found, uint32_t previous)
+{
+	uint32_t at = s->begin, seen = 0, last = s->from->segments.last - 1;
+
+	if (found == SN_SLAB_NONE) { /* all of its surroundings are forgotten */
+		seen = SN_MIN(s->end - at, s->from->next - at);
+		at += seen;
+	}
+	while (found != SN_SLAB_NONE && sn_seq_before(at, s->end)) {
+		struct sn_segment *node = node_at(s->pool, found);
+		uint32_t end = sn_seq_before(s->end, node->end) ? s->end : node->end;
+
+		if (sn_seq_before(at, node->begin)) {
+			uint32_t hole = sn_seq_before(s->end, node->begin) ? s->end : node->begin;
+
+			if (s->inner->forgotten && previous == SN_SLAB_NONE)
+				seen += hole - at;
+			else if (node->acked && s->inner->kept >= KEPT_MAX)
+				node->begin = at;
+			else
+				previous = insert(s, previous, at, hole, node->acked);
+			at = hole;
+			continue;
+		}
+		seen += end - at;
+		at = end;
+		sn_segment_set_time(node, s->time_ns);
+		node->ip_id = s->packet->ip_id;
+		node->anomaly = s->anomaly;
+		node->repeated = 1;
+		previous = found;
+		found = found == last ? SN_SLAB_NONE : node->next;
+	}
+	if (sn_seq_before(at, s->end))
+		append(s, at, s->end);
+	return seen;
+}
+
+/* Something of it, or all, lies before the end of what was seen. */
+static uint32_t send_again(struct sending *s)
+{
+	uint32_t previous, found = find(s, &previous), seen;
+
+	classify(s, found, previous);
+	seen = merge_in(s, found, previous);
+	while (s->inner->kept > SN_SEGMENTS_KEPT)
+		drop_first(s->from, s->inner, s->pool, false);
+	limit_count(s->from, s->inner, s->pool);
+	s->inner->disordered = 1;
+	if (seen > 0)
+		s->from->n.retransmitted++;
+	else
+		s->from->n.out_of_order++;
+	return seen;
+}
+
+/* Sending ----------------------------------------------------------------- */
+
+/* Of `seen` repeated sequence numbers those that are payload. */
+static uint32_t repeated_payload(const struct sending *s, uint32_t seen)
+{
+	return SN_MIN(seen - ((s->packet->tcp_flags & SN_TCP_SYN) != 0 && seen > 0),
+		      s->packet->payload_bytes);
+}
+
+static void measure_flight(struct sending *s)
+{
+	const struct sn_tcp_side *peer = &s->tcp->side[s->side ^ 1U];
+	struct sn_tcp_side *from = s->from;
+	uint32_t flight = s->end - peer->acked;
+
+	if (!peer->has_ack || (int32_t)flight <= 0)
+		return;
+	from->flight_max = SN_MAX(from->flight_max, flight);
+	if (from->flight_min == 0 || flight < from->flight_min)
+		from->flight_min = flight;
+}
+
+static void begin_side(struct sending *s)
+{
+	s->inner->begun = 1;
+	s->from->isn = (s->packet->tcp_flags & SN_TCP_SYN) != 0 ? s->begin : s->begin - 1;
+	s->from->next = s->begin;
+}
+
+void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct sn_decoded *packet,
+		 unsigned side, int64_t time_ns, struct sn_tcp_verdict *verdict)
+{
+	bool syn = (packet->tcp_flags & SN_TCP_SYN) != 0,
+	     fin = (packet->tcp_flags & SN_TCP_FIN) != 0;
+	struct sending s = {
+		.tcp = tcp,
+		.from = &tcp->side[side],
+		.inner = &tcp->inner[side],
+		.pool = pool,
+		.packet = packet,
+		.side = side,
+		.time_ns = time_ns,
+		.begin = packet->tcp_seq,
+		.end = packet->tcp_seq + packet->payload_bytes + syn + fin,
+		.anomaly = SN_TCP_ANOMALIES,
+	};
+	uint32_t seen = 0;
+
+	if (!s.inner->begun)
+		begin_side(&s);
+	verdict->offset = s.begin - s.from->isn;
+	verdict->in_order = s.begin == s.from->next;
+	if (syn && side == CLIENT && packet->payload_bytes == 0 && verdict->in_order &&
+	    s.from->segments.last == 0) {
+		tcp->syn_id = packet->ip_id;
+		s.inner->syn_waits = 1;
+		s.from->next = s.end;
+	} else if (!sn_seq_before(s.begin, s.from->next)) {
+		append(&s, s.begin, s.end);
+	} else {
+		seen = send_again(&s);
+		verdict->anomaly = s.anomaly;
+	}
+	seen = repeated_payload(&s, seen);
+	verdict->fresh = packet->payload_bytes - seen;
+	s.from->n.retransmitted_bytes += seen;
+	s.from->n.unique_bytes += verdict->fresh;
+	s.inner->news = s.inner->news || verdict->fresh > 0;
+	if (!s.inner->answered)
+		s.from->flight_initial += verdict->fresh;
+	if (!syn && s.anomaly == SN_TCP_ANOMALIES)
+		measure_flight(&s);
+}
+
+void sn_tcp_remember_syn(struct sn_tcp *tcp, struct sn_segment_pool *pool)
+{
+	struct sn_decoded syn = {.ip_id = tcp->syn_id};
+	struct sending s = {
+		.tcp = tcp,
+		.from = &tcp->side[CLIENT],
+		.inner = &tcp->inner[CLIENT],
+		.pool = pool,
+		.packet = &syn,
+		.time_ns = tcp->syn_ns,
+		.anomaly = SN_TCP_ANOMALIES,
+	};
+
+	s.inner->syn_waits = 0;
+	append(&s, s.from->isn, s.from->isn + 1);
+}
+
+/* Acknowledging ------------------------------------------------------------- */
+
+static void add_sample(struct sn_tcp_rtt *rtt, int64_t age_ns)
+{
+	uint32_t us = (uint32_t)SN_MIN(age_ns / 1000, (int64_t)UINT32_MAX);
+	double exact_us = (double)age_ns / 1000;
+
+	rtt->min_us = rtt->count == 0 ? us : SN_MIN(rtt->min_us, us);
+	rtt->max_us = SN_MAX(rtt->max_us, us);
+	rtt->sum_us += exact_us;
+	rtt->sum2_us += exact_us * exact_us;
+	rtt->count++;
+}
+
+/* Something before this node was sent after it: what was answered is not certain. */
+static bool is_overtaken(const struct sn_tcp_side *side, const struct sn_segment_pool *pool,
+			 const struct sn_segment *node, int64_t time_ns)
+{
+	const struct sn_segment *before = node_at(pool, first_of(side, pool));
+
+	while (before != node && sn_segment_age(before, time_ns) >= sn_segment_age(node, time_ns))
+		before = node_at(pool, before->next);
+	return before != node;
+}
+
+/* The nodes up to `ack` are acknowledged; `number` is the first that waits. */
+static void advance(struct sn_tcp_side *side, struct sn_tcp_inner *inner,
+		    struct sn_segment_pool *pool, uint32_t number, uint32_t ack, int64_t time_ns)
+{
+	uint32_t last = side->segments.last - 1;
+	unsigned limit = sn_segment_pool_is_tight(pool) ? 0 : SN_SEGMENTS_KEPT;
+
+	for (;;) {
+		struct sn_segment *node = node_at(pool, number);
+		uint32_t next = node->next;
+
+		if (sn_seq_before(ack, node->end))
+			break;
+		node->acked = 1;
+		inner->edge_acks = ack == node->end;
+		node->acks = (uint8_t)inner->edge_acks;
+		if (ack == node->end && !node->repeated &&
+		    !(inner->disordered && is_overtaken(side, pool, node, time_ns)))
+			add_sample(&side->rtt, SN_MAX(sn_segment_age(node, time_ns), 0));
+		side->rtt.edge = number + 1;
+		if (++inner->kept > limit)
+			drop_first(side, inner, pool, false);
+		if (number == last) {
+			inner->disordered = 0;
+			break;
+		}
+		number = next;
+	}
+}
+
+void sn_tcp_acknowledge(struct sn_tcp *tcp, struct sn_segment_pool *pool, unsigned side,
+			uint32_t ack, int64_t time_ns)
+{
+	struct sn_tcp_side *from = &tcp->side[side];
+	struct sn_tcp_inner *inner = &tcp->inner[side];
+	uint32_t edge = from->rtt.edge;
+	struct sn_segment *node;
+
+	if (from->segments.last == 0)
+		return;
+	if (edge == from->segments.last) { /* nothing waits */
+		if (ack == from->next && inner->edge_acks < EDGE_ACKS_MAX)
+			inner->edge_acks++;
+		return;
+	}
+	if (edge == 0) {
+		advance(from, inner, pool, first_of(from, pool), ack, time_ns);
+		return;
+	}
+	node = node_at(pool, edge - 1);
+	if (ack == node->end) {
+		if (inner->edge_acks < EDGE_ACKS_MAX)
+			inner->edge_acks++;
+		return;
+	}
+	node->acks = (uint8_t)inner->edge_acks;
+	advance(from, inner, pool, node->next, ack, time_ns);
+}
