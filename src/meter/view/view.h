@@ -64,6 +64,7 @@ struct sn_view_http {
 	const struct sn_http_message *message; /* `fields` and `target` in it are not to be told */
 	struct sn_view_address client, server;
 	uint16_t client_port, server_port;
+	bool mid_stream; /* its connection began before the capture */
 	struct sn_str fqdn, host, path, referer, cookie, location, set_cookie, user_agent;
 };
 

@@ -314,7 +314,7 @@ const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct
 	const struct sn_str *fields = message->fields;
 
 	begin(viewer, message->time_ns);
-	*view = (struct sn_view_http){.message = message};
+	*view = (struct sn_view_http){.message = message, .mid_stream = flow->mid_stream};
 	VIEW_ENDS(viewer, view, flow, SN_CLIENT);
 	tell_fqdn(viewer, flow, false, &view->fqdn);
 	tell_name(viewer, sn_anonymise_host, fields[SN_HTTP_HOST], false, &view->host);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record: what one line of a Tstat log says, as values in the order of the log's
+ * table (data/tstat/columns.h), before they become a line or a row.
+ *
+ * Internal to log/ and output/.
+ */
+#ifndef SONDE_METER_LOG_RECORD_H
+#define SONDE_METER_LOG_RECORD_H
+
+#include "base/buf.h"
+#include "data/tstat/columns.h"
+#include "meter/view/view.h"
+
+#define SN_RECORD_FIELDS_MAX 192
+#define SN_RECORD_TEXT_MAX   16384 /* what of a record is made, not borrowed, altogether */
+
+/* By the column's type: integers and flags `i`, texts `s`, everything else `f` (NaN: unknown). */
+union sn_field {
+	int64_t i;
+	double f;
+	struct sn_str s; /* empty: none */
+};
+
+struct sn_record { /* texts are borrowed from the view or lie in `text` */
+	const struct sn_tstat_table *table;
+	union sn_field fields[SN_RECORD_FIELDS_MAX];
+	size_t count, text_used;
+	char text[SN_RECORD_TEXT_MAX];
+};
+
+/* log_tcp_complete, and log_tcp_nocomplete, which has the first columns of it. */
+void sn_record_tcp(struct sn_record *record, const struct sn_view_flow *view);
+void sn_record_udp(struct sn_record *record, const struct sn_view_flow *view);
+struct sn_rtp_stream;
+struct sn_rtp_streams;
+void sn_record_mm(struct sn_record *record, const struct sn_view_flow *view,
+		  const struct sn_rtp_streams *streams, const struct sn_rtp_stream *stream);
+/* `strict`: identifiers of videos are told as "XXX". */
+void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, bool strict);
+bool sn_record_is_video(const struct sn_view_flow *view);
+void sn_record_chat(struct sn_record *record, const struct sn_view_flow *view, uint64_t number);
+bool sn_record_is_chat(const struct sn_view_flow *view);
+/* The part of the flow since its last report. */
+void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow *view);
+void sn_record_udp_periodic(struct sn_record *record, const struct sn_view_flow *view);
+/*
+ * `urls`: Tstat's httplog_full_url: 0 hosts, 1 paths, 2 everything.  A message whose header lay in
+ * two segments has a second record (REQ2, RES2); false if there is none.
+ */
+bool sn_record_http(struct sn_record *record, const struct sn_view_http *view, unsigned urls,
+		    bool second);
+/* False for messages that Tstat's log has no line for. */
+bool sn_record_dns(struct sn_record *record, const struct sn_view_dns *view);
+
+/* The line in the form of the log, of the columns in `level`, with its line feed. */
+void sn_record_write(const struct sn_record *record, uint8_t level, struct sn_buf *out);
+
+/* Building; the fields come in the order of the table. */
+static inline void sn_record_begin(struct sn_record *record, const struct sn_tstat_table *table)
+{
+	record->table = table;
+	record->count = 0;
+	record->text_used = 0;
+}
+
+static inline void sn_record_i(struct sn_record *record, int64_t value)
+{
+	record->fields[record->count++].i = value;
+}
+
+static inline void sn_record_f(struct sn_record *record, double value)
+{
+	record->fields[record->count++].f = value;
+}
+
+static inline void sn_record_s(struct sn_record *record, struct sn_str value)
+{
+	record->fields[record->count++].s = value;
+}
+
+/* A text that is made for this record; cut when there is no room for it. */
+void sn_record_printf(struct sn_record *record, const char *format, ...) SN_PRINTF(2, 3);
+
+static inline struct sn_str sn_record_address(const struct sn_view_address *address)
+{
+	return (struct sn_str){address->text, address->text_length};
+}
+
+/* Tstat's arithmetic of times: microseconds in a double, each step as it does it. */
+static inline double sn_record_us(int64_t time_ns)
+{
+	return (double)(time_ns / SN_NS_PER_S) * 1000000.0 +
+	       (double)(time_ns % SN_NS_PER_S / SN_NS_PER_US);
+}
+
+static inline double sn_record_ms(int64_t time_ns)
+{
+	return sn_record_us(time_ns) / 1000.0;
+}
+
+/* 0 if `to_ns` is earlier, also if it never was. */
+static inline double sn_record_elapsed_us(int64_t from_ns, int64_t to_ns)
+{
+	return to_ns <= from_ns ? 0.0 : sn_record_us(to_ns) - sn_record_us(from_ns);
+}
+
+static inline double sn_record_elapsed_ms(int64_t from_ns, int64_t to_ns)
+{
+	return sn_record_elapsed_us(from_ns, to_ns) / 1000.0;
+}
+
+/* Tstat adds this to every count that it divides by. */
+#define SN_RECORD_COUNT_BIAS 0.0001
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every digit is the one that printf(3) writes. */
+#include "lib/test.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "meter/log/number.h"
+
+#define ROUNDS 1000000
+
+static uint64_t state_of_random = 88172645463325252ULL;
+
+/* xorshift64 (Marsaglia, 2003): the same numbers in every run. */
+static uint64_t next_random(void)
+{
+	state_of_random ^= state_of_random << 13;
+	state_of_random ^= state_of_random >> 7;
+	state_of_random ^= state_of_random << 17;
+	return state_of_random;
+}
+
+static void check(double value, unsigned decimals)
+{
+	char ours[SN_NUMBER_MAX + 1], theirs[SN_NUMBER_MAX + 1];
+
+	*sn_put_fixed(ours, value, decimals) = '\0';
+	snprintf(theirs, sizeof(theirs), "%.*f", (int)decimals, value);
+	if (strcmp(ours, theirs) != 0)
+		fail_msg("%a with %u decimals: '%s' instead of '%s'", value, decimals, ours,
+			 theirs);
+}
+
+/* Microseconds of Unix time between 1990 and 2080, divided as Tstat divides them. */
+static void times_have_the_digits_of_printf(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ROUNDS; i++) {
+		double us = 631152000e6 + (double)(next_random() % 2840140800000000ULL);
+
+		check(us / 1000.0, 6);
+		check(us / 1e6, 6);
+	}
+}
+
+static void differences_and_averages_have_the_digits_of_printf(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ROUNDS / 2; i++) {
+		double us = (double)(next_random() % (1ULL << (next_random() % 45)));
+		double count = (double)(next_random() % 1000 + 1);
+
+		check(us / 1000.0, 6);
+		check(us / (count + 0.0001) / 1000.0, 6);
+		check(sqrt(us) / 1000.0, 3);
+	}
+}
+
+static void any_double_has_the_digits_of_printf(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		uint64_t bits = next_random();
+		double value;
+
+		memcpy(&value, &bits, sizeof(value));
+		if (isfinite(value))
+			check(value, 1 + (unsigned)(bits % SN_NUMBER_DECIMALS));
+	}
+}
+
+static void halves_are_rounded_to_even(void **state)
+{
+	static const double values[] = {0.5,
+					1.5,
+					2.5,
+					0.0000005,
+					0.0000015,
+					0.25,
+					0.75,
+					0.125,
+					0.375,
+					0.0,
+					-0.0,
+					-1.5,
+					DBL_MIN,
+					DBL_MAX,
+					-DBL_MAX,
+					1e13,
+					1.8446744073709552e13,
+					9.9999995,
+					0.9999995,
+					0.9999999999999999,
+					1e15,
+					4503599627370496.5};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(values); i++)
+		for (unsigned decimals = 1; decimals <= SN_NUMBER_DECIMALS; decimals++)
+			check(values[i], decimals);
+	for (int i = 1; i < 4096; i++)
+		check(ldexp(i, -7), 6);
+}
+
+static void integers_and_short_numbers_are_those_of_printf(void **state)
+{
+	static const int64_t integers[] = {0,     9,  10,     99,        100,
+					   12345, -1, -32768, INT64_MAX, INT64_MIN};
+	static const double doubles[] = {0, -0.0, 24.2122, 416036, 1e-7, 51.285714, 1e20, 70837.8};
+	char ours[SN_NUMBER_MAX + 1], theirs[SN_NUMBER_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(integers); i++) {
+		*sn_put_i64(ours, integers[i]) = '\0';
+		snprintf(theirs, sizeof(theirs), "%lld", (long long)integers[i]);
+		assert_string_equal(ours, theirs);
+	}
+	*sn_put_u64(ours, UINT64_MAX) = '\0';
+	assert_string_equal(ours, "18446744073709551615");
+	for (size_t i = 0; i < SN_COUNT(doubles); i++) {
+		*sn_put_general(ours, doubles[i]) = '\0';
+		snprintf(theirs, sizeof(theirs), "%g", doubles[i]);
+		assert_string_equal(ours, theirs);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(times_have_the_digits_of_printf),
+		cmocka_unit_test(differences_and_averages_have_the_digits_of_printf),
+		cmocka_unit_test(any_double_has_the_digits_of_printf),
+		cmocka_unit_test(halves_are_rounded_to_even),
+		cmocka_unit_test(integers_and_short_numbers_are_those_of_printf),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
