@@ -48,7 +48,8 @@ struct sn_rtp_stream {
 	/* State of the estimators (RFC 3550 appendix A). */
 	uint16_t base_sequence, max_sequence;
 	uint32_t cycles, last_timestamp;
-	uint32_t window;      /* bit n: max_sequence - n has come */
+	uint64_t in_period, lost_before; /* since the sequence numbers began afresh, before */
+	uint32_t window;                 /* bit n: max_sequence - n has come */
 	uint32_t last_report; /* RTCP: middle bits of the NTP time of the last sender report */
 	int64_t last_report_ns;
 };

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The answers of DNS: stripes with a lock, a ring and a hash table each.
+ *
+ * An entry lives in its stripe's ring until the ring comes round, and in the chain
+ * of its hash bucket, newest first.  A key may have several entries, because a
+ * worker that is ahead must not hide what one that is behind still has to see;
+ * VERSIONS_MAX bounds what a flood of answers for one key can make of that.
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/util.h"
+#include "meter/app/names.h"
+#include "meter/flow/key.h"
+#include "meter/flow/siphash.h"
+
+#define STRIPES      16
+#define STRIPE_BITS  4
+#define VERSIONS_MAX 8
+#define NONE         UINT32_MAX
+
+struct entry {
+	uint64_t client[2], address[2];
+	struct sn_dns_hit *hit; /* NULL: free */
+	uint32_t bucket, next;
+};
+
+struct stripe {
+	pthread_mutex_t lock;
+	struct entry *ring;
+	uint32_t *buckets; /* index into the ring or NONE */
+	uint32_t size, mask, at;
+};
+
+struct sn_dns_cache {
+	struct sn_name_pool *names;
+	struct sn_flow_secret secret;
+	struct stripe stripes[STRIPES];
+};
+
+struct place { /* where a key belongs */
+	struct stripe *stripe;
+	uint32_t bucket;
+};
+
+static void stripe_init(struct stripe *stripe, uint32_t size)
+{
+	pthread_mutex_init(&stripe->lock, NULL);
+	stripe->size = size;
+	stripe->ring = sn_new_n(struct entry, size);
+	stripe->mask = 1;
+	while (stripe->mask < size)
+		stripe->mask = stripe->mask * 2 + 1;
+	stripe->buckets = sn_xmalloc((stripe->mask + 1) * sizeof(*stripe->buckets));
+	memset(stripe->buckets, 0xff, (stripe->mask + 1) * sizeof(*stripe->buckets));
+}
+
+struct sn_dns_cache *sn_dns_cache_create(struct sn_name_pool *names, size_t entries)
+{
+	struct sn_dns_cache *cache = sn_new(struct sn_dns_cache);
+
+	assert(entries > 0 && entries < NONE);
+	cache->names = names;
+	sn_flow_secret_init(&cache->secret);
+	for (size_t i = 0; i < STRIPES; i++)
+		stripe_init(&cache->stripes[i], (uint32_t)((entries + STRIPES - 1) / STRIPES));
+	return cache;
+}
+
+void sn_dns_hit_give(struct sn_dns_cache *cache, struct sn_dns_hit *hit)
+{
+	if (hit == NULL || __atomic_sub_fetch(&hit->references, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	sn_name_give(cache->names, hit->name);
+	free(hit);
+}
+
+void sn_dns_cache_destroy(struct sn_dns_cache *cache)
+{
+	if (cache == NULL)
+		return;
+	for (size_t i = 0; i < STRIPES; i++) {
+		struct stripe *stripe = &cache->stripes[i];
+
+		for (uint32_t k = 0; k < stripe->size; k++)
+			sn_dns_hit_give(cache, stripe->ring[k].hit);
+		free(stripe->ring);
+		free(stripe->buckets);
+		pthread_mutex_destroy(&stripe->lock);
+	}
+	free(cache);
+}
+
+static struct place place_of(struct sn_dns_cache *cache, const uint64_t client[2],
+			     const uint64_t address[2])
+{
+	struct stripe *stripe;
+	struct sip sip;
+	uint64_t hash;
+
+	sip_init(&sip, cache->secret.k0, cache->secret.k1);
+	sip_word(&sip, client[0]);
+	sip_word(&sip, client[1]);
+	sip_word(&sip, address[0]);
+	sip_word(&sip, address[1]);
+	hash = sip_final(&sip, 32);
+	stripe = &cache->stripes[hash % STRIPES];
+	return (struct place){stripe, (uint32_t)(hash >> STRIPE_BITS) & stripe->mask};
+}
+
+static bool has_key(const struct entry *entry, const uint64_t client[2], const uint64_t address[2])
+{
+	return entry->client[0] == client[0] && entry->client[1] == client[1] &&
+	       entry->address[0] == address[0] && entry->address[1] == address[1];
+}
+
+/* Takes the entry out of its chain; its hit is the caller's to give. */
+static struct sn_dns_hit *unlink_entry(struct stripe *stripe, uint32_t index)
+{
+	struct entry *entry = &stripe->ring[index];
+	uint32_t *link = &stripe->buckets[entry->bucket];
+
+	if (entry->hit == NULL)
+		return NULL;
+	while (*link != index)
+		link = &stripe->ring[*link].next;
+	*link = entry->next;
+	return sn_steal(&entry->hit);
+}
+
+/* The oldest entry of a key that has as many as it may have, else NONE. */
+static uint32_t surplus(const struct stripe *stripe, uint32_t bucket, const uint64_t client[2],
+			const uint64_t address[2])
+{
+	unsigned versions = 0;
+
+	for (uint32_t i = stripe->buckets[bucket]; i != NONE; i = stripe->ring[i].next)
+		if (has_key(&stripe->ring[i], client, address) && ++versions == VERSIONS_MAX)
+			return i;
+	return NONE;
+}
+
+void sn_dns_cache_add(struct sn_dns_cache *cache, const uint64_t client[2],
+		      const uint64_t address[2], struct sn_str name, const struct sn_dns_hit *facts)
+{
+	struct place place = place_of(cache, client, address);
+	struct sn_name *taken = sn_name_take(cache->names, name);
+	struct stripe *stripe = place.stripe;
+	struct sn_dns_hit *hit, *old, *over = NULL;
+	uint32_t index, most;
+
+	if (taken == NULL)
+		return;
+	hit = sn_xmemdup(facts, sizeof(*facts));
+	hit->name = taken;
+	hit->references = 1;
+
+	pthread_mutex_lock(&stripe->lock);
+	most = surplus(stripe, place.bucket, client, address);
+	if (most != NONE)
+		over = unlink_entry(stripe, most);
+	index = stripe->at;
+	stripe->at = (stripe->at + 1) % stripe->size;
+	old = unlink_entry(stripe, index);
+	stripe->ring[index] = (struct entry){
+		.client = {client[0], client[1]},
+		.address = {address[0], address[1]},
+		.hit = hit,
+		.bucket = place.bucket,
+		.next = stripe->buckets[place.bucket],
+	};
+	stripe->buckets[place.bucket] = index;
+	pthread_mutex_unlock(&stripe->lock);
+
+	sn_dns_hit_give(cache, over);
+	sn_dns_hit_give(cache, old);
+}
+
+struct sn_dns_hit *sn_dns_cache_find(struct sn_dns_cache *cache, const uint64_t client[2],
+				     const uint64_t address[2], int64_t now_ns)
+{
+	struct place place = place_of(cache, client, address);
+	struct stripe *stripe = place.stripe;
+	struct sn_dns_hit *best = NULL;
+
+	pthread_mutex_lock(&stripe->lock);
+	for (uint32_t i = stripe->buckets[place.bucket]; i != NONE; i = stripe->ring[i].next) {
+		struct sn_dns_hit *hit = stripe->ring[i].hit;
+
+		if (hit->answered_ns <= now_ns &&
+		    (best == NULL || hit->answered_ns > best->answered_ns) &&
+		    has_key(&stripe->ring[i], client, address))
+			best = hit;
+	}
+	if (best != NULL)
+		__atomic_add_fetch(&best->references, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&stripe->lock);
+	return best;
+}
