@@ -14,7 +14,8 @@ enum {
 	STATE_EXTENSION, /* the rest of that line */
 	STATE_CHUNK,     /* `left` bytes of a chunk and the end of line behind it */
 	STATE_TRAILER,   /* lines up to an empty one */
-	STATE_SEEK,      /* until a segment begins with a start line */
+	STATE_UNTIL_END, /* a body without a length */
+	STATE_SEEK,      /* both: until a segment begins with a start line */
 };
 
 #define TEXT_ROOM_FIRST 2048
@@ -76,7 +77,7 @@ static void begin_body(struct sn_http_side_reader *own, const struct sn_http_mes
 	if (transfer.n >= 7 && strncasecmp(transfer.p + transfer.n - 7, "chunked", 7) == 0)
 		own->state = STATE_SIZE;
 	else if (transfer.n > 0 || length.n == 0)
-		own->state = transfer.n > 0 ? STATE_SEEK : unknown;
+		own->state = transfer.n > 0 ? STATE_UNTIL_END : unknown;
 	else if (sn_parse_u64(length, 0, UINT64_MAX, &own->left) != 0)
 		own->state = STATE_SEEK;
 	else
@@ -99,7 +100,7 @@ static void after_response(struct sn_http_reader *reader, const struct sn_http_m
 	pop_request(reader, &is_head, &is_connect);
 	reader->is_over = is_connect && class == '2';
 	if (!is_head && !sn_str_eqc(message->status, "204") && !sn_str_eqc(message->status, "304"))
-		begin_body(own, message, framing, STATE_SEEK);
+		begin_body(own, message, framing, STATE_UNTIL_END);
 }
 
 /* What the flow's record tells of it -------------------------------------- */
@@ -132,6 +133,7 @@ static void tell_response(struct sn_http_reader *reader, struct sn_app_tcp *app,
 		return;
 	reader->has_response = true;
 	app->http_candidate = sn_http_response_type(app->http_candidate, message);
+	app->video_declared = sn_http_video_declared(message->fields[SN_HTTP_CONTENT_TYPE]);
 }
 
 /* Headers ------------------------------------------------------------------ */
@@ -160,8 +162,12 @@ static void tell(struct sn_apps *apps, struct sn_http_reader *reader,
 		push_request(reader, &message);
 		begin_body(own, &message, &framing, STATE_BEGIN);
 	} else {
+		bool had_response = reader->has_response;
+
 		tell_response(reader, feed->app, &message, &framing);
 		after_response(reader, &message, &framing);
+		reader->wants_body =
+			reader->has_response && !had_response && own->state != STATE_BEGIN;
 	}
 	if (apps->watch.http != NULL)
 		apps->watch.http(&message, feed->flow, apps->watch.ctx);
@@ -354,12 +360,22 @@ static size_t feed_trailer(struct sn_http_side_reader *own, char c)
 	return 1;
 }
 
+static bool is_in_body(const struct sn_http_side_reader *own)
+{
+	return own->state == STATE_BODY || own->state == STATE_CHUNK ||
+	       own->state == STATE_UNTIL_END;
+}
+
 /* Takes what the current state takes off the front of `data`; returns how much. */
 static size_t feed_some(struct sn_apps *apps, struct sn_http_reader *reader,
 			const struct sn_http_feed *feed, const char *data, size_t size)
 {
 	struct sn_http_side_reader *own = &reader->side[feed->side];
 
+	if (reader->wants_body && feed->side == SN_SERVER && is_in_body(own)) {
+		reader->wants_body = false;
+		feed->app->video_found = sn_http_video_found((struct sn_str){data, size});
+	}
 	switch (own->state) {
 	case STATE_BEGIN:
 		return feed_begin(reader, feed, data, size);
@@ -408,7 +424,7 @@ void sn_http_reader_feed(struct sn_apps *apps, struct sn_http_reader *reader,
 	size_t size = feed->size;
 
 	end_request(apps, reader, feed);
-	if (own->state == STATE_SEEK && feed->leads &&
+	if (own->state >= STATE_UNTIL_END && feed->leads &&
 	    sn_http_begins(feed->side, (struct sn_str){data, size}))
 		own->state = STATE_BEGIN;
 	while (size > 0 && own->state != STATE_SEEK && !reader->is_over) {

@@ -129,3 +129,81 @@ struct sn_str sn_http_video_id(uint8_t type, struct sn_str target)
 	}
 	return (struct sn_str){0};
 }
+
+/* Containers ------------------------------------------------------------------ */
+
+enum {
+	VIDEO_FLV = 1,
+	VIDEO_MP4,
+	VIDEO_AVI,
+	VIDEO_WMV,
+	VIDEO_MPEG,
+	VIDEO_WEBM,
+	VIDEO_3GPP,
+	VIDEO_OGG,
+	VIDEO_QUICKTIME,
+	VIDEO_ASF,
+	VIDEO_UNKNOWN,
+	VIDEO_HLS,
+};
+
+static const struct {
+	const char *content_type;
+	uint8_t video;
+} contents[] = {
+	{"video/x-flv", VIDEO_FLV},
+	{"video/flv", VIDEO_FLV},
+	{"video/mp4", VIDEO_MP4},
+	{"video/x-msvideo", VIDEO_AVI},
+	{"video/x-ms-wmv", VIDEO_WMV},
+	{"video/mpeg", VIDEO_MPEG},
+	{"video/webm", VIDEO_WEBM},
+	{"video/3gpp", VIDEO_3GPP},
+	{"video/ogg", VIDEO_OGG},
+	{"video/quicktime", VIDEO_QUICKTIME},
+	{"video/x-ms-asf", VIDEO_ASF},
+	{"video/", VIDEO_UNKNOWN},
+	{"application/vnd.apple.mpegurl", VIDEO_HLS},
+	{"application/x-mpegurl", VIDEO_HLS},
+};
+
+static const struct {
+	size_t at;
+	struct sn_str bytes;
+	uint8_t video;
+} beginnings[] = {
+	{0, {"FLV\x01", 4}, VIDEO_FLV},
+	{4, {"ftyp3gp", 7}, VIDEO_3GPP},
+	{4, {"ftypqt", 6}, VIDEO_QUICKTIME},
+	{4, {"ftyp", 4}, VIDEO_MP4},
+	{8, {"AVI ", 4}, VIDEO_AVI},
+	{0, {"\0\0\x01\xba", 4}, VIDEO_MPEG},
+	{0, {"\x1a\x45\xdf\xa3", 4}, VIDEO_WEBM},
+	{0, {"OggS", 4}, VIDEO_OGG},
+	{0, {"\x30\x26\xb2\x75", 4}, VIDEO_ASF},
+	{0, {"#EXTM3U", 7}, VIDEO_HLS},
+};
+
+uint8_t sn_http_video_declared(struct sn_str content_type)
+{
+	for (size_t i = 0; i < SN_COUNT(contents); i++) {
+		size_t n = strlen(contents[i].content_type);
+
+		if (content_type.n >= n &&
+		    strncasecmp(content_type.p, contents[i].content_type, n) == 0)
+			return contents[i].video;
+	}
+	return 0;
+}
+
+uint8_t sn_http_video_found(struct sn_str body)
+{
+	for (size_t i = 0; i < SN_COUNT(beginnings); i++) {
+		struct sn_str bytes = beginnings[i].bytes;
+
+		if (body.n >= beginnings[i].at + bytes.n &&
+		    memcmp(body.p + beginnings[i].at, bytes.p, bytes.n) == 0)
+			return beginnings[i].video;
+	}
+	return 0;
+}

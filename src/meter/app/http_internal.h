@@ -39,6 +39,9 @@ uint8_t sn_http_request_type(const struct sn_http_message *request);
 uint8_t sn_http_response_type(uint8_t type, const struct sn_http_message *response);
 /* The video that a YouTube URL names; empty: none. */
 struct sn_str sn_http_video_id(uint8_t type, struct sn_str target);
+/* Tstat's codes of containers, by a Content-Type and by how a body begins; 0: no video. */
+uint8_t sn_http_video_declared(struct sn_str content_type);
+uint8_t sn_http_video_found(struct sn_str body);
 
 /* http.c ------------------------------------------------------------------ */
 
@@ -60,6 +63,7 @@ struct sn_http_reader {
 	uint64_t heads, connects;
 	uint8_t waiting;
 	bool has_request, has_response; /* their headers were read */
+	bool wants_body;                /* the beginning of the first response's body */
 	bool is_over;                   /* a tunnel, or another protocol from here on */
 };
 

@@ -10,6 +10,7 @@ enum {
 	LOOK_COUNT = 1,  /* segments that begin with a request or a response */
 	LOOK_TIMES = 2,  /* when a TLS handshake ends */
 	LOOK_PARSER = 4, /* the class, or messages */
+	LOOK_PRESENCE = 8,
 };
 
 #define TLS_DATA 23
@@ -108,6 +109,14 @@ static void take_tls_time(const struct sn_tcp_segment *segment)
 		app->look &= (uint8_t)~LOOK_TIMES;
 }
 
+static void take_presence(const struct sn_tcp_segment *segment)
+{
+	if (!sn_str_has_prefix(segment->text, "<presence"))
+		return;
+	segment->app->has_presence = true;
+	segment->app->look &= (uint8_t)~LOOK_PRESENCE;
+}
+
 /* The class has just been settled. */
 static void after_settling(struct sn_tcp_parser *parser, const struct sn_tcp_segment *segment)
 {
@@ -119,6 +128,8 @@ static void after_settling(struct sn_tcp_parser *parser, const struct sn_tcp_seg
 		app->tls[SN_CLIENT].handshake_ns = parser->client_ns;
 		take_tls_time(segment);
 	}
+	if (app->con_type == SN_CON_XMPP)
+		app->look = (uint8_t)((app->look & ~LOOK_COUNT) | LOOK_PRESENCE);
 	if (app->con_type == SN_CON_HTTP && text.n >= 12 && text.p[8] == ' ')
 		memcpy(app->http_status, text.p + 9, 3);
 }
@@ -227,7 +238,8 @@ static bool reads_on(const struct sn_apps *apps, const struct sn_tcp_parser *par
 	if (parser->http != NULL)
 		return !parser->http->is_over &&
 		       (apps->watch.http != NULL ||
-			(!is_tired && !(parser->http->has_request && parser->http->has_response)));
+			(!is_tired && (!parser->http->has_request || !parser->http->has_response ||
+				       parser->http->wants_body)));
 	return parser->dns != NULL && !parser->dns->is_over;
 }
 
@@ -290,6 +302,8 @@ void sn_app_tcp(struct sn_apps *apps, struct sn_tcp_flow *flow, unsigned side,
 		count_http(&segment);
 	if ((app->look & LOOK_TIMES) != 0)
 		take_tls_time(&segment);
+	if ((app->look & LOOK_PRESENCE) != 0)
+		take_presence(&segment);
 	if ((app->look & LOOK_PARSER) == 0 && app->con_type == SN_CON_HTTP &&
 	    apps->watch.http != NULL && !app->http_over)
 		read_again(apps, app);

@@ -81,6 +81,10 @@ struct sn_app_tcp {
 	uint8_t look;               /* what is still looked for (tcp.c); 0: nothing */
 	uint8_t http_candidate;     /* http_type of a request that waits for its response */
 	bool http_over;             /* an upgrade or CONNECT ended HTTP */
+	bool has_presence;          /* XMPP: somebody told that he is there (log_chat_complete) */
+	/* Of the first response, by its header and by its body: Tstat's vd_type_cont, vd_type_pay.
+	 */
+	uint8_t video_declared, video_found;
 	uint32_t http_requests, http_responses; /* segments that begin with one */
 	char http_status[4];                    /* of the first response; "" */
 	struct sn_name *http_host;              /* of the first request */
