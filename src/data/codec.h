@@ -22,6 +22,11 @@ void sn_jsonl_write_row(struct sn_buf *out, const struct sn_dataset *dataset,
 void sn_jsonl_write(struct sn_buf *out, const struct sn_batch *batch);
 /* Adds one row to `batch`, or none: -EINVAL with the reason. */
 int sn_jsonl_read_row(struct sn_batch *batch, struct sn_str line, struct sn_err *err);
+/*
+ * What a line that begins with {"dataset":"NAME", is a row of, as programs that write several put
+ * it; `otherwise` for other lines, NULL for a name that is none.
+ */
+const struct sn_dataset *sn_jsonl_dataset(struct sn_str line, const struct sn_dataset *otherwise);
 /* All lines; stops at the first bad one, which `err` names by number. */
 int sn_jsonl_read(struct sn_batch *batch, struct sn_str text, size_t rows_max, struct sn_err *err);
 

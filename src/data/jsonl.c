@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -463,6 +464,23 @@ int sn_jsonl_read_row(struct sn_batch *batch, struct sn_str line, struct sn_err 
 		sn_batch_drop_row(batch);
 	sn_buf_finish(&scanner.decoded);
 	return rc;
+}
+
+const struct sn_dataset *sn_jsonl_dataset(struct sn_str line, const struct sn_dataset *otherwise)
+{
+	static const char start[] = "{\"dataset\":\"";
+	char name[64];
+	const char *end;
+
+	if (!sn_str_has_prefix(line, start))
+		return otherwise;
+	line.p += sizeof(start) - 1;
+	line.n -= sizeof(start) - 1;
+	end = memchr(line.p, '"', line.n);
+	if (end == NULL || (size_t)(end - line.p) >= sizeof(name))
+		return NULL;
+	snprintf(name, sizeof(name), "%.*s", (int)(end - line.p), line.p);
+	return sn_catalog_find(name);
 }
 
 int sn_jsonl_read(struct sn_batch *batch, struct sn_str text, size_t rows_max, struct sn_err *err)

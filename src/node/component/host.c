@@ -268,9 +268,12 @@ static void give_result(struct work *work)
 static void take_row(struct sn_batch *row, struct sn_str line SN_UNUSED, void *ctx)
 {
 	struct work *work = ctx;
-	size_t at = sn_batch_add_row(work->rows);
-	size_t columns = sn_batch_dataset(row)->column_count;
+	size_t columns = sn_batch_dataset(row)->column_count, at;
 
+	/* A result has one set of columns: those of the capability. */
+	if (sn_batch_dataset(row) != sn_batch_dataset(work->rows))
+		return;
+	at = sn_batch_add_row(work->rows);
 	for (size_t i = 0; i < columns; i++)
 		sn_batch_set(work->rows, at, (int)i, *sn_batch_get(row, 0, (int)i));
 	if (at + 1 == SN_HOST_ROWS_MAX)

@@ -162,13 +162,18 @@ bool sn_run_has_targets(const struct sn_method *method)
 static void take_line(struct sn_proc *proc SN_UNUSED, struct sn_str line, int error, void *ctx)
 {
 	struct sn_run *run = ctx;
-	struct sn_batch *row = sn_runner_scratch(run->runner, run->method->dataset);
+	const struct sn_dataset *dataset;
+	struct sn_batch *row;
 	struct sn_err err = {0};
 
 	if (error == -ENODATA) /* cut off by the end of the process: no row yet */
 		return;
+	dataset = sn_jsonl_dataset(line, run->method->dataset);
+	row = dataset != NULL ? sn_runner_scratch(run->runner, dataset) : NULL;
 	if (error != 0) {
 		run->ops->refused("the line is too long", run->ctx);
+	} else if (row == NULL) {
+		run->ops->refused("its dataset is unknown", run->ctx);
 	} else if (sn_jsonl_read_row(row, line, &err) != 0) {
 		run->ops->refused(err.text, run->ctx);
 	} else if (sn_batch_get(row, 0, SN_COL_TIME)->type == SN_TYPE_NULL) {

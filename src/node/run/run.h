@@ -61,7 +61,10 @@ struct sn_run_end {
 };
 
 struct sn_run_ops {
-	/* One row with a time, valid during the call, and the line that it was read from. */
+	/*
+	 * One row with a time, valid during the call, and the line that it was read from.  Of the
+	 * method's dataset, or of the one that the line names (sn_jsonl_dataset()).
+	 */
 	void (*row)(struct sn_batch *row, struct sn_str line, void *ctx);
 	/* A line that is no row. */
 	void (*refused)(const char *reason, void *ctx);

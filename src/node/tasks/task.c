@@ -73,8 +73,8 @@ static void pass_on(struct sn_task *task, struct sn_batch *row)
 static void pass_line(struct sn_str line, void *ctx)
 {
 	struct sn_task *task = ctx;
-	struct sn_batch *row =
-		sn_runner_scratch(sn_tasks_runner(task->tasks), task->spec.method->dataset);
+	struct sn_batch *row = sn_runner_scratch(
+		sn_tasks_runner(task->tasks), sn_jsonl_dataset(line, task->spec.method->dataset));
 
 	if (sn_jsonl_read_row(row, line, NULL) == 0)
 		pass_on(task, row);

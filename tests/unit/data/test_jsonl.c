@@ -106,6 +106,22 @@ static void null_is_no_value(void **state)
 		assert_int_equal(row[i].type, SN_TYPE_NULL);
 }
 
+static void a_line_may_say_whose_row_it_is(void **state)
+{
+	const struct sn_dataset *other = &sn_dataset_health;
+
+	(void)state;
+	assert_ptr_equal(sn_jsonl_dataset(SN_STR("{\"time\":1}"), other), other);
+	assert_ptr_equal(sn_jsonl_dataset(SN_STR("{\"dataset\":\"flow\",\"time\":1}"), other),
+			 &sn_dataset_flow);
+	assert_null(sn_jsonl_dataset(SN_STR("{\"dataset\":\"nothing\"}"), other));
+	assert_null(sn_jsonl_dataset(SN_STR("{\"dataset\":\"flow"), other));
+	assert_null(sn_jsonl_dataset(
+		SN_STR("{\"dataset\":\"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+		       "ffffffffffff\"}"),
+		other));
+}
+
 static void unknown_members_are_skipped(void **state)
 {
 	const struct sn_value *row =
@@ -388,6 +404,7 @@ int main(void)
 		WITH_WORLD(row_is_read_by_names_in_any_order),
 		WITH_WORLD(blanks_between_tokens_are_skipped),
 		WITH_WORLD(null_is_no_value),
+		WITH_WORLD(a_line_may_say_whose_row_it_is),
 		WITH_WORLD(unknown_members_are_skipped),
 		WITH_WORLD(escapes_are_decoded_in_values_and_names),
 		WITH_WORLD(faults_are_named_with_their_column),
