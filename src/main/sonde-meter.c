@@ -320,12 +320,13 @@ static int measure(struct run *run)
 
 static int open_all(struct run *run, bool live, int argc, char **argv, struct sn_err *err)
 {
+	struct sn_drop_needs needs = {.read = true,
+				      .resolve = !live && run->options->filter != NULL};
 	int result = live ? open_ring(run, err) : open_files(run, argc, argv, err);
 
 	if (result == 0)
 		result = open_output(run, err);
-	return result == 0 ? sn_drop_privileges(!live && run->options->filter != NULL, err)
-			   : result;
+	return result == 0 ? sn_drop_privileges(&needs, err) : result;
 }
 
 static void close_all(struct run *run)

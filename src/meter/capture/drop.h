@@ -2,9 +2,11 @@
 /*
  * drop: give every privilege away before the first packet is looked at.
  *
- * Call it when all files and sockets are open.  Root becomes the user
- * `sonde-meter` if there is one, else `nobody`; every capability is dropped; no
- * program can be run and no socket opened any more (seccomp(2)).
+ * Call it when all files and sockets are open and no other thread runs.  Root becomes
+ * the user `sonde-meter` if there is one, else `nobody`; every capability is dropped;
+ * of the system calls only those remain that metering needs, and of the others what
+ * the caller says it will need (seccomp(2)).  No program can be run in any case, and
+ * no memory be made executable.
  */
 #ifndef SONDE_METER_CAPTURE_DROP_H
 #define SONDE_METER_CAPTURE_DROP_H
@@ -13,7 +15,15 @@
 
 #include "base/err.h"
 
-/* `may_resolve`: sockets stay possible, because a filter to come may hold host names. */
-int sn_drop_privileges(bool may_resolve, struct sn_err *err);
+struct sn_drop_needs {
+	bool read;    /* files are opened for reading: captures, settings that changed */
+	bool files;   /* files are made, renamed and removed */
+	bool resolve; /* names are looked up: a filter to come may hold host names */
+	bool network; /* connections are made: a collector */
+	bool accept;  /* connections are accepted on sockets that listen: control, metrics */
+	bool threads; /* threads are started */
+};
+
+int sn_drop_privileges(const struct sn_drop_needs *needs, struct sn_err *err);
 
 #endif
