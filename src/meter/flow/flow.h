@@ -66,7 +66,8 @@ struct sn_flow {
 	bool mid_stream : 1;     /* TCP: began without a SYN */
 	bool client_internal : 1, server_internal : 1; /* by the networks of view/networks.h */
 	bool singleton : 1;                            /* in the list of the short timeout */
-	uint8_t traffic;                               /* series/: class of its bytes */
+	bool in_cloud : 1; /* series/: the outer end is, by view/networks.h */
+	uint8_t traffic;   /* series/: class of its bytes */
 };
 
 /* What series/ keeps of a connection from packet to packet. */
