@@ -79,9 +79,10 @@ size_t sn_catalog_size(void);                               /* of both */
 const struct sn_dataset *sn_catalog_at(size_t i);           /* i < sn_catalog_size() */
 const struct sn_dataset *sn_catalog_find(const char *name); /* NULL if unknown */
 
-extern const struct sn_dataset sn_dataset_ping;   /* catalog/ping.c */
-extern const struct sn_dataset sn_dataset_flow;   /* catalog/flow.c */
-extern const struct sn_dataset sn_dataset_health; /* catalog/health.c */
+extern const struct sn_dataset sn_dataset_ping;    /* catalog/ping.c */
+extern const struct sn_dataset sn_dataset_flow;    /* catalog/flow.c */
+extern const struct sn_dataset sn_dataset_health;  /* catalog/health.c */
+extern const struct sn_dataset sn_dataset_traffic; /* catalog/traffic.c */
 /* catalog/tstat.c: Tstat's logs (tstat/columns.h). */
 extern const struct sn_dataset sn_dataset_tstat_tcp_complete, sn_dataset_tstat_tcp_nocomplete,
 	sn_dataset_tstat_udp_complete, sn_dataset_tstat_http_complete,

@@ -13,6 +13,7 @@ const struct sn_dataset *const sn_catalog[] = {
 	&sn_dataset_ping,
 	&sn_dataset_flow,
 	&sn_dataset_health,
+	&sn_dataset_traffic,
 	&sn_dataset_tstat_tcp_complete,
 	&sn_dataset_tstat_tcp_nocomplete,
 	&sn_dataset_tstat_udp_complete,
