@@ -10,9 +10,10 @@
  * growing pauses.  A file costs time instead of records, and an error of the disk
  * ends the run.
  *
- * A collector is served by a thread of its own.  Create it before privileges are
- * dropped: the filter of system calls (capture/drop.h) then leaves it its sockets,
- * and no other thread needs any.
+ * Create it before privileges are dropped: certificates are read and files opened
+ * then.  A collector is served by a thread of its own, which the first records start
+ * and which makes connections and looks names up: it needs `network` and `threads` of
+ * capture/drop.h, for a name instead of an address `resolve`, too.
  */
 #ifndef SONDE_METER_IPFIX_IPFIX_H
 #define SONDE_METER_IPFIX_IPFIX_H

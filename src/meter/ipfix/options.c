@@ -140,42 +140,26 @@ int sn_ipfix_add_types(struct sn_ipfix_packer *packer, const struct sn_ipfix_sty
 
 /* What was done to addresses and names -------------------------------------- */
 
-/*
- * A rule for a role and a rule for a place may both reach an address; when they say
- * different things the later one wins, which is not known here.
- */
-#define UNKNOWN_MODE (-1)
-
-static int address_mode(const struct sn_ipfix_shape *shape, unsigned side,
-			const enum sn_privacy_mode modes[SN_FIELDS])
+static enum sn_privacy_mode mode_of(const struct sn_ipfix_shape *shape,
+				    const struct sn_ipfix_element *element,
+				    const struct sn_ipfix_modes *modes)
 {
-	int role =
-		(int)modes[side == SN_CLIENT ? SN_FIELD_CLIENT_ADDRESS : SN_FIELD_SERVER_ADDRESS];
-	int place = (int)modes[shape->internal[side] ? SN_FIELD_INTERNAL_ADDRESS
-						     : SN_FIELD_EXTERNAL_ADDRESS];
+	unsigned from = shape->from;
 
-	if (role == SN_PRIVACY_KEEP || place == SN_PRIVACY_KEEP)
-		return SN_PRIVACY_KEEP;
-	return role == place ? role : UNKNOWN_MODE;
-}
-
-static int mode_of(const struct sn_ipfix_shape *shape, const struct sn_ipfix_element *element,
-		   const enum sn_privacy_mode modes[SN_FIELDS])
-{
 	switch (element->privacy) {
 	case SN_IPFIX_SOURCE:
-		return address_mode(shape, shape->from, modes);
+		return modes->address[from][shape->internal[from]];
 	case SN_IPFIX_DESTINATION:
-		return address_mode(shape, !shape->from, modes);
+		return modes->address[!from][shape->internal[!from]];
 	case SN_IPFIX_NAME:
-		return (int)modes[SN_FIELD_NAME];
+		return modes->name;
 	default:
 		return SN_PRIVACY_KEEP;
 	}
 }
 
 /* anonymizationTechnique (RFC 6235, section 7.2.2). */
-static uint16_t technique_of(int mode, uint8_t privacy)
+static uint16_t technique_of(enum sn_privacy_mode mode, uint8_t privacy)
 {
 	enum { UNDEFINED, NONE, TRUNCATION, PERMUTATION = 5, STRUCTURED_PERMUTATION };
 
@@ -194,8 +178,7 @@ static uint16_t technique_of(int mode, uint8_t privacy)
 }
 
 int sn_ipfix_add_anonymised(struct sn_ipfix_packer *packer, uint16_t number,
-			    const struct sn_ipfix_style *style,
-			    const enum sn_privacy_mode modes[SN_FIELDS])
+			    const struct sn_ipfix_style *style, const struct sn_ipfix_modes *modes)
 {
 	struct sn_ipfix_shape shape;
 	struct sn_buf record = {0};
@@ -204,7 +187,7 @@ int sn_ipfix_add_anonymised(struct sn_ipfix_packer *packer, uint16_t number,
 	sn_ipfix_shape_read(number, &shape);
 	for (size_t i = 0; result == 0 && i < sn_ipfix_element_count; i++) {
 		const struct sn_ipfix_element *element = &sn_ipfix_elements[i];
-		int mode = mode_of(&shape, element, modes);
+		enum sn_privacy_mode mode = mode_of(&shape, element, modes);
 
 		if (mode == SN_PRIVACY_KEEP || !sn_ipfix_has(&shape, style, element))
 			continue;

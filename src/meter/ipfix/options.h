@@ -9,7 +9,6 @@
 
 #include "meter/ipfix/elements.h"
 #include "meter/ipfix/packer.h"
-#include "meter/view/privacy.h"
 
 /* Numbers of their templates; flows have those from SN_IPFIX_TEMPLATES on. */
 enum sn_ipfix_options_id {
@@ -25,11 +24,16 @@ enum sn_ipfix_options_id {
 /* All of them as template records of options sets; 0 or what the packer's function said. */
 int sn_ipfix_add_options_templates(struct sn_ipfix_packer *packer);
 
+/* What is done to the values of elements. */
+struct sn_ipfix_modes {
+	enum sn_privacy_mode address[2][2]; /* of SN_CLIENT, SN_SERVER; by whether it is internal */
+	enum sn_privacy_mode name;
+};
+
 int sn_ipfix_add_types(struct sn_ipfix_packer *packer, const struct sn_ipfix_style *style);
 /* One for each element of the shape's template that the policy changes. */
 int sn_ipfix_add_anonymised(struct sn_ipfix_packer *packer, uint16_t shape,
-			    const struct sn_ipfix_style *style,
-			    const enum sn_privacy_mode modes[SN_FIELDS]);
+			    const struct sn_ipfix_style *style, const struct sn_ipfix_modes *modes);
 int sn_ipfix_add_source(struct sn_ipfix_packer *packer, uint16_t number, const char *name);
 
 struct sn_ipfix_counts {

@@ -4,18 +4,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "meter/view/privacy_internal.h"
 
 const struct sn_ipfix_patience sn_ipfix_patience = {
 	.timing = {.refresh_first_ns = 5 * SN_NS_PER_S,
@@ -41,21 +39,6 @@ static void count_lost(struct sn_ipfix *ipfix, const struct sn_ipfix_batch *batc
 	ipfix->facts.lost_records += batch->records;
 	ipfix->facts.lost_packets += batch->packets;
 	ipfix->facts.lost_octets += batch->octets;
-}
-
-static bool enqueue(struct sn_ipfix *ipfix, struct sn_ipfix_batch *batch)
-{
-	bool room;
-
-	pthread_mutex_lock(&ipfix->lock);
-	room = ipfix->queued + cost(batch) <= ipfix->queue_max;
-	if (room) {
-		ipfix->queued += cost(batch);
-		sn_list_append(&ipfix->queue, &batch->link);
-		pthread_cond_signal(&ipfix->wake);
-	}
-	pthread_mutex_unlock(&ipfix->lock);
-	return room;
 }
 
 /* Under the lock. */
@@ -202,20 +185,6 @@ static bool is_over(const struct sn_ipfix *ipfix, const struct sn_ipfix_batch *b
 	       sn_mono_ns() >= ipfix->collector.stop_ns;
 }
 
-/*
- * Capabilities are those of a thread: what the session gave up, this one still has.  By
- * the first batch the session has become whom it wants to be.
- */
-static void confine(struct sn_ipfix *ipfix)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	if (!ipfix->confined && syscall(SYS_capset, &header, none) != 0)
-		sn_warn("cannot drop capabilities: %s", strerror(errno));
-	ipfix->confined = true;
-}
-
 static void *run(void *ctx)
 {
 	struct sn_ipfix *ipfix = ctx;
@@ -230,7 +199,6 @@ static void *run(void *ctx)
 		pthread_mutex_unlock(&ipfix->lock);
 		if (stopping && is_over(ipfix, batch))
 			break;
-		confine(ipfix);
 		if (!ipfix->connected)
 			connect_it(ipfix);
 		if (ipfix->connected)
@@ -246,20 +214,18 @@ static void *run(void *ctx)
 	return NULL;
 }
 
-/* Signals are for the thread that runs the session. */
-static int start_thread(struct sn_ipfix *ipfix, struct sn_err *err)
+/* Signals are for the thread that runs the session.  Under the lock. */
+static int start_thread(struct sn_ipfix *ipfix)
 {
 	sigset_t all, before;
 	int result;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&ipfix->thread, NULL, run, ipfix);
+	result = -pthread_create(&ipfix->thread, NULL, run, ipfix);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (result != 0)
-		return sn_err_sys(err, -result, "cannot start the thread for IPFIX");
-	ipfix->threaded = true;
-	return 0;
+	ipfix->threaded = result == 0;
+	return result;
 }
 
 static int start_file(struct sn_ipfix *ipfix, struct sn_err *err)
@@ -311,9 +277,8 @@ int sn_ipfix_create_patient(const struct sn_ipfix_options *options,
 	own.collector = made->text;
 	init(made, &own, patience);
 	result = sn_ipfix_collector_init(&made->collector, &own, err);
-	if (result == 0)
-		result = made->collector.transport->local ? start_file(made, err)
-							  : start_thread(made, err);
+	if (result == 0 && made->collector.transport->local)
+		result = start_file(made, err);
 	if (result == 0)
 		*ipfix = made;
 	else
@@ -384,19 +349,47 @@ static int write_file(struct sn_ipfix *ipfix, const struct sn_ipfix_batch *batch
 	return result;
 }
 
+/* The first batch starts the thread. */
+static int enqueue(struct sn_ipfix *ipfix, struct sn_ipfix_batch *batch)
+{
+	int result;
+
+	pthread_mutex_lock(&ipfix->lock);
+	result = ipfix->queued + cost(batch) <= ipfix->queue_max ? 0 : -ENOBUFS;
+	if (result == 0 && !ipfix->threaded)
+		result = start_thread(ipfix);
+	if (result == 0) {
+		ipfix->queued += cost(batch);
+		sn_list_append(&ipfix->queue, &batch->link);
+		pthread_cond_signal(&ipfix->wake);
+	}
+	pthread_mutex_unlock(&ipfix->lock);
+	return result;
+}
+
+static int give_to_collector(struct sn_ipfix *ipfix, struct sn_ipfix_batch *batch)
+{
+	int result = enqueue(ipfix, batch);
+
+	if (result == 0)
+		return 0;
+	count_lost(ipfix, batch);
+	SN_LOG_LIMITED(SN_LOG_WARNING,
+		       "records are lost collector=%s lost=%" PRIu64 " reason=\"%s\"", ipfix->text,
+		       ipfix->facts.lost_records, strerror(-result));
+	free(batch);
+	return 0;
+}
+
 int sn_ipfix_push(struct sn_ipfix *ipfix, struct sn_ipfix_batch *batch)
 {
-	int result = 0;
+	int result;
 
-	if (!ipfix->threaded)
-		result = write_file(ipfix, batch);
-	else if (enqueue(ipfix, batch))
-		return 0;
-	if (result != 0 || ipfix->threaded) {
+	if (!ipfix->collector.transport->local)
+		return give_to_collector(ipfix, batch);
+	result = write_file(ipfix, batch);
+	if (result != 0)
 		count_lost(ipfix, batch);
-		SN_LOG_LIMITED(SN_LOG_WARNING, "no room for records collector=%s lost=%" PRIu64,
-			       ipfix->text, ipfix->facts.lost_records);
-	}
 	free(batch);
 	return result;
 }
@@ -419,17 +412,34 @@ void sn_ipfix_name_source(struct sn_ipfix *ipfix, uint16_t number, const char *n
 	pthread_mutex_unlock(&facts->lock);
 }
 
+static void read_modes(const struct sn_privacy *privacy, struct sn_ipfix_modes *modes)
+{
+	static const enum sn_privacy_role roles[] = {
+		[SN_CLIENT] = SN_ROLE_CLIENT, [SN_SERVER] = SN_ROLE_SERVER};
+
+	modes->name = sn_privacy_mode(privacy, SN_FIELD_NAME);
+	for (unsigned side = SN_CLIENT; side <= SN_SERVER; side++) {
+		for (unsigned internal = 0; internal < 2; internal++) {
+			enum sn_privacy_mode mode = privacy->addresses[roles[side]][internal].mode;
+
+			/* Tstat's way is for what the lines keep. */
+			if (mode == SN_PRIVACY_KEEP && privacy->hidden != NULL)
+				mode = SN_PRIVACY_CRYPTOPAN;
+			modes->address[side][internal] = mode;
+		}
+	}
+}
+
 void sn_ipfix_set_privacy(struct sn_ipfix *ipfix, const struct sn_privacy *privacy)
 {
-	struct sn_ipfix_facts *facts = &ipfix->facts;
+	struct sn_ipfix_modes modes = {0};
 
-	pthread_mutex_lock(&facts->lock);
-	for (size_t i = 0; i < SN_FIELDS; i++)
-		facts->modes[i] = privacy != NULL
-					  ? sn_privacy_mode(privacy, (enum sn_privacy_field)i)
-					  : SN_PRIVACY_KEEP;
-	facts->modes_version++;
-	pthread_mutex_unlock(&facts->lock);
+	if (privacy != NULL)
+		read_modes(privacy, &modes);
+	pthread_mutex_lock(&ipfix->facts.lock);
+	ipfix->facts.modes = modes;
+	ipfix->facts.modes_version++;
+	pthread_mutex_unlock(&ipfix->facts.lock);
 	pthread_cond_signal(&ipfix->wake);
 }
 

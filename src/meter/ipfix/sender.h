@@ -41,7 +41,7 @@ struct sn_ipfix {
 	int error; /* the first one of a file */
 
 	pthread_t thread; /* its own: */
-	bool threaded, connected, away, confined;
+	bool threaded, connected, away;
 	uint64_t retry_at_ns, pause_ns, connected_ns;
 	uint32_t last_records; /* of the last message */
 	struct sn_ipfix_session session;

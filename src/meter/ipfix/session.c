@@ -101,16 +101,16 @@ static int add_anonymised(struct sn_ipfix_session *session, struct sn_ipfix_pack
 			  const uint64_t *shapes)
 {
 	struct sn_ipfix_facts *facts = session->facts;
-	enum sn_privacy_mode modes[SN_FIELDS];
+	struct sn_ipfix_modes modes;
 	int result = 0;
 
 	pthread_mutex_lock(&facts->lock);
-	memcpy(modes, facts->modes, sizeof(modes));
+	modes = facts->modes;
 	pthread_mutex_unlock(&facts->lock);
 	for (unsigned shape = 0; result == 0 && shape < SN_IPFIX_SHAPES; shape++)
 		if (has(shapes, shape))
 			result = sn_ipfix_add_anonymised(packer, (uint16_t)shape, session->style,
-							 modes);
+							 &modes);
 	return result;
 }
 

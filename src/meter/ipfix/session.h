@@ -30,7 +30,7 @@ struct sn_ipfix_batch {
 /* What is told besides flows. */
 struct sn_ipfix_facts {
 	pthread_mutex_t lock; /* of modes; sources are only ever added */
-	enum sn_privacy_mode modes[SN_FIELDS];
+	struct sn_ipfix_modes modes;
 	_Atomic unsigned modes_version;
 	struct {
 		uint16_t number;
