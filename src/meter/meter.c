@@ -353,8 +353,11 @@ static enum fate fate_of(const struct sn_tcp_flow *tcp, const struct sn_decoded 
 			 unsigned side)
 {
 	if (!tcp->flow.closed)
-		return tcp->flow.mid_stream && is_plain_syn(packet) ? BEGINS : CONTINUES;
-	if (is_plain_syn(packet) || tcp->tcp.half)
+		return (tcp->flow.mid_stream && is_plain_syn(packet)) ||
+				       sn_tcp_is_half(&tcp->tcp, packet, side)
+			       ? BEGINS
+			       : CONTINUES;
+	if (is_plain_syn(packet))
 		return BEGINS;
 	return was_reset_forged(&tcp->tcp, packet, side) ? BEGINS : LATE;
 }
@@ -369,6 +372,8 @@ static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flo
 			 : flow->closed ? LATE
 					: CONTINUES;
 
+	if (fate == BEGINS && !flow->closed && !flow->mid_stream)
+		flow->last_ns = SN_MAX(time_ns, flow->first_ns); /* half of one: it ends now */
 	if (is_over(meter, flow, time_ns) || fate == BEGINS) {
 		end_flow(meter, flow, fate == BEGINS ? SN_END_CLOSED : SN_END_IDLE);
 		return NULL;

@@ -46,8 +46,7 @@ static struct limits limits_of(const struct sn_tcp *tcp)
 }
 
 /* Since what this one stands for was sent, negative: unknown. */
-static double recovery_of(const struct sn_tcp_suspect *suspect, const struct limits *limits,
-			  int64_t time_ns)
+static double recovery_of(const struct sn_tcp_suspect *suspect, const struct limits *limits)
 {
 	const struct sn_segment *since = suspect->seen;
 
@@ -55,7 +54,7 @@ static double recovery_of(const struct sn_tcp_suspect *suspect, const struct lim
 		since = suspect->previous;
 	if (since == NULL && !limits->valid)
 		since = suspect->next;
-	return since != NULL ? US(sn_segment_age(since, time_ns)) : -1;
+	return since != NULL ? US(sn_segment_age(since, suspect->time_ns)) : -1;
 }
 
 static enum sn_tcp_anomaly repeated(const struct sn_segment *seen, bool fast, bool timeout)
@@ -69,20 +68,17 @@ static enum sn_tcp_anomaly repeated(const struct sn_segment *seen, bool fast, bo
 
 enum sn_tcp_anomaly sn_tcp_anomaly_of(const struct sn_tcp *tcp,
 				      const struct sn_tcp_suspect *suspect,
-				      const struct sn_decoded *packet, unsigned side,
-				      int64_t time_ns)
+				      const struct sn_decoded *packet, unsigned side)
 {
 	const struct sn_segment *seen = suspect->seen, *previous = suspect->previous;
 	struct limits limits = limits_of(tcp);
-	double recovery = recovery_of(suspect, &limits, time_ns);
+	double recovery = recovery_of(suspect, &limits);
 	bool fast =
 		previous != NULL && suspect->previous_acks > DUPLICATES && recovery < limits.rto;
 
 	if (packet->payload_bytes == 1 && tcp->inner[side ^ 1U].closed_window &&
 	    sn_tcp_has_handshake(tcp))
 		return SN_TCP_FLOW_CONTROL;
-	if (suspect->forgotten)
-		return SN_TCP_UNKNOWN;
 	if (recovery < limits.mean && previous != NULL && previous->anomaly != SN_TCP_ANOMALIES)
 		return previous->anomaly;
 	if (seen != NULL && packet->has_ip_id && seen->ip_id == packet->ip_id)
@@ -93,7 +89,8 @@ enum sn_tcp_anomaly sn_tcp_anomaly_of(const struct sn_tcp *tcp,
 		return SN_TCP_FAST;
 	if (recovery > limits.rto)
 		return SN_TCP_RTO;
-	return suspect->next != NULL && US(sn_segment_age(suspect->next, time_ns)) < limits.min
+	return suspect->next != NULL &&
+			       US(sn_segment_age(suspect->next, suspect->time_ns)) < limits.min
 		       ? SN_TCP_REORDER
 		       : SN_TCP_UNKNOWN;
 }

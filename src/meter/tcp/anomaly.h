@@ -12,12 +12,11 @@ struct sn_tcp_suspect {
 	const struct sn_segment *seen;            /* the node it repeats; NULL: it fills a hole */
 	const struct sn_segment *previous, *next; /* its neighbours; NULL: none */
 	unsigned previous_acks; /* acknowledgements of exactly the end of the previous one */
-	bool forgotten;         /* it repeats what is not remembered any more */
+	int64_t time_ns;        /* now */
 };
 
 enum sn_tcp_anomaly sn_tcp_anomaly_of(const struct sn_tcp *tcp,
 				      const struct sn_tcp_suspect *suspect,
-				      const struct sn_decoded *packet, unsigned side,
-				      int64_t time_ns);
+				      const struct sn_decoded *packet, unsigned side);
 
 #endif

@@ -16,7 +16,7 @@ static void read_one(struct sn_tcp_options *options, uint8_t kind, struct sn_rd 
 	} else if (kind == TIMESTAMPS && size == 8) {
 		options->tsval = sn_rd_u32be(rd);
 		options->tsecr = sn_rd_u32be(rd);
-		options->has_timestamps = sn_rd_ok(rd);
+		options->has_timestamps = true; /* 0 if they were not captured */
 	} else {
 		options->has_sack_permitted |= kind == SACK_PERMITTED;
 		options->has_sack |= kind == SACK;

@@ -119,76 +119,96 @@ static uint32_t find(const struct sending *s, uint32_t *previous)
 	return number;
 }
 
-static void classify(struct sending *s, uint32_t found, uint32_t previous)
+/* `node` is repeated, or, if `hole`, something before it was missing. */
+static void classify(struct sending *s, const struct sn_segment *node, uint32_t previous, bool hole)
 {
-	struct sn_tcp_suspect suspect = {.forgotten = found == SN_SLAB_NONE};
-	const struct sn_segment *node;
+	struct sn_tcp_suspect suspect = {
+		.seen = hole ? NULL : node,
+		.next = hole ? node : NULL,
+		.time_ns = s->time_ns,
+	};
 
 	if (previous != SN_SLAB_NONE) {
 		suspect.previous = node_at(s->pool, previous);
 		suspect.previous_acks = acks_of(s, previous);
 	}
-	if (found != SN_SLAB_NONE) {
-		node = node_at(s->pool, found);
-		/* What lies before the first node and is not remembered was seen. */
-		suspect.forgotten = s->inner->forgotten && previous == SN_SLAB_NONE &&
-				    sn_seq_before(s->begin, node->begin);
-		/* It repeats something if any of it was there before. */
-		if (sn_seq_before(node->begin, s->end))
-			suspect.seen = node;
-		else
-			suspect.next = node;
-	}
-	s->anomaly = sn_tcp_anomaly_of(s->tcp, &suspect, s->packet, s->side, s->time_ns);
+	s->anomaly = sn_tcp_anomaly_of(s->tcp, &suspect, s->packet, s->side);
 	s->from->anomalies[s->anomaly]++;
 }
 
-/* Walks along the nodes; returns how much of the segment was there before. */
-static uint32_t merge_in(struct sending *s, uint32_t found, uint32_t previous)
+/* What it repeats is not remembered. */
+static uint32_t repeat_forgotten(struct sending *s, uint32_t count)
 {
-	uint32_t at = s->begin, seen = 0, last = s->from->segments.last - 1;
+	s->anomaly = SN_TCP_UNKNOWN;
+	s->from->anomalies[SN_TCP_UNKNOWN]++;
+	return count;
+}
 
-	if (found == SN_SLAB_NONE) { /* all of its surroundings are forgotten */
-		seen = SN_MIN(s->end - at, s->from->next - at);
+static uint32_t fill_hole(struct sending *s, uint32_t previous, struct sn_segment *node,
+			  uint32_t begin, uint32_t end)
+{
+	classify(s, node, previous, true);
+	if (node->acked && s->inner->kept >= KEPT_MAX) {
+		node->begin = begin;
+		return previous;
+	}
+	return insert(s, previous, begin, end, node->acked);
+}
+
+static void repeat(struct sending *s, uint32_t previous, struct sn_segment *node)
+{
+	classify(s, node, previous, false);
+	sn_segment_set_time(node, s->time_ns);
+	node->ip_id = s->packet->ip_id;
+	node->anomaly = s->anomaly;
+	node->repeated = 1;
+}
+
+static uint32_t earlier(uint32_t a, uint32_t b)
+{
+	return sn_seq_before(a, b) ? a : b;
+}
+
+/*
+ * Something of it, or all, lies before the end of what was seen: walks along the nodes, a piece for
+ * each and for each hole between them.  Returns how much of it was there before.
+ */
+static uint32_t send_again(struct sending *s)
+{
+	uint32_t at = s->begin, end, seen = 0, last = s->from->segments.last - 1;
+	uint32_t previous, number = find(s, &previous);
+
+	if (number == SN_SLAB_NONE) {
+		seen = repeat_forgotten(s, earlier(s->end, s->from->next) - at);
 		at += seen;
 	}
-	while (found != SN_SLAB_NONE && sn_seq_before(at, s->end)) {
-		struct sn_segment *node = node_at(s->pool, found);
-		uint32_t end = sn_seq_before(s->end, node->end) ? s->end : node->end;
+	while (number != SN_SLAB_NONE && sn_seq_before(at, s->end)) {
+		struct sn_segment *node = node_at(s->pool, number);
 
 		if (sn_seq_before(at, node->begin)) {
-			uint32_t hole = sn_seq_before(s->end, node->begin) ? s->end : node->begin;
-
+			end = earlier(s->end, node->begin);
 			if (s->inner->forgotten && previous == SN_SLAB_NONE)
-				seen += hole - at;
-			else if (node->acked && s->inner->kept >= KEPT_MAX)
-				node->begin = at;
+				seen += repeat_forgotten(s, end - at);
 			else
-				previous = insert(s, previous, at, hole, node->acked);
-			at = hole;
-			continue;
+				previous = fill_hole(s, previous, node, at, end);
+		} else {
+			end = earlier(s->end, node->end);
+			repeat(s, previous, node);
+			seen += end - at;
+			previous = number;
+			number = number == last ? SN_SLAB_NONE : node->next;
 		}
-		seen += end - at;
 		at = end;
-		sn_segment_set_time(node, s->time_ns);
-		node->ip_id = s->packet->ip_id;
-		node->anomaly = s->anomaly;
-		node->repeated = 1;
-		previous = found;
-		found = found == last ? SN_SLAB_NONE : node->next;
 	}
 	if (sn_seq_before(at, s->end))
 		append(s, at, s->end);
 	return seen;
 }
 
-/* Something of it, or all, lies before the end of what was seen. */
-static uint32_t send_again(struct sending *s)
+static uint32_t take_again(struct sending *s)
 {
-	uint32_t previous, found = find(s, &previous), seen;
+	uint32_t seen = send_again(s);
 
-	classify(s, found, previous);
-	seen = merge_in(s, found, previous);
 	while (s->inner->kept > SN_SEGMENTS_KEPT)
 		drop_first(s->from, s->inner, s->pool, false);
 	limit_count(s->from, s->inner, s->pool);
@@ -207,19 +227,6 @@ static uint32_t repeated_payload(const struct sending *s, uint32_t seen)
 {
 	return SN_MIN(seen - ((s->packet->tcp_flags & SN_TCP_SYN) != 0 && seen > 0),
 		      s->packet->payload_bytes);
-}
-
-static void measure_flight(struct sending *s)
-{
-	const struct sn_tcp_side *peer = &s->tcp->side[s->side ^ 1U];
-	struct sn_tcp_side *from = s->from;
-	uint32_t flight = s->end - peer->acked;
-
-	if (!peer->has_ack || (int32_t)flight <= 0)
-		return;
-	from->flight_max = SN_MAX(from->flight_max, flight);
-	if (from->flight_min == 0 || flight < from->flight_min)
-		from->flight_min = flight;
 }
 
 static void begin_side(struct sending *s)
@@ -260,7 +267,7 @@ void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct 
 	} else if (!sn_seq_before(s.begin, s.from->next)) {
 		append(&s, s.begin, s.end);
 	} else {
-		seen = send_again(&s);
+		seen = take_again(&s);
 		verdict->anomaly = s.anomaly;
 	}
 	seen = repeated_payload(&s, seen);
@@ -270,8 +277,6 @@ void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct 
 	s.inner->news = s.inner->news || verdict->fresh > 0;
 	if (!s.inner->answered)
 		s.from->flight_initial += verdict->fresh;
-	if (!syn && s.anomaly == SN_TCP_ANOMALIES)
-		measure_flight(&s);
 }
 
 void sn_tcp_remember_syn(struct sn_tcp *tcp, struct sn_segment_pool *pool)
@@ -316,38 +321,45 @@ static bool is_overtaken(const struct sn_tcp_side *side, const struct sn_segment
 	return before != node;
 }
 
+static void forget_acknowledged(struct sn_tcp_side *side, struct sn_tcp_inner *inner,
+				struct sn_segment_pool *pool, unsigned count)
+{
+	unsigned limit = sn_segment_pool_is_tight(pool) ? 0 : SN_SEGMENTS_KEPT;
+
+	for (; count > limit; count--)
+		drop_first(side, inner, pool, false);
+	inner->kept = (uint16_t)count;
+}
+
 /* The nodes up to `ack` are acknowledged; `number` is the first that waits. */
 static void advance(struct sn_tcp_side *side, struct sn_tcp_inner *inner,
 		    struct sn_segment_pool *pool, uint32_t number, uint32_t ack, int64_t time_ns)
 {
 	uint32_t last = side->segments.last - 1;
-	unsigned limit = sn_segment_pool_is_tight(pool) ? 0 : SN_SEGMENTS_KEPT;
+	unsigned kept = inner->kept;
+	struct sn_segment *node = node_at(pool, number);
 
-	for (;;) {
-		struct sn_segment *node = node_at(pool, number);
-		uint32_t next = node->next;
-
-		if (sn_seq_before(ack, node->end))
-			break;
+	while (!sn_seq_before(ack, node->end)) {
 		node->acked = 1;
-		inner->edge_acks = ack == node->end;
-		node->acks = (uint8_t)inner->edge_acks;
+		node->acks = 1;
+		kept++;
 		if (ack == node->end && !node->repeated &&
 		    !(inner->disordered && is_overtaken(side, pool, node, time_ns)))
 			add_sample(&side->rtt, SN_MAX(sn_segment_age(node, time_ns), 0));
 		side->rtt.edge = number + 1;
-		if (++inner->kept > limit)
-			drop_first(side, inner, pool, false);
+		inner->edge_acks = 1;
 		if (number == last) {
 			inner->disordered = 0;
 			break;
 		}
-		number = next;
+		number = node->next;
+		node = node_at(pool, number);
 	}
+	forget_acknowledged(side, inner, pool, kept);
 }
 
 void sn_tcp_acknowledge(struct sn_tcp *tcp, struct sn_segment_pool *pool, unsigned side,
-			uint32_t ack, int64_t time_ns)
+			uint32_t ack, bool again, int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
 	struct sn_tcp_inner *inner = &tcp->inner[side];
@@ -356,21 +368,20 @@ void sn_tcp_acknowledge(struct sn_tcp *tcp, struct sn_segment_pool *pool, unsign
 
 	if (from->segments.last == 0)
 		return;
-	if (edge == from->segments.last) { /* nothing waits */
-		if (ack == from->next && inner->edge_acks < EDGE_ACKS_MAX)
+	if (again) {
+		if (inner->edge_acks < EDGE_ACKS_MAX)
 			inner->edge_acks++;
 		return;
 	}
+	if (edge == from->segments.last) /* nothing waits */
+		return;
 	if (edge == 0) {
 		advance(from, inner, pool, first_of(from, pool), ack, time_ns);
 		return;
 	}
 	node = node_at(pool, edge - 1);
-	if (ack == node->end) {
-		if (inner->edge_acks < EDGE_ACKS_MAX)
-			inner->edge_acks++;
+	if (sn_seq_before(ack, node_at(pool, node->next)->end))
 		return;
-	}
 	node->acks = (uint8_t)inner->edge_acks;
 	advance(from, inner, pool, node->next, ack, time_ns);
 }

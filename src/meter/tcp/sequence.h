@@ -17,9 +17,10 @@ static inline bool sn_seq_before(uint32_t a, uint32_t b)
 /* `side` sends a segment with SYN, FIN or payload. */
 void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct sn_decoded *packet,
 		 unsigned side, int64_t time_ns, struct sn_tcp_verdict *verdict);
-/* What `side` has sent is acknowledged up to `ack`. */
+/* What `side` has sent is acknowledged up to `ack`, `again` if that is what the peer said before.
+ */
 void sn_tcp_acknowledge(struct sn_tcp *tcp, struct sn_segment_pool *pool, unsigned side,
-			uint32_t ack, int64_t time_ns);
+			uint32_t ack, bool again, int64_t time_ns);
 /* The client's first SYN gets a node once there is more to the connection. */
 void sn_tcp_remember_syn(struct sn_tcp *tcp, struct sn_segment_pool *pool);
 

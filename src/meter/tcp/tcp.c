@@ -88,17 +88,18 @@ static void take_fin(struct sn_tcp_side *side, const struct sn_decoded *packet)
 	side->has_fin = true;
 }
 
-/* RFC 7323 section 2: the window of a SYN is never scaled, others if both sides offered it. */
+/*
+ * Before the options of this segment are taken: RFC 7323 section 2 says that the window of a SYN is
+ * never scaled; Tstat scales that of a repeated one.
+ */
 static void take_window(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
-	uint32_t window = packet->tcp_window;
+	bool scaled = from->has_scale && tcp->side[side ^ 1U].has_scale;
+	uint32_t window = (uint32_t)packet->tcp_window << (scaled ? from->window_scale : 0);
 
-	if (!has(packet, SN_TCP_SYN)) {
-		if (!from->has_scale || !tcp->side[side ^ 1U].has_scale)
-			from->window_scale = 0;
-		window <<= from->window_scale;
-	}
+	if (!scaled && !has(packet, SN_TCP_SYN))
+		from->window_scale = 0;
 	tcp->inner[side].closed_window = window == 0;
 	if (window == 0) {
 		from->zero_windows += has(packet, SN_TCP_ACK);
@@ -135,30 +136,39 @@ static void take_ack(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 		     const struct sn_decoded *packet, unsigned side, int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side], *peer = &tcp->side[side ^ 1U];
+	struct sn_tcp_inner *other = &tcp->inner[side ^ 1U];
+	bool again;
 
 	from->n.ack++;
 	if (packet->payload_bytes == 0 &&
 	    (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_FIN | SN_TCP_RST)) == 0)
 		from->n.pure_ack++;
-	if (from->first_ack_ns == 0 && !has(packet, SN_TCP_SYN))
+	if (from->first_ack_ns == 0 && (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_RST)) == 0)
 		from->first_ack_ns = time_ns;
-	if (!from->has_ack || sn_seq_before(from->acked, packet->tcp_ack))
-		from->acked = packet->tcp_ack;
+	again = from->has_ack && from->acked == packet->tcp_ack;
+	from->acked = packet->tcp_ack;
 	from->has_ack = true;
-	if (!tcp->inner[side ^ 1U].begun)
+	if (!other->begun)
 		return;
-	sn_tcp_acknowledge(tcp, pool, side ^ 1U, packet->tcp_ack, time_ns);
+	sn_tcp_acknowledge(tcp, pool, side ^ 1U, packet->tcp_ack, again, time_ns);
 	if (sn_seq_before(peer->isn + 1, packet->tcp_ack))
-		tcp->inner[side ^ 1U].answered = 1;
+		other->answered = 1;
+	if (peer->has_fin && !sn_seq_before(packet->tcp_ack, peer->fin_end))
+		other->fin_acked = 1;
 }
 
-/* Both FINs are there and acknowledged. */
-static bool is_finished(const struct sn_tcp *tcp)
+/* Bytes in flight with this segment; of pure acknowledgements, too. */
+static void measure_flight(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
 {
-	const struct sn_tcp_side *c = &tcp->side[CLIENT], *s = &tcp->side[SERVER];
+	const struct sn_tcp_side *peer = &tcp->side[side ^ 1U];
+	struct sn_tcp_side *from = &tcp->side[side];
+	uint32_t flight = packet->tcp_seq + packet->payload_bytes - peer->acked;
 
-	return c->has_fin && s->has_fin && c->has_ack && s->has_ack &&
-	       !sn_seq_before(c->acked, s->fin_end) && !sn_seq_before(s->acked, c->fin_end);
+	if (!peer->has_ack || (int32_t)flight <= 0)
+		return;
+	from->flight_max = SN_MAX(from->flight_max, flight);
+	if (from->flight_min == 0 || flight < from->flight_min)
+		from->flight_min = flight;
 }
 
 static void take_reset(struct sn_tcp *tcp, unsigned side)
@@ -168,7 +178,7 @@ static void take_reset(struct sn_tcp *tcp, unsigned side)
 	tcp->reset_side = side & 1;
 }
 
-static bool is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
+bool sn_tcp_is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
 {
 	return side == CLIENT && packet->payload_bytes > 0 && !has(packet, SN_TCP_SYN) &&
 	       tcp->side[CLIENT].has_syn && !tcp->side[SERVER].has_syn;
@@ -186,16 +196,20 @@ void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 	if (tcp->inner[CLIENT].syn_waits)
 		sn_tcp_remember_syn(tcp, pool);
 	take_ttl(from, packet->ttl);
+	if (!has(packet, SN_TCP_RST))
+		take_window(tcp, packet, side);
 	if (has(packet, SN_TCP_SYN))
 		take_syn(tcp, packet, side, time_ns);
 	else
 		take_later_options(tcp, packet, side, time_ns);
-	take_window(tcp, packet, side);
 	if (packet->payload_bytes > 0)
 		take_payload(from, packet, time_ns);
 	if (!odd &&
 	    (packet->payload_bytes > 0 || (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_FIN)) != 0))
 		sn_tcp_send(tcp, pool, packet, side, time_ns, verdict);
+	if (verdict->anomaly == SN_TCP_ANOMALIES &&
+	    (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_RST)) == 0)
+		measure_flight(tcp, packet, side);
 	if (has(packet, SN_TCP_FIN))
 		take_fin(from, packet);
 	if (has(packet, SN_TCP_ACK)) {
@@ -207,8 +221,8 @@ void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 	}
 	if (has(packet, SN_TCP_RST))
 		take_reset(tcp, side);
-	tcp->half = is_half(tcp, packet, side);
-	verdict->closes = tcp->reset || tcp->half || is_finished(tcp);
+	verdict->closes =
+		tcp->reset || (tcp->inner[CLIENT].fin_acked && tcp->inner[SERVER].fin_acked);
 }
 
 void sn_tcp_forget(struct sn_tcp *tcp, struct sn_segment_pool *pool)

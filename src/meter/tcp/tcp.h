@@ -59,7 +59,7 @@ struct sn_tcp_side {
 		uint32_t fin_end; /* behind the FIN */
 		uint32_t stamp;   /* before it: time stamp of the last SYN or SYN+ACK */
 	};
-	uint32_t acked;                  /* highest acknowledgement number this side sent */
+	uint32_t acked;                  /* last acknowledgement number that this side sent */
 	uint32_t window_max, window_min; /* bytes, after scaling; min without zeros */
 	uint32_t flight_max, flight_min, flight_initial; /* bytes in flight */
 	uint32_t sacks, zero_windows, messages;          /* messages: Tstat's pkts_push */
@@ -83,6 +83,7 @@ struct sn_tcp_inner {
 	uint16_t answered : 1;      /* payload of this side was acknowledged */
 	uint16_t closed_window : 1; /* its window is 0 */
 	uint16_t syn_waits : 1;     /* its SYN has no node yet (sequence.c) */
+	uint16_t fin_acked : 1;     /* its FIN was acknowledged */
 	uint16_t forgotten : 1;     /* what lies before the first node was seen */
 };
 
@@ -99,7 +100,6 @@ struct sn_tcp {
 	uint8_t flags;          /* all that were seen */
 	bool reset : 1;         /* there was an RST, ... */
 	uint8_t reset_side : 1; /* ... from here */
-	bool half : 1;          /* the client sends data, no SYN of the server was seen */
 	bool handshaken : 1;    /* the ACK that ends the handshake was seen */
 	bool syn_repeated : 1, synack_repeated : 1;
 	bool syn_unsure : 1, synack_unsure : 1; /* stamps do not tell the copies apart */
@@ -143,6 +143,11 @@ struct sn_tcp_verdict {
 	enum sn_tcp_anomaly anomaly; /* SN_TCP_ANOMALIES: none */
 };
 
+/*
+ * The client begins to send data and no SYN of the server was seen: half a connection.  It ends
+ * before this segment.
+ */
+bool sn_tcp_is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side);
 /*
  * The segment belongs to the connection, which was zeroed before its first one; `side` is the
  * sender.

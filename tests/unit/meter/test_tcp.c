@@ -210,14 +210,16 @@ static void a_reset_ends_it_and_says_so(void **state SN_UNUSED)
 	assert_true(tcp.reset);
 }
 
-static void a_client_that_talks_to_nobody_ends_it(void **state SN_UNUSED)
+static void a_client_that_talks_to_nobody_has_half_a_connection(void **state SN_UNUSED)
 {
+	struct sn_decoded data = {.tcp_flags = ACK, .tcp_seq = 1001, .payload_bytes = 10};
+
 	give(C, 0, SYN, 1000, 0, 0);
 	give(C, 10, ACK, 1001, 5001, 0);
-	assert_false(ended);
-	give(C, 20, ACK, 1001, 5001, 10);
-	assert_true(ended);
-	assert_true(tcp.half);
+	assert_true(sn_tcp_is_half(&tcp, &data, C));
+	assert_false(sn_tcp_is_half(&tcp, &data, S));
+	give(S, 20, SYN | ACK, 5000, 1001, 0);
+	assert_false(sn_tcp_is_half(&tcp, &data, C));
 }
 
 static void read_options(struct sn_tcp_options *options, const void *bytes, size_t size)
@@ -248,7 +250,9 @@ static void options_are_read_up_to_the_first_that_is_broken(void **state SN_UNUS
 	read_options(&options, broken, sizeof(broken));
 	assert_false(options.has_mss || options.has_timestamps);
 	read_options(&options, cut, sizeof(cut));
-	assert_true(options.has_sack_permitted && !options.has_timestamps);
+	assert_true(options.has_sack_permitted && options.has_timestamps);
+	assert_int_equal(options.tsval, 0x102);
+	assert_int_equal(options.tsecr, 0);
 	read_options(&options, ended_list, sizeof(ended_list));
 	assert_false(options.has_timestamps);
 	read_options(&options, sack, sizeof(sack));
@@ -275,7 +279,7 @@ int main(void)
 		TEST(it_ends_when_both_fins_are_acknowledged),
 		TEST(sequence_numbers_may_wrap_before_the_end),
 		TEST(a_reset_ends_it_and_says_so),
-		TEST(a_client_that_talks_to_nobody_ends_it),
+		TEST(a_client_that_talks_to_nobody_has_half_a_connection),
 		TEST(options_are_read_up_to_the_first_that_is_broken),
 	};
 
