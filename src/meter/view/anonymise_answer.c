@@ -97,12 +97,14 @@ static bool tell_address(struct sn_anonymiser *an, struct sn_str answer, struct 
 	char word[SN_VIEW_ADDRESS_MAX];
 	enum sn_privacy_mode mode;
 
-	if (family == 0)
-		return sn_anonymise_mentions(an, answer, out);
-	mode = sn_anonymise_literal(an, SN_ROLE_SERVER, ip, family, told);
-	if (mode != SN_PRIVACY_KEEP && mode != SN_PRIVACY_DROP)
+	mode = family == 0 ? SN_PRIVACY_KEEP
+			   : sn_anonymise_literal(an, SN_ROLE_SERVER, ip, family, told);
+	/* An IPv6 address may have one of IPv4 in its text. */
+	if (mode == SN_PRIVACY_KEEP)
+		return family != 4 && sn_anonymise_mentions(an, answer, out);
+	if (mode != SN_PRIVACY_DROP)
 		sn_buf_add(out, word, sn_view_address_text(told, family, word));
-	return mode != SN_PRIVACY_KEEP;
+	return true;
 }
 
 bool sn_anonymise_answer(struct sn_anonymiser *an, uint16_t type, struct sn_str answer,

@@ -47,7 +47,6 @@ bool sn_anonymise_mentions(struct sn_anonymiser *an, struct sn_str text, struct 
  */
 bool sn_anonymise_comment(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out);
 /* A name below in-addr.arpa or ip6.arpa, by the address that it stands for. */
-bool sn_anonymise_is_reverse(struct sn_str name);
 bool sn_anonymise_reverse(struct sn_anonymiser *an, struct sn_str name, struct sn_buf *out);
 
 #endif

@@ -236,13 +236,6 @@ static const struct zone *find_zone(struct sn_str name, size_t *before)
 	return NULL;
 }
 
-bool sn_anonymise_is_reverse(struct sn_str name)
-{
-	size_t before;
-
-	return find_zone(name, &before) != NULL;
-}
-
 /* The number of the label that ends at `end`, and where it begins; -1 if it is none. */
 static int label_before(struct sn_str name, size_t end, uint8_t family, size_t *begin)
 {

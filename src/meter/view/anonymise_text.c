@@ -14,9 +14,12 @@ static struct sn_str part(struct sn_str text, size_t begin, size_t end)
 	return (struct sn_str){text.p + begin, end - begin};
 }
 
+/* The first of `bytes` from there on, or the end. */
 static size_t find(struct sn_str text, size_t from, const char *bytes)
 {
-	while (from < text.n && strchr(bytes, text.p[from]) == NULL)
+	size_t count = strlen(bytes);
+
+	while (from < text.n && memchr(bytes, text.p[from], count) == NULL)
 		from++;
 	return from;
 }
@@ -96,21 +99,16 @@ static bool tell_name(struct sn_anonymiser *an, struct sn_str name, struct sn_bu
 {
 	const struct sn_privacy_rule *rule = sn_anonymiser_field(an, SN_FIELD_NAME);
 	struct sn_str kept = name;
-	bool changed, is_address;
+	bool is_address;
 
 	if (rule->mode == SN_PRIVACY_KEEP && !an->policy->hides_addresses)
 		return false;
-	changed = tell_address(an, name, out, &is_address);
-	if (is_address)
-		return changed;
-	if (rule->mode == SN_PRIVACY_TRUNCATE)
+	if (tell_address(an, name, out, &is_address))
+		return true;
+	if (rule->mode == SN_PRIVACY_TRUNCATE && !is_address)
 		kept = last_labels(name, rule->kept[0]);
-	if (sn_anonymise_is_reverse(kept)) {
-		changed = sn_anonymise_reverse(an, kept, out);
-		if (!changed && kept.n < name.n)
-			put(out, kept);
-		return changed || kept.n < name.n;
-	}
+	if (sn_anonymise_reverse(an, kept, out))
+		return true;
 	return tell_rest(an, name, kept, out);
 }
 
@@ -133,17 +131,26 @@ bool sn_anonymise_name(struct sn_anonymiser *an, struct sn_str name, bool of_flo
 	}
 }
 
-/* The name or address without brackets and port. */
+/* ":8080", "]:8080", "]" or nothing. */
+static bool is_port(struct sn_str text)
+{
+	size_t at = text.n > 0 && text.p[0] == ']';
+
+	if (at < text.n && text.p[at] == ':')
+		at++;
+	while (at < text.n && text.p[at] >= '0' && text.p[at] <= '9')
+		at++;
+	return at == text.n;
+}
+
+/* The name or address without brackets and port; all of it if what follows is no port. */
 static struct sn_str host_of(struct sn_str host)
 {
-	size_t colon = find(host, 0, ":");
+	bool bracket = host.n > 0 && host.p[0] == '[';
+	size_t end = find(host, bracket, bracket ? "]" : ":");
 
-	if (host.n > 0 && host.p[0] == '[')
-		return part(host, 1, find(host, 1, "]"));
-	/* Two colons and no brackets: an address of IPv6. */
-	if (find(host, SN_MIN(colon + 1, host.n), ":") < host.n)
-		return host;
-	return part(host, 0, colon);
+	/* With two colons and no brackets it is no port either, but an address of IPv6. */
+	return is_port(part(host, end, host.n)) ? part(host, bracket, end) : host;
 }
 
 bool sn_anonymise_host(struct sn_anonymiser *an, struct sn_str host, bool of_flow,
@@ -169,13 +176,24 @@ bool sn_anonymise_host(struct sn_anonymiser *an, struct sn_str host, bool of_flo
 
 /* URLs ---------------------------------------------------------------------------------- */
 
+/* "http"; stricter than RFC 3986 section 3.1, so that nothing can hide in it. */
+static bool is_scheme(struct sn_str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (((text.p[i] | 32) < 'a' || (text.p[i] | 32) > 'z') && text.p[i] != '+')
+			return false;
+	}
+	return text.n > 0;
+}
+
 /* Where the host of a URL begins and ends; both 0 if it has none. */
 static void find_host(struct sn_str url, size_t *begin, size_t *end)
 {
 	size_t mark = find(url, 0, ":/?#");
 
 	*begin = *end = 0;
-	if (mark + 2 < url.n && memcmp(url.p + mark, "://", 3) == 0)
+	if (mark + 2 < url.n && memcmp(url.p + mark, "://", 3) == 0 &&
+	    is_scheme(part(url, 0, mark)))
 		*begin = mark + 3;
 	else if (sn_str_has_prefix(url, "//"))
 		*begin = 2;
