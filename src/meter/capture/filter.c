@@ -3,49 +3,50 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <pcap/pcap.h>
 #include <sys/socket.h>
 
 #include "meter/capture/file.h"
+
+/* libpcap's and the kernel's instruction have the same layout under two names. */
+_Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter), "BPF instruction");
 
 int sn_filter_init(struct sn_filter *filter, const char *expression, int link, uint32_t snaplen,
 		   struct sn_err *err)
 {
 	const char *text = expression != NULL ? expression : "";
 	pcap_t *dead = pcap_open_dead(link, (int)snaplen);
+	struct bpf_program program = {0};
 	int result = 0;
 
 	*filter = (struct sn_filter){0};
 	if (dead == NULL)
 		return sn_err_set(err, -ENOMEM, "cannot compile filter '%s': out of memory", text);
-	if (pcap_compile(dead, &filter->program, text, 1, PCAP_NETMASK_UNKNOWN) != 0)
+	if (pcap_compile(dead, &program, text, 1, PCAP_NETMASK_UNKNOWN) != 0)
 		result = sn_err_set(err, -EINVAL, "cannot compile filter '%s': %s (see %s)", text,
 				    pcap_geterr(dead), "pcap-filter(7)");
 	pcap_close(dead);
+	if (result == 0)
+		*filter = (struct sn_filter){.code = program.bf_insns, .length = program.bf_len};
 	return result;
 }
 
 void sn_filter_finish(struct sn_filter *filter)
 {
-	if (filter->program.bf_insns != NULL)
-		pcap_freecode(&filter->program);
+	struct bpf_program program = {.bf_insns = filter->code, .bf_len = filter->length};
+
+	pcap_freecode(&program);
 	*filter = (struct sn_filter){0};
 }
 
 bool sn_filter_match(const struct sn_filter *filter, const struct sn_packet *packet)
 {
-	return bpf_filter(filter->program.bf_insns, packet->data, packet->length,
-			  packet->captured) != 0;
+	return bpf_filter(filter->code, packet->data, packet->length, packet->captured) != 0;
 }
-
-/* libpcap's and the kernel's instruction have the same layout under two names. */
-_Static_assert(sizeof(struct bpf_insn) == sizeof(struct sock_filter), "BPF instruction");
 
 int sn_filter_attach(const struct sn_filter *filter, int fd, struct sn_err *err)
 {
-	struct sock_fprog program = {
-		.len = (unsigned short)filter->program.bf_len,
-		.filter = (struct sock_filter *)(void *)filter->program.bf_insns,
-	};
+	struct sock_fprog program = {.len = (unsigned short)filter->length, .filter = filter->code};
 
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
 		return sn_err_sys(err, -errno, "cannot attach the filter to the capture socket");

@@ -6,7 +6,6 @@
 #ifndef SONDE_METER_CAPTURE_FILTER_H
 #define SONDE_METER_CAPTURE_FILTER_H
 
-#include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,7 +13,8 @@
 #include "meter/capture/packet.h"
 
 struct sn_filter {
-	struct bpf_program program;
+	void *code; /* instructions as libpcap and the kernel have them alike */
+	unsigned length;
 };
 
 /*

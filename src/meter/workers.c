@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "meter/workers.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/util.h"
+#include "meter/capture/file.h"
+#include "meter/decode/spread.h"
+
+#define BATCH_PACKETS 128
+#define BATCH_BYTES   SN_CAPTURE_PACKET_MAX /* one packet of the largest size fits */
+#define QUEUE_MIN     4                     /* batches */
+#define TURN_MS       500
+#define LAST_BLOCK_MS 120 /* until the kernel hands over the block in use */
+/* A packet may lie in a block of the ring for this long before we see it. */
+#define RING_DELAY_NS (500 * SN_NS_PER_MS)
+
+struct batch {
+	struct batch *next;
+	size_t count, bytes;
+	int64_t advance_ns; /* behind the packets; 0: nothing is said */
+	bool last;
+	struct sn_packet packets[BATCH_PACKETS];
+	uint8_t data[BATCH_BYTES];
+};
+
+struct worker {
+	struct sn_workers *workers;
+	void *ctx;
+	pthread_t thread;
+	bool started;
+	/* packets are given */
+	struct batch *filling; /* of the caller */
+	pthread_mutex_t lock;
+	pthread_cond_t filled, emptied;
+	struct batch *first, *last; /* to do, in order */
+	struct batch *empty;        /* the one used last on top: it is still in the cache */
+	size_t made;
+	/* a source of its own */
+	struct sn_live *live;
+	int wake_fd;
+	/* both */
+	int error; /* the worker's own */
+	bool gone;
+	struct sn_err err;
+};
+
+struct sn_workers {
+	struct sn_workers_options options;
+	const struct sn_workers_ops *ops;
+	struct worker *workers;
+	size_t queue_batches;
+	atomic_bool stopping;
+	atomic_int failed; /* 1 + the number of the first worker with an error */
+	bool finished;
+	int64_t pushed_ns; /* packet time at the last turn in which all batches went */
+	uint64_t dropped;
+};
+
+/* What a worker does ---------------------------------------------------------- */
+
+static void fail(struct worker *worker, int error)
+{
+	struct sn_workers *workers = worker->workers;
+	int number = (int)(worker - workers->workers) + 1, none = 0;
+
+	worker->error = error;
+	if (worker->err.code == 0)
+		sn_err_set(&worker->err, error, "cannot go on metering: %s", strerror(-error));
+	atomic_compare_exchange_strong(&workers->failed, &none, number);
+}
+
+static void note(struct worker *worker, int result)
+{
+	if (result < 0 && worker->error == 0)
+		fail(worker, result);
+}
+
+static void work(const struct sn_packet *packets, size_t count, void *ctx)
+{
+	struct worker *worker = ctx;
+	const struct sn_workers_ops *ops = worker->workers->ops;
+
+	for (size_t run; count > 0 && worker->error == 0; packets += run, count -= run) {
+		run = sn_packet_run(packets, count);
+		note(worker,
+		     ops->packets(worker->ctx, packets->link, packets, run, packets->source));
+	}
+}
+
+static void go_on(struct worker *worker, int64_t now_ns)
+{
+	if (worker->error == 0)
+		note(worker, worker->workers->ops->advance(worker->ctx, now_ns));
+}
+
+static void finish(struct worker *worker)
+{
+	struct sn_err err = {0};
+	int result = worker->workers->ops->finish(worker->ctx, &err);
+
+	if (result < 0 && worker->error == 0) {
+		worker->err = err;
+		fail(worker, result);
+	}
+}
+
+/* Packets that are given -------------------------------------------------------- */
+
+static struct batch *wait_for_batch(struct worker *worker)
+{
+	struct batch *batch;
+
+	pthread_mutex_lock(&worker->lock);
+	while (worker->first == NULL)
+		pthread_cond_wait(&worker->filled, &worker->lock);
+	batch = worker->first;
+	worker->first = batch->next;
+	pthread_mutex_unlock(&worker->lock);
+	return batch;
+}
+
+static void give_back(struct worker *worker, struct batch *batch)
+{
+	pthread_mutex_lock(&worker->lock);
+	batch->next = worker->empty;
+	worker->empty = batch;
+	pthread_cond_signal(&worker->emptied);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void *run_given(void *arg)
+{
+	struct worker *worker = arg;
+	bool last = false;
+
+	while (!last) {
+		struct batch *batch = wait_for_batch(worker);
+
+		work(batch->packets, batch->count, worker);
+		if (batch->advance_ns != 0)
+			go_on(worker, batch->advance_ns);
+		last = batch->last;
+		give_back(worker, batch);
+	}
+	finish(worker);
+	return NULL;
+}
+
+static void push(struct worker *worker)
+{
+	struct batch *batch = worker->filling;
+
+	worker->filling = NULL;
+	batch->next = NULL;
+	pthread_mutex_lock(&worker->lock);
+	if (worker->first == NULL)
+		worker->first = batch;
+	else
+		worker->last->next = batch;
+	worker->last = batch;
+	pthread_cond_signal(&worker->filled);
+	pthread_mutex_unlock(&worker->lock);
+}
+
+/* NULL when all of them are in use, and nobody waits. */
+static struct batch *take_empty(struct worker *worker, bool wait)
+{
+	struct batch *batch;
+
+	pthread_mutex_lock(&worker->lock);
+	while (wait && worker->empty == NULL && worker->made == worker->workers->queue_batches)
+		pthread_cond_wait(&worker->emptied, &worker->lock);
+	batch = worker->empty;
+	if (batch != NULL)
+		worker->empty = batch->next;
+	pthread_mutex_unlock(&worker->lock);
+	if (batch == NULL && worker->made < worker->workers->queue_batches) {
+		batch = sn_xmalloc(sizeof(*batch)); /* the pages come as they are used */
+		worker->made++;
+	}
+	return batch;
+}
+
+static bool begin(struct worker *worker, bool wait)
+{
+	struct batch *batch = worker->filling != NULL ? worker->filling : take_empty(worker, wait);
+
+	if (batch != NULL && worker->filling == NULL) {
+		batch->count = batch->bytes = 0;
+		batch->advance_ns = 0;
+		batch->last = false;
+	}
+	worker->filling = batch;
+	return batch != NULL;
+}
+
+static void add(struct sn_workers *workers, struct worker *worker, const struct sn_packet *packet)
+{
+	struct batch *batch = worker->filling;
+	uint32_t size = SN_MIN(packet->captured, (uint32_t)BATCH_BYTES);
+
+	if (batch != NULL && batch->bytes + size > BATCH_BYTES)
+		push(worker);
+	if (!begin(worker, !workers->options.drop)) {
+		workers->dropped++;
+		return;
+	}
+	batch = worker->filling;
+
+	struct sn_packet *copy = &batch->packets[batch->count++];
+
+	*copy = *packet;
+	copy->captured = size;
+	copy->data = batch->data + batch->bytes;
+	memcpy(batch->data + batch->bytes, packet->data, size);
+	batch->bytes += size;
+	if (batch->count == BATCH_PACKETS)
+		push(worker);
+}
+
+static struct worker *choose(const struct sn_workers *workers, const struct sn_packet *packet)
+{
+	uint32_t hash = sn_decode_spread(packet, workers->options.tunnels_max);
+
+	return &workers->workers[(uint64_t)hash * workers->options.count >> 32];
+}
+
+static void push_all(struct sn_workers *workers)
+{
+	for (unsigned i = 0; i < workers->options.count; i++)
+		if (workers->workers[i].filling != NULL)
+			push(&workers->workers[i]);
+}
+
+static int first_error(const struct sn_workers *workers)
+{
+	int failed = atomic_load(&workers->failed);
+
+	return failed != 0 ? workers->workers[failed - 1].err.code : 0;
+}
+
+int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		add(workers, choose(workers, &packets[i]), &packets[i]);
+	/* A worker that gets little would be left behind. */
+	if (count > 0 &&
+	    llabs(packets[count - 1].time_ns - workers->pushed_ns) >= SN_WORKERS_DELAY_NS) {
+		push_all(workers);
+		workers->pushed_ns = packets[count - 1].time_ns;
+	}
+	return first_error(workers);
+}
+
+int sn_workers_advance(struct sn_workers *workers, int64_t now_ns)
+{
+	for (unsigned i = 0; i < workers->options.count; i++)
+		if (begin(&workers->workers[i], !workers->options.drop)) {
+			workers->workers[i].filling->advance_ns = now_ns;
+			push(&workers->workers[i]);
+		}
+	return first_error(workers);
+}
+
+/* Sources of their own ------------------------------------------------------------ */
+
+/* An interface that is down may come up again, one that was removed does not. */
+static void check_interface(struct worker *worker)
+{
+	if (sn_live_alive(worker->live))
+		return;
+	worker->gone = true;
+	sn_err_set(&worker->err, -ENODEV, "cannot go on metering: interface '%s' is gone",
+		   sn_live_interface(worker->live));
+	fail(worker, -ENODEV);
+}
+
+static void wait_for_packets(const struct worker *worker, int timeout_ms)
+{
+	struct pollfd pollers[] = {{.fd = sn_live_fd(worker->live), .events = POLLIN},
+				   {.fd = worker->wake_fd, .events = POLLIN}};
+
+	poll(pollers, SN_COUNT(pollers), timeout_ms);
+}
+
+static void *run_live(void *arg)
+{
+	struct worker *worker = arg;
+
+	while (!atomic_load(&worker->workers->stopping) && !worker->gone) {
+		wait_for_packets(worker, TURN_MS);
+		if (sn_live_drain(worker->live, work, worker) == 0)
+			check_interface(worker);
+		go_on(worker, sn_wall_ns() - RING_DELAY_NS);
+	}
+	/* What was captured before the end but lies in a block that is not full yet. */
+	if (!worker->gone) {
+		poll(NULL, 0, LAST_BLOCK_MS);
+		sn_live_drain(worker->live, work, worker);
+	}
+	finish(worker);
+	return NULL;
+}
+
+static void wake(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	if (write(worker->wake_fd, &one, sizeof(one)) < 0)
+		assert(errno == EAGAIN);
+}
+
+/* Life ------------------------------------------------------------------------------ */
+
+/* The number-th processor that we may run on. */
+static void pin(pthread_attr_t *attributes, unsigned number, unsigned count)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all) != 0 || CPU_COUNT(&all) < (int)count)
+		return;
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && number-- == 0) {
+			CPU_ZERO(&one);
+			CPU_SET(cpu, &one);
+			pthread_attr_setaffinity_np(attributes, sizeof(one), &one);
+			return;
+		}
+}
+
+static int start(struct worker *worker, unsigned number, struct sn_err *err)
+{
+	const struct sn_workers_options *options = &worker->workers->options;
+	sigset_t all, before;
+	pthread_attr_t attributes;
+	int result;
+
+	if (worker->live != NULL) {
+		worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (worker->wake_fd < 0)
+			return sn_err_sys(err, -errno, "cannot start worker %u", number);
+	}
+	pthread_attr_init(&attributes);
+	if (options->pin)
+		pin(&attributes, number, options->count);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	result = pthread_create(&worker->thread, &attributes,
+				worker->live != NULL ? run_live : run_given, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
+	worker->started = result == 0;
+	return result == 0 ? 0 : sn_err_sys(err, -result, "cannot start worker %u", number);
+}
+
+int sn_workers_create(const struct sn_workers_options *options, const struct sn_workers_ops *ops,
+		      void *const *ctxs, struct sn_live *const *lives, struct sn_workers **workers,
+		      struct sn_err *err)
+{
+	struct sn_workers *made = sn_new(struct sn_workers);
+	size_t packets =
+		options->queue_packets != 0 ? options->queue_packets : SN_WORKERS_QUEUE_DEFAULT;
+	int result = 0;
+
+	assert(options->count > 0 && options->count <= SN_WORKERS_MAX);
+	made->options = *options;
+	made->ops = ops;
+	made->queue_batches = SN_MAX(packets / BATCH_PACKETS, (size_t)QUEUE_MIN);
+	made->workers = sn_new_n(struct worker, options->count);
+	for (unsigned i = 0; i < options->count; i++) {
+		struct worker *worker = &made->workers[i];
+
+		worker->workers = made;
+		worker->ctx = ctxs[i];
+		worker->live = lives != NULL ? lives[i] : NULL;
+		worker->wake_fd = -1;
+		pthread_mutex_init(&worker->lock, NULL);
+		pthread_cond_init(&worker->filled, NULL);
+		pthread_cond_init(&worker->emptied, NULL);
+	}
+	for (unsigned i = 0; result == 0 && i < options->count; i++)
+		result = start(&made->workers[i], i, err);
+	if (result < 0) {
+		sn_workers_destroy(made);
+		return result;
+	}
+	*workers = made;
+	return 0;
+}
+
+static void end_input(struct sn_workers *workers)
+{
+	atomic_store(&workers->stopping, true);
+	for (unsigned i = 0; i < workers->options.count; i++) {
+		struct worker *worker = &workers->workers[i];
+
+		if (!worker->started)
+			continue;
+		if (worker->live != NULL) {
+			wake(worker);
+		} else {
+			begin(worker, true);
+			worker->filling->last = true;
+			push(worker);
+		}
+	}
+}
+
+int sn_workers_check(const struct sn_workers *workers, struct sn_err *err)
+{
+	int failed = atomic_load(&workers->failed);
+
+	if (failed == 0)
+		return 0;
+	*err = workers->workers[failed - 1].err;
+	return err->code;
+}
+
+int sn_workers_finish(struct sn_workers *workers, struct sn_err *err)
+{
+	if (workers->finished)
+		return 0;
+	workers->finished = true;
+	end_input(workers);
+	for (unsigned i = 0; i < workers->options.count; i++)
+		if (workers->workers[i].started)
+			pthread_join(workers->workers[i].thread, NULL);
+	return sn_workers_check(workers, err);
+}
+
+static void free_batches(struct worker *worker)
+{
+	while (worker->empty != NULL) {
+		struct batch *next = worker->empty->next;
+
+		free(worker->empty);
+		worker->empty = next;
+	}
+	free(worker->filling);
+}
+
+void sn_workers_destroy(struct sn_workers *workers)
+{
+	struct sn_err err;
+
+	if (workers == NULL)
+		return;
+	sn_workers_finish(workers, &err);
+	for (unsigned i = 0; i < workers->options.count; i++) {
+		struct worker *worker = &workers->workers[i];
+
+		free_batches(worker);
+		if (worker->wake_fd >= 0)
+			close(worker->wake_fd);
+		pthread_mutex_destroy(&worker->lock);
+		pthread_cond_destroy(&worker->filled);
+		pthread_cond_destroy(&worker->emptied);
+	}
+	free(workers->workers);
+	free(workers);
+}
+
+uint64_t sn_workers_dropped(const struct sn_workers *workers)
+{
+	return workers->dropped;
+}
