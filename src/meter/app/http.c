@@ -196,7 +196,7 @@ static size_t find_end(struct sn_http_side_reader *own, const char *text, size_t
 static bool is_too_long(const struct sn_http_side_reader *own, size_t n)
 {
 	return n >= SN_HTTP_HEADER_MAX || n - own->line > SN_HTTP_LINE_MAX ||
-	       own->lines > SN_HTTP_HEADERS_MAX;
+	       own->lines > SN_HTTP_HEADERS_MAX + 1; /* the start line is none */
 }
 
 /* Room for `more` bytes behind those that are kept; false when there is none. */
@@ -265,12 +265,12 @@ static size_t feed_header(struct sn_apps *apps, struct sn_http_reader *reader,
 		header = (struct sn_str){own->text, own->bytes};
 	}
 	end = find_end(own, header.p, header.n);
-	if (end > 0) {
+	if (is_too_long(own, end > 0 ? own->line : header.n)) {
+		refuse(apps, reader, feed, header);
+	} else if (end > 0) {
 		header.n = end;
 		tell(apps, reader, feed, header, false);
 		taken = end - before;
-	} else if (is_too_long(own, header.n)) {
-		refuse(apps, reader, feed, header);
 	} else {
 		if (before == 0)
 			keep(apps, reader, feed, header);

@@ -163,22 +163,25 @@ static void choose_reader(struct sn_apps *apps, struct sn_tcp_parser *parser)
 static uint32_t next_bytes(struct sn_tcp_parser_side *own, const struct sn_tcp_segment *segment,
 			   struct sn_str *bytes)
 {
-	uint32_t skip = segment->bytes - segment->fresh, first = segment->offset + skip, missing;
+	uint32_t missing, skip = 0;
 
 	*bytes = (struct sn_str){0};
 	if (segment->fresh == 0)
 		return 0;
 	if (!own->started) {
 		own->started = true;
-		own->next = first;
+		own->next = segment->offset;
 	}
-	missing = first - own->next;
-	if (missing > INT32_MAX) { /* it fills a hole that was given up */
+	missing = segment->offset - own->next;
+	if (missing > INT32_MAX) { /* it begins before; does it end behind? */
+		skip = 0 - missing;
+		missing = 0;
+	}
+	if (skip >= segment->bytes)
 		return 0;
-	}
 	if (skip < segment->text.n)
 		*bytes = (struct sn_str){segment->text.p + skip, segment->text.n - skip};
-	own->next = first + (uint32_t)bytes->n;
+	own->next = segment->offset + skip + (uint32_t)bytes->n;
 	return missing;
 }
 

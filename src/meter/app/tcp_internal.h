@@ -43,7 +43,7 @@ struct sn_tcp_segment {
 	struct sn_str text; /* what was captured of it */
 	uint32_t bytes;     /* of payload by the headers */
 	uint32_t offset;    /* of its first byte of payload; 1 is the first of all */
-	uint32_t fresh;     /* bytes at its end */
+	uint32_t fresh;     /* bytes that were not seen before */
 	int64_t time_ns;
 };
 
