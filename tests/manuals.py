@@ -42,12 +42,20 @@ def missing_keys(programs, program, name):
             yield f"{name} does not have the key '{key}'"
 
 
+def missing_options(programs, program, name):
+    words = (MAN / name).read_text(encoding="utf-8")
+    for option in re.findall(r"--([a-z][a-z-]*)", run(programs / program, "--help")):
+        if not re.search(rf"\b(?:Fl -|--){option}\b", words) and option not in ("help", "version"):
+            yield f"{name} does not have '--{option}'"
+
+
 def main():
     programs = pathlib.Path(sys.argv[1])
     checks = [
         ("every command is in sonde(1)", list(missing_commands(programs))),
         ("every configuration key is in sonde-hub(8)", list(missing_keys(programs, "sonde-hub", "sonde-hub.8"))),
         ("every configuration key is in sonde-node(8)", list(missing_keys(programs, "sonde-node", "sonde-node.8"))),
+        ("every option is in sonde-meter(1)", list(missing_options(programs, "sonde-meter", "sonde-meter.1"))),
     ]
     return report(checks)
 
