@@ -38,6 +38,8 @@ void sn_record_mm(struct sn_record *record, const struct sn_view_flow *view,
 		  const struct sn_rtp_streams *streams, const struct sn_rtp_stream *stream);
 /* `strict`: identifiers of videos are told as "XXX". */
 void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, bool strict);
+/* What Tstat calls complete: both sides sent a SYN, and it ended before the input did. */
+bool sn_record_is_complete(const struct sn_view_flow *view);
 bool sn_record_is_video(const struct sn_view_flow *view);
 void sn_record_chat(struct sn_record *record, const struct sn_view_flow *view, uint64_t number);
 bool sn_record_is_chat(const struct sn_view_flow *view);
@@ -45,11 +47,14 @@ bool sn_record_is_chat(const struct sn_view_flow *view);
 void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow *view);
 void sn_record_udp_periodic(struct sn_record *record, const struct sn_view_flow *view);
 /*
- * `urls`: Tstat's httplog_full_url: 0 hosts, 1 paths, 2 everything.  A message whose header lay in
- * two segments has a second record (REQ2, RES2); false if there is none.
+ * `urls`: Tstat's httplog_full_url: 0 hosts, 1 paths, 2 everything.  In Tstat's log a message whose
+ * header lay in two segments has two records, the second one with REQ2 or RES2; false if there is
+ * none.
  */
+#define SN_RECORD_URLS_ALL 2
+enum sn_record_part { SN_RECORD_WHOLE, SN_RECORD_FIRST, SN_RECORD_SECOND };
 bool sn_record_http(struct sn_record *record, const struct sn_view_http *view, unsigned urls,
-		    bool second);
+		    enum sn_record_part part);
 /* False for messages that Tstat's log has no line for. */
 bool sn_record_dns(struct sn_record *record, const struct sn_view_dns *view);
 

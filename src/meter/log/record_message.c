@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { URLS_HOSTS, URLS_PATHS, URLS_ALL }; /* httplog_full_url */
+enum { URLS_HOSTS, URLS_PATHS, URLS_ALL = SN_RECORD_URLS_ALL }; /* httplog_full_url */
 
 static void add_http_ends(struct sn_record *record, const struct sn_view_http *view,
 			  int64_t time_ns)
@@ -63,6 +63,7 @@ static struct sn_str cookie_of(struct sn_str cookie, unsigned urls)
 struct part {
 	struct sn_record *record;
 	const struct sn_http_message *message;
+	uint32_t split; /* where the second one begins; 0: nowhere */
 	bool second;
 	bool found; /* any of the fields */
 };
@@ -78,18 +79,17 @@ static void add_marked(struct sn_record *record, struct sn_str before, struct sn
 /* `original` is the text in the header, `told` what is left of it after the policy. */
 static void add_part(struct part *part, struct sn_str original, struct sn_str told)
 {
-	const struct sn_http_message *message = part->message;
-	bool kept = told.p == original.p, split = message->split > 0 && original.n > 0;
-	size_t start = split ? (size_t)(original.p - message->header.p) : 0, head;
+	bool kept = told.p == original.p, split = part->split > 0 && original.n > 0;
+	size_t start = split ? (size_t)(original.p - part->message->header.p) : 0, head;
 
-	if (!split || start >= message->split || !kept || start + told.n < message->split) {
-		bool here = (split && start >= message->split) == part->second;
+	if (!split || start >= part->split || !kept || start + told.n < part->split) {
+		bool here = (split && start >= part->split) == part->second;
 
 		part->found |= here && told.n > 0;
 		sn_record_s(part->record, here ? told : (struct sn_str){0});
 		return;
 	}
-	head = message->split - start;
+	head = part->split - start;
 	part->found = true;
 	if (part->second)
 		add_marked(part->record, cut_mark, (struct sn_str){told.p + head, told.n - head});
@@ -132,10 +132,14 @@ static void add_response(struct part *part, const struct sn_view_http *view, uns
 }
 
 bool sn_record_http(struct sn_record *record, const struct sn_view_http *view, unsigned urls,
-		    bool second)
+		    enum sn_record_part which)
 {
 	const struct sn_http_message *message = view->message;
-	struct part part = {.record = record, .message = message, .second = second};
+	bool second = which == SN_RECORD_SECOND;
+	struct part part = {.record = record,
+			    .message = message,
+			    .split = which != SN_RECORD_WHOLE ? message->split : 0,
+			    .second = second};
 
 	if (second && message->split == 0)
 		return false;

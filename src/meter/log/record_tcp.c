@@ -190,6 +190,14 @@ void sn_record_tcp(struct sn_record *record, const struct sn_view_flow *view)
 	add_layer7(record, view, tcp);
 }
 
+bool sn_record_is_complete(const struct sn_view_flow *view)
+{
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+
+	return tcp != NULL && sn_tcp_has_handshake(&tcp->tcp) &&
+	       (view->end == SN_END_CLOSED || view->end == SN_END_IDLE);
+}
+
 /* Video ------------------------------------------------------------------ */
 
 enum { RATE_FIELDS = 7 + 7 + 10 + 10 + 1 + 10 };
@@ -222,15 +230,15 @@ bool sn_record_is_video(const struct sn_view_flow *view)
 	return false;
 }
 
-/* What is inside the video (container, format, rates per second) is not looked at. */
+/* What is inside the container (duration, size of the picture, format) is not looked at. */
 static void add_video(struct sn_record *record, const struct sn_app_tcp *app, bool strict)
 {
 	struct sn_str id = sn_name_text(app->video_id), none = SN_STR("--");
 
 	if (id.n > 0 && strict)
 		id = SN_STR("XXX");
-	sn_record_i(record, 0);
-	sn_record_i(record, 0);
+	sn_record_i(record, app->video_declared);
+	sn_record_i(record, app->video_found);
 	sn_record_s(record, id.n > 11 ? id : none);
 	sn_record_s(record, none);
 	sn_record_f(record, 0);
@@ -277,7 +285,8 @@ bool sn_record_is_chat(const struct sn_view_flow *view)
 {
 	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
 
-	return tcp != NULL && tcp->app != NULL && (tcp->app->con_type & SN_CON_XMPP) != 0;
+	return tcp != NULL && tcp->app != NULL && (tcp->app->con_type & SN_CON_XMPP) != 0 &&
+	       tcp->app->has_presence;
 }
 
 static void add_chat_side(struct sn_record *record, const struct sn_tcp_flow *tcp, unsigned side,

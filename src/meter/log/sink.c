@@ -96,13 +96,6 @@ static bool had_packets(const struct sn_view_flow *view)
 	return view->period[SN_CLIENT].packets + view->period[SN_SERVER].packets > 0;
 }
 
-/* What Tstat calls complete: both sides sent a SYN, and it ended before the input did. */
-static bool is_complete(const struct sn_view_flow *view, const struct sn_tcp_flow *tcp)
-{
-	return sn_tcp_has_handshake(&tcp->tcp) &&
-	       (view->end == SN_END_CLOSED || view->end == SN_END_IDLE);
-}
-
 static void log_complete(struct sink *sink, const struct sn_view_flow *view)
 {
 	const struct sn_tstat_choice *choice = &sink->epoch->choice;
@@ -139,7 +132,7 @@ static void log_tcp(struct sink *sink, const struct sn_view_flow *view,
 	}
 	if (view->end == SN_END_ACTIVE)
 		return;
-	if (is_complete(view, tcp)) {
+	if (sn_record_is_complete(view)) {
 		log_complete(sink, view);
 	} else if (choice->on[SN_TSTAT_TCP_NOCOMPLETE]) {
 		sn_record_tcp(&sink->record, view);
@@ -215,8 +208,8 @@ static int take_http(void *data, const struct sn_view_http *view)
 	if (sink->epoch == NULL || !sink->epoch->choice.on[SN_TSTAT_HTTP_COMPLETE] ||
 	    view->mid_stream || !message->leads || !message->is_tstat)
 		return rc;
-	for (int second = 0; second < 2; second++)
-		if (sn_record_http(&sink->record, view, urls, second != 0))
+	for (enum sn_record_part part = SN_RECORD_FIRST; part <= SN_RECORD_SECOND; part++)
+		if (sn_record_http(&sink->record, view, urls, part))
 			add_line(sink, SN_TSTAT_HTTP_COMPLETE, SN_TSTAT_LEVEL_ALL);
 	return sink->error;
 }

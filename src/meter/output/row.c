@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <math.h>
+#include <pthread.h>
 #include <string.h>
 
-#include "base/util.h"
+#include "meter/log/record.h"
 
 #define COLUMNS(X)                                                                                 \
 	X(c_ip)                                                                                    \
@@ -27,7 +29,26 @@
 	X(c_handshake_rtt_seconds)                                                                 \
 	X(tcp_flags)                                                                               \
 	X(state)                                                                                   \
-	X(end)
+	X(end)                                                                                     \
+	X(application)                                                                             \
+	X(server_name)                                                                             \
+	X(fqdn)                                                                                    \
+	X(community_id)                                                                            \
+	X(c_asn)                                                                                   \
+	X(s_asn)                                                                                   \
+	X(c_country)                                                                               \
+	X(s_country)                                                                               \
+	X(c_retransmitted_packets)                                                                 \
+	X(s_retransmitted_packets)                                                                 \
+	X(c_out_of_order_packets)                                                                  \
+	X(s_out_of_order_packets)                                                                  \
+	X(c_rtt_avg_seconds)                                                                       \
+	X(c_rtt_min_seconds)                                                                       \
+	X(c_rtt_max_seconds)                                                                       \
+	X(s_rtt_avg_seconds)                                                                       \
+	X(s_rtt_min_seconds)                                                                       \
+	X(s_rtt_max_seconds)                                                                       \
+	X(mid_stream)
 
 enum {
 #define ENUM(name) COL_##name,
@@ -37,22 +58,20 @@ enum {
 };
 
 /* Positions in the declaration, found by name once: the declaration may grow and move. */
-static const int *positions(void)
+static int at[COL_COUNT];
+
+static void find_positions(void)
 {
 	static const char *const names[] = {
 #define NAME(name) #name,
 		COLUMNS(NAME)
 #undef NAME
 	};
-	static int found[COL_COUNT];
-	static bool done;
 
-	for (size_t i = 0; !done && i < COL_COUNT; i++) {
-		found[i] = sn_dataset_column(&sn_dataset_flow, names[i]);
-		assert(found[i] >= 0);
+	for (size_t i = 0; i < COL_COUNT; i++) {
+		at[i] = sn_dataset_column(&sn_dataset_flow, names[i]);
+		assert(at[i] >= 0);
 	}
-	done = true;
-	return found;
 }
 
 const char *sn_flow_end_name(enum sn_flow_end end)
@@ -114,47 +133,126 @@ struct sn_str sn_flow_side_text(const struct sn_flow *flow, unsigned side, char 
 	return sn_flow_address_text(flow->key.family, sn_flow_address(flow, side), out);
 }
 
+/* Cells ------------------------------------------------------------------- */
+
+#define SET(cells, column, kind_, member_, value_)                                                 \
+	((cells)[at[COL_##column]] = (struct sn_cell){.kind = SN_CELL_##kind_, .member_ = (value_)})
+
+/* A text that is not there is no value. */
+static void set_text(struct sn_cell *cell, struct sn_str text)
+{
+	if (text.n > 0)
+		*cell = (struct sn_cell){.kind = SN_CELL_TEXT, .s = text};
+}
+
+static void set_count(struct sn_cell *cell, uint64_t count)
+{
+	*cell = (struct sn_cell){.kind = SN_CELL_INTEGER, .i = (int64_t)count};
+}
+
+static void set_seconds(struct sn_cell *cell, int64_t ns)
+{
+	*cell = (struct sn_cell){.kind = SN_CELL_SECONDS, .i = ns};
+}
+
+static void set_rtt(struct sn_cell *cell, int64_t rtt_ns)
+{
+	if (rtt_ns != SN_TCP_RTT_NONE)
+		set_seconds(cell, rtt_ns);
+}
+
+static void set_address(struct sn_cell *cell, const struct sn_view_address *address)
+{
+	if (address->family != 0)
+		set_text(cell, (struct sn_str){address->text, address->text_length});
+}
+
 static bool is_icmp(const struct sn_flow *flow)
 {
 	return flow->key.protocol == SN_PROTO_ICMP || flow->key.protocol == SN_PROTO_ICMP6;
 }
 
-static void set_text(struct sn_batch *batch, int column, const char *text)
+static void set_ends(struct sn_cell *cells, const struct sn_view_flow *view)
 {
-	sn_batch_set_text(batch, column, sn_str(text));
+	uint8_t protocol = view->flow->key.protocol;
+
+	set_address(&cells[at[COL_c_ip]], &view->client);
+	set_address(&cells[at[COL_s_ip]], &view->server);
+	if (!is_icmp(view->flow) ||
+	    sn_decode_icmp_has_id(protocol, (uint8_t)(view->server_port >> 8)))
+		set_count(&cells[at[COL_c_port]], view->client_port);
+	set_count(&cells[at[COL_s_port]], view->server_port);
+	set_text(&cells[at[COL_protocol]], sn_str(sn_flow_protocol_name(protocol)));
+	set_text(&cells[at[COL_interface]], sn_str(view->interface));
 }
 
-static void set_ends(struct sn_batch *batch, const int *at, const struct sn_flow *flow)
+static void set_counters(struct sn_cell *cells, const struct sn_view_flow *view)
 {
-	char text[SN_FLOW_ADDRESS_MAX];
-	uint16_t server_port = sn_flow_port(flow, SN_SERVER);
+	const struct sn_flow_side *c = &view->period[SN_CLIENT], *s = &view->period[SN_SERVER];
 
-	sn_batch_set_text(batch, at[COL_c_ip], sn_flow_side_text(flow, SN_CLIENT, text));
-	sn_batch_set_text(batch, at[COL_s_ip], sn_flow_side_text(flow, SN_SERVER, text));
-	if (!is_icmp(flow) ||
-	    sn_decode_icmp_has_id(flow->key.protocol, (uint8_t)(server_port >> 8)))
-		sn_batch_set_i64(batch, at[COL_c_port], sn_flow_port(flow, SN_CLIENT));
-	sn_batch_set_i64(batch, at[COL_s_port], server_port);
-	set_text(batch, at[COL_protocol], sn_flow_protocol_name(flow->key.protocol));
+	set_count(&cells[at[COL_c_packets]], c->packets);
+	set_count(&cells[at[COL_s_packets]], s->packets);
+	set_count(&cells[at[COL_c_bytes]], c->bytes);
+	set_count(&cells[at[COL_s_bytes]], s->bytes);
+	set_count(&cells[at[COL_c_payload_bytes]], c->payload);
+	set_count(&cells[at[COL_s_payload_bytes]], s->payload);
 }
 
-static void set_counters(struct sn_batch *batch, const int *at, const struct sn_flow *flow)
+static void set_names(struct sn_cell *cells, const struct sn_view_flow *view)
 {
-	struct sn_flow_side c = sn_flow_period(flow, SN_CLIENT);
-	struct sn_flow_side s = sn_flow_period(flow, SN_SERVER);
-
-	sn_batch_set_i64(batch, at[COL_c_packets], (int64_t)c.packets);
-	sn_batch_set_i64(batch, at[COL_s_packets], (int64_t)s.packets);
-	sn_batch_set_i64(batch, at[COL_c_bytes], (int64_t)c.bytes);
-	sn_batch_set_i64(batch, at[COL_s_bytes], (int64_t)s.bytes);
-	sn_batch_set_i64(batch, at[COL_c_payload_bytes], (int64_t)c.payload);
-	sn_batch_set_i64(batch, at[COL_s_payload_bytes], (int64_t)s.payload);
+	set_text(&cells[at[COL_application]], sn_str(view->application));
+	set_text(&cells[at[COL_server_name]], view->server_name);
+	set_text(&cells[at[COL_fqdn]], view->fqdn);
+	set_text(&cells[at[COL_community_id]], sn_str(view->community_id));
+	if (view->client.asn != 0)
+		set_count(&cells[at[COL_c_asn]], view->client.asn);
+	if (view->server.asn != 0)
+		set_count(&cells[at[COL_s_asn]], view->server.asn);
+	set_text(&cells[at[COL_c_country]], sn_str(view->client.country));
+	set_text(&cells[at[COL_s_country]], sn_str(view->server.country));
 }
 
-static void set_rtt(struct sn_batch *batch, int column, int64_t rtt_ns)
+/* TCP --------------------------------------------------------------------- */
+
+/* Tstat's sense is the other way round: segments of the client tell of the way to the server. */
+static void set_segment_rtts(struct sn_cell *cells, const struct sn_tcp_side *c,
+			     const struct sn_tcp_side *s)
 {
-	if (rtt_ns != SN_TCP_RTT_NONE)
-		sn_batch_set_f64(batch, column, (double)rtt_ns / SN_NS_PER_S);
+	const struct {
+		const struct sn_tcp_rtt *rtt;
+		int mean, min, max;
+	} ways[] = {
+		{&s->rtt, at[COL_c_rtt_avg_seconds], at[COL_c_rtt_min_seconds],
+		 at[COL_c_rtt_max_seconds]},
+		{&c->rtt, at[COL_s_rtt_avg_seconds], at[COL_s_rtt_min_seconds],
+		 at[COL_s_rtt_max_seconds]},
+	};
+
+	for (size_t i = 0; i < SN_COUNT(ways); i++) {
+		const struct sn_tcp_rtt *rtt = ways[i].rtt;
+
+		if (rtt->count == 0)
+			continue;
+		set_seconds(&cells[ways[i].mean],
+			    llround(rtt->sum_us / rtt->count * (double)SN_NS_PER_US));
+		set_seconds(&cells[ways[i].min], rtt->min_us * SN_NS_PER_US);
+		set_seconds(&cells[ways[i].max], rtt->max_us * SN_NS_PER_US);
+	}
+}
+
+/* Of the period, as the other counters. */
+static void set_losses(struct sn_cell *cells, const struct sn_flow *flow, const struct sn_tcp *tcp)
+{
+	const struct sn_tcp_counters *c = &tcp->side[SN_CLIENT].n, *s = &tcp->side[SN_SERVER].n;
+	const struct sn_interim *told = flow->closed ? NULL : flow->interim;
+	static const struct sn_tcp_counters none;
+	const struct sn_tcp_counters *cb = told != NULL ? &told->tcp[SN_CLIENT] : &none;
+	const struct sn_tcp_counters *sb = told != NULL ? &told->tcp[SN_SERVER] : &none;
+
+	set_count(&cells[at[COL_c_retransmitted_packets]], c->retransmitted - cb->retransmitted);
+	set_count(&cells[at[COL_s_retransmitted_packets]], s->retransmitted - sb->retransmitted);
+	set_count(&cells[at[COL_c_out_of_order_packets]], c->out_of_order - cb->out_of_order);
+	set_count(&cells[at[COL_s_out_of_order_packets]], s->out_of_order - sb->out_of_order);
 }
 
 static const char *state_of(const struct sn_tcp *tcp, enum sn_flow_end end)
@@ -166,44 +264,102 @@ static const char *state_of(const struct sn_tcp *tcp, enum sn_flow_end end)
 	return end == SN_END_CLOSED ? "complete" : "open";
 }
 
-static void set_tcp(struct sn_batch *batch, const int *at, const struct sn_tcp *tcp,
-		    int64_t first_ns, enum sn_flow_end end)
+/* All sets of flags, as text: 256 of them are few. */
+static char flag_texts[256][9];
+
+static void make_flag_texts(void)
 {
 	static const char letters[] = "FSRPAUEC";
-	char flags[sizeof(letters)];
-	size_t n = 0;
 
-	/* Interim reports tell each round trip once. */
-	if (tcp->synack_ns >= first_ns)
-		set_rtt(batch, at[COL_s_handshake_rtt_seconds], sn_tcp_server_rtt(tcp));
-	if (tcp->handshake_ns >= first_ns) {
-		set_rtt(batch, at[COL_handshake_rtt_seconds], sn_tcp_handshake_rtt(tcp));
-		set_rtt(batch, at[COL_c_handshake_rtt_seconds], sn_tcp_client_rtt(tcp));
-	}
-	for (unsigned i = 0; i < 8; i++)
-		if ((tcp->flags >> i & 1) != 0)
-			flags[n++] = letters[i];
-	sn_batch_set_text(batch, at[COL_tcp_flags], (struct sn_str){flags, n});
-	set_text(batch, at[COL_state], state_of(tcp, end));
+	for (unsigned flags = 0; flags < SN_COUNT(flag_texts); flags++)
+		for (unsigned i = 0, n = 0; i < 8; i++)
+			if ((flags >> i & 1) != 0)
+				flag_texts[flags][n++] = letters[i];
 }
 
-void sn_flow_row(struct sn_batch *batch, const struct sn_flow *flow, enum sn_flow_end end,
-		 const char *source)
+static void set_tcp(struct sn_cell *cells, const struct sn_view_flow *view,
+		    const struct sn_tcp *tcp)
 {
-	const int *at = positions();
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
-	int64_t first_ns = sn_flow_period_first_ns(flow);
+	int64_t first_ns = view->period_first_ns;
 
-	sn_batch_add_row(batch);
-	sn_batch_set_time(batch, SN_COL_TIME, first_ns);
-	set_ends(batch, at, flow);
-	if (source != NULL)
-		set_text(batch, at[COL_interface], source);
-	sn_batch_set_time(batch, at[COL_last_time], flow->last_ns);
-	sn_batch_set_f64(batch, at[COL_duration_seconds],
-			 (double)SN_MAX(flow->last_ns - first_ns, 0) / SN_NS_PER_S);
-	set_counters(batch, at, flow);
+	/* Interim reports tell each round trip of the handshake once. */
+	if (tcp->synack_ns >= first_ns)
+		set_rtt(&cells[at[COL_s_handshake_rtt_seconds]], sn_tcp_server_rtt(tcp));
+	if (tcp->handshake_ns >= first_ns) {
+		set_rtt(&cells[at[COL_handshake_rtt_seconds]], sn_tcp_handshake_rtt(tcp));
+		set_rtt(&cells[at[COL_c_handshake_rtt_seconds]], sn_tcp_client_rtt(tcp));
+	}
+	set_text(&cells[at[COL_tcp_flags]], sn_str(flag_texts[tcp->flags]));
+	set_text(&cells[at[COL_state]], sn_str(state_of(tcp, view->end)));
+	set_losses(cells, view->flow, tcp);
+	set_segment_rtts(cells, &tcp->side[SN_CLIENT], &tcp->side[SN_SERVER]);
+	SET(cells, mid_stream, BOOL, i, view->flow->mid_stream);
+}
+
+static void make_tables(void)
+{
+	find_positions();
+	make_flag_texts();
+}
+
+void sn_row_flow(const struct sn_view_flow *view, struct sn_cell *cells)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	int64_t first_ns = view->period_first_ns, last_ns = view->flow->last_ns;
+
+	pthread_once(&once, make_tables);
+	memset(cells, 0, sizeof(*cells) * sn_dataset_flow.column_count);
+	cells[SN_COL_TIME] = (struct sn_cell){.kind = SN_CELL_TIME, .i = first_ns};
+	set_ends(cells, view);
+	SET(cells, last_time, TIME, i, last_ns);
+	set_seconds(&cells[at[COL_duration_seconds]], SN_MAX(last_ns - first_ns, 0));
+	set_counters(cells, view);
 	if (tcp != NULL)
-		set_tcp(batch, at, &tcp->tcp, first_ns, end);
-	set_text(batch, at[COL_end], sn_flow_end_name(end));
+		set_tcp(cells, view, &tcp->tcp);
+	set_text(&cells[at[COL_end]], sn_str(sn_flow_end_name(view->end)));
+	set_names(cells, view);
+}
+
+/* Tstat's logs ------------------------------------------------------------ */
+
+/* "-", "--" and "---" say that there is nothing. */
+static bool says_nothing(struct sn_str text)
+{
+	size_t i = 0;
+
+	while (i < text.n && text.p[i] == '-')
+		i++;
+	return i == text.n && i <= 3;
+}
+
+static void set_field(struct sn_cell *cell, enum sn_tstat_type type, const union sn_field *field)
+{
+	switch (type) {
+	case SN_TSTAT_TYPE_INTEGER:
+	case SN_TSTAT_TYPE_FLAG:
+		*cell = (struct sn_cell){.kind = SN_CELL_INTEGER, .i = field->i};
+		break;
+	case SN_TSTAT_TYPE_TEXT:
+		if (!says_nothing(field->s))
+			set_text(cell, sn_str_trim(field->s));
+		break;
+	default:
+		*cell = (struct sn_cell){.kind = SN_CELL_FIXED, .f = field->f};
+		break;
+	}
+}
+
+void sn_row_tstat(const struct sn_record *record, int64_t time_ns, struct sn_cell *cells)
+{
+	const struct sn_tstat_table *table = record->table;
+
+	memset(cells, 0, sizeof(*cells) * table->dataset->column_count);
+	cells[SN_COL_TIME] = (struct sn_cell){.kind = SN_CELL_TIME, .i = time_ns};
+	for (size_t i = 0; i < table->count; i++) {
+		int position = sn_tstat_position(table, i);
+
+		if (position >= 0)
+			set_field(&cells[position], table->columns[i].type, &record->fields[i]);
+	}
 }

@@ -1,29 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * summary: what a person wants to know about a capture: totals, protocols, the
- * largest hosts and flows, and everything that was not metered, by reason.
+ * summary: what a person wants to know about a capture: totals, protocols,
+ * applications, names, the largest hosts and flows, how well TCP did, and
+ * everything that was not metered, by reason.
+ *
+ * Shared by the workers; it locks itself.  It knows what the views tell, so that
+ * addresses and names in it are as private as in every other output.
  */
 #ifndef SONDE_METER_OUTPUT_SUMMARY_H
 #define SONDE_METER_OUTPUT_SUMMARY_H
 
 #include "base/buf.h"
-#include "meter/capture/ring.h"
-#include "meter/meter.h"
+#include "meter/capture/losses.h"
+#include "meter/output/sink.h"
+#include "meter/worker.h"
 
 #define SN_SUMMARY_TOP_MAX 1000
 
 struct sn_summary;
 
-/* `top` rows in each of the two lists, at most SN_SUMMARY_TOP_MAX. */
+/* `top` rows in each of the lists, at most SN_SUMMARY_TOP_MAX. */
 struct sn_summary *sn_summary_create(size_t top);
-void sn_summary_destroy(struct sn_summary *summary); /* NULL is fine */
-void sn_summary_add(struct sn_summary *summary, const struct sn_flow *flow, enum sn_flow_end end);
+void sn_summary_destroy(struct sn_summary *summary); /* after its sinks; NULL is fine */
+struct sn_sink sn_summary_sink_create(struct sn_summary *summary);
 
 struct sn_summary_facts {
 	const char *source; /* "12 files", "interface 'eth0'" */
-	const struct sn_meter_stats *meter;
-	const struct sn_ring_stats *ring; /* NULL: files */
-	uint64_t filtered;                /* packets of files that the filter left out */
+	const struct sn_worker_stats *worker;
+	const struct sn_capture_losses *losses; /* by interface; of files that tell of them, too */
+	size_t losses_count;
+	uint64_t filtered; /* packets of files that the filter left out */
 };
 void sn_summary_write(const struct sn_summary *summary, const struct sn_summary_facts *facts,
 		      struct sn_buf *out);
