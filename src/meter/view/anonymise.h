@@ -5,7 +5,7 @@
  * Belongs to one worker; the policy and the lists are shared and borrowed.
  *
  * Functions for texts append what may be told to `out` and return true (nothing appended: nothing
- * may be told), or return false: the text may be told as it is.
+ * may be told), or return false: the text may be told as it is.  Blanks around it do not count.
  */
 #ifndef SONDE_METER_VIEW_ANONYMISE_H
 #define SONDE_METER_VIEW_ANONYMISE_H
@@ -49,6 +49,10 @@ bool sn_anonymise_url(struct sn_anonymiser *an, struct sn_str url, struct sn_buf
 bool sn_anonymise_cookie(struct sn_anonymiser *an, struct sn_str cookie, struct sn_buf *out);
 bool sn_anonymise_agent(struct sn_anonymiser *an, struct sn_str agent, bool of_flow,
 			struct sn_buf *out);
+/* Another field of an HTTP message: nothing but addresses has to be hidden. */
+bool sn_anonymise_field(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out);
+/* What was asked for, taken out of a URL: a whole one is told with it, a truncated one is not. */
+bool sn_anonymise_id(struct sn_anonymiser *an, struct sn_str id, struct sn_buf *out);
 /* Data of a DNS record in presentation form. */
 bool sn_anonymise_answer(struct sn_anonymiser *an, uint16_t type, struct sn_str answer,
 			 struct sn_buf *out);

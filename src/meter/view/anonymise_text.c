@@ -156,9 +156,12 @@ static struct sn_str host_of(struct sn_str host)
 bool sn_anonymise_host(struct sn_anonymiser *an, struct sn_str host, bool of_flow,
 		       struct sn_buf *out)
 {
-	struct sn_str inner = host_of(host);
-	size_t begin = (size_t)(inner.p - host.p), start = out->n;
+	struct sn_str inner;
+	size_t begin, start = out->n;
 
+	host = sn_str_trim(host);
+	inner = host_of(host);
+	begin = (size_t)(inner.p - host.p);
 	/* Tstat encrypts the whole of the header. */
 	if (inner.n == 0 || inner.n == host.n || name_mode(an, of_flow) == SN_PRIVACY_CRYPTOPAN)
 		return sn_anonymise_name(an, host, of_flow, out);
@@ -254,6 +257,7 @@ static bool tell_url(struct sn_anonymiser *an, struct sn_str url, struct sn_buf 
 
 bool sn_anonymise_url(struct sn_anonymiser *an, struct sn_str url, struct sn_buf *out)
 {
+	url = sn_str_trim(url);
 	if (url.n == 0)
 		return false;
 	switch (sn_anonymiser_field(an, SN_FIELD_URL)->mode) {
@@ -271,6 +275,7 @@ bool sn_anonymise_url(struct sn_anonymiser *an, struct sn_str url, struct sn_buf
 
 bool sn_anonymise_cookie(struct sn_anonymiser *an, struct sn_str cookie, struct sn_buf *out)
 {
+	cookie = sn_str_trim(cookie);
 	switch (sn_anonymiser_field(an, SN_FIELD_COOKIE)->mode) {
 	case SN_PRIVACY_DROP:
 		return cookie.n > 0;
@@ -298,6 +303,7 @@ bool sn_anonymise_agent(struct sn_anonymiser *an, struct sn_str agent, bool of_f
 	const struct sn_privacy_rule *rule = sn_anonymiser_field(an, SN_FIELD_AGENT);
 	struct sn_str kept;
 
+	agent = sn_str_trim(agent);
 	if (agent.n == 0)
 		return false;
 	switch (rule->mode) {
@@ -317,6 +323,24 @@ bool sn_anonymise_agent(struct sn_anonymiser *an, struct sn_str agent, bool of_f
 		if (!of_flow || !an->policy->tstat_names)
 			return sn_anonymise_comment(an, agent, out);
 		sn_anonymise_encrypt(an, agent, out);
+		return true;
+	}
+}
+
+bool sn_anonymise_field(struct sn_anonymiser *an, struct sn_str text, struct sn_buf *out)
+{
+	return sn_anonymise_comment(an, text, out);
+}
+
+bool sn_anonymise_id(struct sn_anonymiser *an, struct sn_str id, struct sn_buf *out)
+{
+	switch (sn_anonymiser_field(an, SN_FIELD_URL)->mode) {
+	case SN_PRIVACY_KEEP:
+		return sn_anonymise_mentions(an, id, out);
+	case SN_PRIVACY_HASH:
+		sn_anonymise_hash(an, id, out);
+		return true;
+	default:
 		return true;
 	}
 }

@@ -51,6 +51,7 @@ struct sn_view_flow {
 	struct sn_str fqdn; /* what DNS said */
 	struct sn_str tls_server_name, tls_certificate_name, http_host;
 	struct sn_str quic_server_name, quic_agent;
+	struct sn_str video_id;                   /* of log_video_complete; a part of the URL */
 	struct sn_str server_name;                /* the best of them: TLS, QUIC, HTTP host, fqdn */
 	const char *application;                  /* "tls", "http", "dns", "quic", ...; "" */
 	char community_id[SN_VIEW_COMMUNITY_MAX]; /* of the addresses as told; "" if one was dropped
@@ -61,11 +62,13 @@ struct sn_view_flow {
 };
 
 struct sn_view_http {
-	const struct sn_http_message *message; /* `fields` and `target` in it are not to be told */
+	/* Texts of its header in it are not to be told, but method and status. */
+	const struct sn_http_message *message;
 	struct sn_view_address client, server;
 	uint16_t client_port, server_port;
 	bool mid_stream; /* its connection began before the capture */
 	struct sn_str fqdn, host, path, referer, cookie, location, set_cookie, user_agent;
+	struct sn_str fields[SN_HTTP_FIELDS]; /* the others */
 };
 
 struct sn_view_dns {

@@ -13,7 +13,7 @@
 #include "meter/view/view.h"
 
 #define CACHE_SLOTS 4096 /* a power of two */
-#define TEXTS_MAX   10   /* of one view */
+#define TEXTS_MAX   20   /* of one view */
 
 /* What is told of an address; the oldest gives way to whoever comes to its slot. */
 struct cached {
@@ -251,6 +251,7 @@ static void view_tcp(struct sn_viewer *viewer, const struct sn_app_tcp *app,
 	tell_name(viewer, sn_anonymise_name, sn_name_text(app->tls_certificate_name), true,
 		  &view->tls_certificate_name);
 	tell_name(viewer, sn_anonymise_host, sn_name_text(app->http_host), true, &view->http_host);
+	tell_text(viewer, sn_anonymise_id, sn_name_text(app->video_id), &view->video_id);
 }
 
 static void view_udp(struct sn_viewer *viewer, const struct sn_udp_flow *udp,
@@ -307,6 +308,12 @@ const struct sn_view_flow *sn_viewer_flow(struct sn_viewer *viewer, const struct
 
 /* Messages ------------------------------------------------------------------------------ */
 
+/* Those that have no rule of their own. */
+static const uint8_t other_fields[] = {
+	SN_HTTP_DNT,    SN_HTTP_CONTENT_LENGTH, SN_HTTP_CONTENT_TYPE,
+	SN_HTTP_SERVER, SN_HTTP_RANGE,          SN_HTTP_CONTENT_RANGE,
+};
+
 const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct sn_flow *flow,
 					  const struct sn_http_message *message)
 {
@@ -324,6 +331,9 @@ const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct
 	tell_text(viewer, sn_anonymise_url, fields[SN_HTTP_LOCATION], &view->location);
 	tell_text(viewer, sn_anonymise_cookie, fields[SN_HTTP_COOKIE], &view->cookie);
 	tell_text(viewer, sn_anonymise_cookie, fields[SN_HTTP_SET_COOKIE], &view->set_cookie);
+	for (size_t i = 0; i < SN_COUNT(other_fields); i++)
+		tell_text(viewer, sn_anonymise_field, fields[other_fields[i]],
+			  &view->fields[other_fields[i]]);
 	settle(viewer);
 	return view;
 }

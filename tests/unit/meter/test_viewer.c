@@ -332,11 +332,14 @@ static void http_messages_are_told_field_by_field(void **state SN_UNUSED)
 	const struct sn_view_http *view;
 
 	set_ends(&tcp.flow, "10.1.2.3", 40000, "192.0.2.1", 80, SN_PROTO_TCP);
-	message.fields[SN_HTTP_HOST] = SN_STR("www.example.com:81");
-	message.fields[SN_HTTP_REFERER] = SN_STR("http://10.1.2.3/x/y");
+	/* Blanks around a value are those of the message. */
+	message.fields[SN_HTTP_HOST] = SN_STR("  www.example.com:81 ");
+	message.fields[SN_HTTP_REFERER] = SN_STR(" http://10.1.2.3/x/y");
 	message.fields[SN_HTTP_LOCATION] = SN_STR("https://www.example.org/z");
 	message.fields[SN_HTTP_COOKIE] = SN_STR("id=7");
 	message.fields[SN_HTTP_USER_AGENT] = SN_STR("curl/8.1 (x)");
+	message.fields[SN_HTTP_SERVER] = SN_STR("Proxy/1.0 (10.1.2.3)");
+	message.fields[SN_HTTP_CONTENT_TYPE] = SN_STR("  text/html");
 	view = sn_viewer_http(world.viewer, &tcp.flow, &message);
 	text_is(view->path, "/a");
 	text_is(view->host, "example.com:81");
@@ -345,6 +348,8 @@ static void http_messages_are_told_field_by_field(void **state SN_UNUSED)
 	assert_int_equal(view->cookie.n, 16);
 	assert_int_equal(view->set_cookie.n, 0);
 	text_is(view->user_agent, "curl/8.1");
+	text_is(view->fields[SN_HTTP_SERVER], "Proxy/1.0 (10.0.0.0)");
+	text_is(view->fields[SN_HTTP_CONTENT_TYPE], "  text/html");
 	assert_string_equal(view->client.text, "10.0.0.0");
 	assert_ptr_equal(view->message, &message);
 	close_world(&world);
