@@ -41,6 +41,15 @@ static int leave_root(const char *name, struct sn_err *err)
 	return 0;
 }
 
+int sn_privilege_hand_over(const char *user, int fd)
+{
+	const struct passwd *entry = geteuid() == 0 ? find_user(user) : NULL;
+
+	if (entry == NULL || fchown(fd, entry->pw_uid, entry->pw_gid) == 0)
+		return 0;
+	return errno == EPERM || errno == EINVAL ? 0 : -errno;
+}
+
 int sn_privilege_drop(const char *user, struct sn_err *err)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

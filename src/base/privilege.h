@@ -14,5 +14,10 @@
 
 /* `user`: the program's own, "sonde-probe". */
 int sn_privilege_drop(const char *user, struct sn_err *err);
+/*
+ * Before that: what `fd` refers to, a directory to work in, becomes property of the user that
+ * sn_privilege_drop() would make of us.  0 if it need not or may not; else a negative errno.
+ */
+int sn_privilege_hand_over(const char *user, int fd);
 
 #endif

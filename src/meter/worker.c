@@ -112,6 +112,7 @@ static void obey(struct sn_worker *worker)
 	struct sn_app_watch watch = {.ctx = worker};
 	struct sn_viewer_options view = {
 		.enrichment = worker->options.enrichment,
+		.inside = worker->options.meter.inside,
 		.community_id = worker->options.community_id,
 	};
 
@@ -187,6 +188,8 @@ int sn_worker_packets(struct sn_worker *worker, int link, const struct sn_packet
 {
 	if (count == 0 || worker->error != 0)
 		return worker->error;
+	/* Time comes first: what sinks begin is named after the first packet. */
+	tell_time(worker, packets[0].time_ns);
 	sn_meter_packets(worker->meter, link, packets, count, source);
 	tell_time(worker, packets[count - 1].time_ns);
 	return worker->error;

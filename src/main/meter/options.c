@@ -82,6 +82,8 @@ static const struct sn_opt own_options[] = {
 	     "Tstat's way: encrypt addresses in these networks")},
 	{OPT("exempt", 'W', SN_OPT_TEXT, exempt, "FILE", "but not in these")},
 	{OPT("key-value", 0, SN_OPT_TEXT, key_value, "TEXT", "with this key")},
+	{OPT("key-file", 0, SN_OPT_TEXT, key_file, "FILE",
+	     "with the key on the first line of this file")},
 	{OPT("key-base64", 0, SN_OPT_TEXT, key_base64, "FILE", "with the key in this file")},
 	{OPT("encrypt-names", 0, SN_OPT_FLAG, encrypt_names, NULL, "encrypt names, too")},
 	{OPT("strict", '0', SN_OPT_FLAG, strict, NULL, "no URLs, no identifiers of videos")},
@@ -263,12 +265,14 @@ static const char *format_problem(const struct meter_options *o)
 
 static const char *privacy_problem(const struct meter_options *o)
 {
-	if (o->anonymise == NULL && (o->exempt != NULL || o->key_value != NULL ||
-				     o->key_base64 != NULL || o->encrypt_names))
-		return "'--exempt', '--key-value', '--key-base64' and '--encrypt-names' go with "
+	if (o->anonymise == NULL &&
+	    (o->exempt != NULL || o->key_value != NULL || o->key_file != NULL ||
+	     o->key_base64 != NULL || o->encrypt_names))
+		return "'--exempt', '--key-value', '--key-file', '--key-base64' and "
+		       "'--encrypt-names' go with "
 		       "'--anonymise'";
-	if (o->key_value != NULL && o->key_base64 != NULL)
-		return "options '--key-value' and '--key-base64' exclude each other";
+	if ((o->key_value != NULL) + (o->key_file != NULL) + (o->key_base64 != NULL) > 1)
+		return "options '--key-value', '--key-file' and '--key-base64' exclude each other";
 	if (o->privacy != NULL && o->anonymise != NULL)
 		return "options '--privacy' and '--anonymise' exclude each other";
 	if (o->privacy_key != NULL && o->rotate_key_ns > 0)

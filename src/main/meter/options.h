@@ -29,7 +29,7 @@ struct meter_options {
 	const char *globals_conf;
 	/* Who is inside, and how addresses and names are told */
 	const char *internal, *stations, *cloud;
-	const char *privacy, *privacy_key, *anonymise, *exempt, *key_value, *key_base64;
+	const char *privacy, *privacy_key, *anonymise, *exempt, *key_value, *key_file, *key_base64;
 	int64_t rotate_key_ns;
 	bool encrypt_names, strict;
 	struct sn_opt_texts mmdb;
@@ -55,5 +55,8 @@ void meter_options_default(struct meter_options *options, bool live);
 /* SN_EXIT_OK, or SN_EXIT_USAGE after it has said why. */
 int meter_options_check(const struct meter_options *options, bool live, size_t files);
 enum meter_format meter_options_format(const struct meter_options *options);
+
+/* --switch (switch.c): an exit code. */
+int meter_switch(const struct meter_options *options);
 
 #endif
