@@ -97,9 +97,9 @@ static void add_part(struct part *part, struct sn_str original, struct sn_str to
 		add_marked(part->record, (struct sn_str){told.p, head}, cut_mark);
 }
 
-static void add_field(struct part *part, enum sn_http_field field)
+static void add_field(struct part *part, const struct sn_view_http *view, enum sn_http_field field)
 {
-	add_part(part, part->message->fields[field], part->message->fields[field]);
+	add_part(part, part->message->fields[field], view->fields[field]);
 }
 
 static void add_request(struct part *part, const struct sn_view_http *view, unsigned urls)
@@ -114,7 +114,7 @@ static void add_request(struct part *part, const struct sn_view_http *view, unsi
 	add_part(part, fields[SN_HTTP_REFERER], url_of(view->referer, urls));
 	add_part(part, fields[SN_HTTP_USER_AGENT], view->user_agent);
 	add_part(part, fields[SN_HTTP_COOKIE], cookie_of(view->cookie, urls));
-	add_field(part, SN_HTTP_DNT);
+	add_field(part, view, SN_HTTP_DNT);
 }
 
 static void add_response(struct part *part, const struct sn_view_http *view, unsigned urls)
@@ -123,10 +123,10 @@ static void add_response(struct part *part, const struct sn_view_http *view, uns
 
 	sn_record_s(part->record, part->second ? SN_STR("RES2") : SN_STR("HTTP"));
 	sn_record_s(part->record, part->second ? (struct sn_str){0} : view->message->status);
-	add_field(part, SN_HTTP_CONTENT_LENGTH);
-	add_field(part, SN_HTTP_CONTENT_TYPE);
-	add_field(part, SN_HTTP_SERVER);
-	add_field(part, SN_HTTP_CONTENT_RANGE);
+	add_field(part, view, SN_HTTP_CONTENT_LENGTH);
+	add_field(part, view, SN_HTTP_CONTENT_TYPE);
+	add_field(part, view, SN_HTTP_SERVER);
+	add_field(part, view, SN_HTTP_CONTENT_RANGE);
 	add_part(part, fields[SN_HTTP_LOCATION], url_of(view->location, urls));
 	add_part(part, fields[SN_HTTP_SET_COOKIE], cookie_of(view->set_cookie, urls));
 }

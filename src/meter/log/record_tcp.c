@@ -231,9 +231,10 @@ bool sn_record_is_video(const struct sn_view_flow *view)
 }
 
 /* What is inside the container (duration, size of the picture, format) is not looked at. */
-static void add_video(struct sn_record *record, const struct sn_app_tcp *app, bool strict)
+static void add_video(struct sn_record *record, const struct sn_view_flow *view,
+		      const struct sn_app_tcp *app, bool strict)
 {
-	struct sn_str id = sn_name_text(app->video_id), none = SN_STR("--");
+	struct sn_str id = view->video_id, none = SN_STR("--");
 
 	if (id.n > 0 && strict)
 		id = SN_STR("XXX");
@@ -270,7 +271,7 @@ void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, 
 	add_core(record, view, tcp);
 	add_rtt(record, &tcp->tcp.side[SN_CLIENT]);
 	add_rtt(record, &tcp->tcp.side[SN_SERVER]);
-	add_video(record, app_of(tcp), strict);
+	add_video(record, view, app_of(tcp), strict);
 	add_rates(record);
 	add_options(record, &tcp->tcp.side[SN_CLIENT]);
 	add_options(record, &tcp->tcp.side[SN_SERVER]);
