@@ -57,6 +57,22 @@ bool sn_dns_looks_right(struct sn_rd message)
 	return sn_dns_take_name(&whole, &message, NULL) && sn_rd_left(&message) >= 4;
 }
 
+uint16_t sn_dns_answer_type(struct sn_rd message)
+{
+	struct sn_rd whole = message;
+	struct sn_dns_event header;
+
+	read_header(&message, &header);
+	if (header.answers == 0 || header.questions > LIKELY_QUESTIONS_MAX)
+		return 0;
+	for (unsigned i = 0; i < header.questions; i++) {
+		if (!sn_dns_take_name(&whole, &message, NULL))
+			return 0;
+		sn_rd_skip(&message, 4);
+	}
+	return sn_dns_take_name(&whole, &message, NULL) ? sn_rd_u16be(&message) : 0;
+}
+
 /* Parts of a message ------------------------------------------------------ */
 
 static bool take_question(struct reader *reader, struct sn_rd *rd, struct dns_text *name)

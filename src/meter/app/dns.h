@@ -67,6 +67,8 @@ struct sn_dns_listener { /* any may be NULL */
 int sn_dns_read(const struct sn_dns_input *input, const struct sn_dns_listener *listener);
 /* The header and the first question are those of an ordinary query or answer. */
 bool sn_dns_looks_right(struct sn_rd message);
+/* Type of the first record of the answer section; 0: there is none. */
+uint16_t sn_dns_answer_type(struct sn_rd message);
 
 const char *sn_dns_type_name(uint16_t type, char scratch[16]);    /* "A", "HTTPS", "TYPE65280" */
 const char *sn_dns_class_name(uint16_t class_, char scratch[16]); /* "IN", "CLASS4" */

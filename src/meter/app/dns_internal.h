@@ -15,6 +15,7 @@ enum { /* types that the parser itself asks for */
        DNS_A = 1,
        DNS_AAAA = 28,
        DNS_OPT = 41,
+       DNS_DNSKEY = 48,
        DNS_ANY = 255,
 };
 

@@ -46,7 +46,7 @@ static const struct type types[] = {
 	{45, "IPSECKEY", NULL},
 	{46, "RRSIG", "T114DD2nb"},
 	{47, "NSEC", "nB"},
-	{48, "DNSKEY", "211b"},
+	{DNS_DNSKEY, "DNSKEY", "211b"},
 	{49, "DHCID", "b"},
 	{50, "NSEC3", NULL},
 	{51, "NSEC3PARAM", NULL},

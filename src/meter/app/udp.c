@@ -9,8 +9,7 @@
 #include "meter/app/rtp.h"
 #include "meter/app/udp_internal.h"
 
-/* Tstat was seen to call datagrams of 1501 bytes DNS, but not those of 1702. */
-#define DNS_TYPED_MAX 1600
+#define UDP_HEADER_BYTES 8
 
 static const char *const words[SN_UDP_TYPES] = {
 	[SN_UDP_RTP] = "rtp",
@@ -113,12 +112,19 @@ void sn_app_forget_udp(struct sn_apps *apps, struct sn_udp_flow *flow)
 
 /* Looking ----------------------------------------------------------------- */
 
+/* Of the datagram, not only of its first fragment. */
+static uint32_t message_bytes(const struct sn_decoded *packet)
+{
+	return packet->udp_length > UDP_HEADER_BYTES ? packet->udp_length - UDP_HEADER_BYTES
+						     : packet->payload_bytes;
+}
+
 static void read_dns(const struct udp_look *look)
 {
 	const struct sn_udp_side *other = &look->flow->side[!look->side];
 	struct sn_dns_input input = {
 		.message = look->packet->payload,
-		.bytes = look->packet->payload_bytes,
+		.bytes = message_bytes(look->packet),
 		.time_ns = look->time_ns,
 		.side = look->side,
 	};
@@ -145,7 +151,8 @@ static void look_for_all(const struct udp_look *look)
 	if (sn_quic_look(look))
 		return;
 	if (sn_dns_looks_right(look->packet->payload)) {
-		if (look->packet->payload_bytes <= DNS_TYPED_MAX)
+		/* Tstat calls questions for keys DNS, but not the answers with keys. */
+		if (sn_dns_answer_type(look->packet->payload) != DNS_DNSKEY)
 			look->flow->type[look->side] = SN_UDP_DNS;
 		read_dns(look);
 		return;
