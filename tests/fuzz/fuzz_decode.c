@@ -13,6 +13,7 @@
 #include "data/codec.h"
 #include "meter/meter.h"
 #include "meter/output/row.h"
+#include "meter/view/view.h"
 
 #define BATCH_MAX 64
 
@@ -21,8 +22,24 @@ static const int links[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW, 
 
 struct sums {
 	uint64_t packets;
+	struct sn_viewer *viewer;
+	struct sn_cell_writer writer;
 	struct sn_batch *batch;
+	struct sn_buf line;
 };
+
+/* What is told of the flow can be read back. */
+static void check_row(struct sums *sums, const struct sn_view_flow *view)
+{
+	struct sn_cell cells[SN_DATASET_COLUMNS_MAX];
+
+	sn_row_flow(view, cells);
+	sn_buf_clear(&sums->line);
+	sn_cell_write_json(&sums->writer, cells, &sums->line);
+	sn_batch_clear(sums->batch);
+	if (sn_jsonl_read_row(sums->batch, sn_str_trim(sn_buf_str(&sums->line)), NULL) < 0)
+		abort();
+}
 
 static void take(const struct sn_flow *flow, enum sn_flow_end end, void *ctx)
 {
@@ -30,8 +47,7 @@ static void take(const struct sn_flow *flow, enum sn_flow_end end, void *ctx)
 
 	if (end != SN_END_ACTIVE)
 		sums->packets += sn_flow_packets(flow);
-	sn_batch_clear(sums->batch);
-	sn_flow_row(sums->batch, flow, end, "fuzz");
+	check_row(sums, sn_viewer_flow(sums->viewer, flow, end, "fuzz"));
 	if (flow->first_ns > flow->last_ns)
 		abort();
 }
@@ -55,7 +71,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sn_meter_options options;
-	struct sums sums = {.batch = sn_batch_create(&sn_dataset_flow)};
+	struct sn_viewer_options view = {.community_id = true};
+	struct sums sums = {.batch = sn_batch_create(&sn_dataset_flow),
+			    .viewer = sn_viewer_create(&view)};
 	struct sn_meter *meter;
 	struct sn_packet packets[BATCH_MAX];
 	int64_t time_ns = 1700000000 * SN_NS_PER_S;
@@ -63,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sn_rd rd;
 	size_t count = 0;
 
+	sn_cell_writer_init(&sums.writer, &sn_dataset_flow, false);
 	sn_meter_options_default(&options);
 	options.active_ns = 5 * SN_NS_PER_S;
 	options.max_flows = 16;
@@ -86,5 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	sn_meter_destroy(meter);
 	sn_batch_destroy(sums.batch);
+	sn_viewer_destroy(sums.viewer);
+	sn_cell_writer_finish(&sums.writer);
+	sn_buf_finish(&sums.line);
 	return 0;
 }

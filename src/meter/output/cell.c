@@ -11,6 +11,7 @@
 #include "meter/log/number.h"
 
 #define NANO_DIGITS 9
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 void sn_cell_writer_init(struct sn_cell_writer *writer, const struct sn_dataset *dataset,
 			 bool with_name)
@@ -117,6 +118,22 @@ static bool is_plain_text(struct sn_str text)
 	return true;
 }
 
+/* No reader takes a zero byte; it came from the network and means nothing. */
+static void add_json_odd_text(struct sn_buf *out, struct sn_str text)
+{
+	const char *zero;
+
+	while ((zero = memchr(text.p, '\0', text.n)) != NULL) {
+		size_t n = (size_t)(zero - text.p);
+
+		sn_json_escape(out, (struct sn_str){text.p, n});
+		sn_buf_adds(out, REPLACEMENT);
+		text.p += n + 1;
+		text.n -= n + 1;
+	}
+	sn_json_escape(out, text);
+}
+
 static void add_json_text(struct sn_buf *out, struct sn_str text)
 {
 	sn_buf_reserve(out, text.n + 2);
@@ -125,7 +142,7 @@ static void add_json_text(struct sn_buf *out, struct sn_str text)
 		memcpy(out->p + out->n, text.p, text.n);
 		out->n += text.n;
 	} else {
-		sn_json_escape(out, text);
+		add_json_odd_text(out, text);
 	}
 	sn_buf_addc(out, '"');
 }
@@ -173,7 +190,7 @@ static bool needs_quotes(struct sn_str text)
 	return !is_plain_text(text) || memchr(text.p, ',', text.n) != NULL;
 }
 
-/* Bytes that are not UTF-8 become U+FFFD, quotes are doubled. */
+/* Zeros and bytes that are not UTF-8 become U+FFFD, quotes are doubled. */
 static void add_csv_text(struct sn_buf *out, struct sn_str text)
 {
 	if (!needs_quotes(text)) {
@@ -184,8 +201,8 @@ static void add_csv_text(struct sn_buf *out, struct sn_str text)
 	for (size_t i = 0; i < text.n;) {
 		size_t length = sn_utf8_length(text.p + i, text.n - i);
 
-		if (length == 0)
-			sn_buf_adds(out, "\xef\xbf\xbd");
+		if (length == 0 || text.p[i] == '\0')
+			sn_buf_adds(out, REPLACEMENT);
 		else if (text.p[i] == '"')
 			sn_buf_adds(out, "\"\"");
 		else
