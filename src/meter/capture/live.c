@@ -3,27 +3,23 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/mem.h"
-#include "meter/capture/filter.h"
 #include "meter/capture/xsk.h"
 
 struct sn_live {
 	struct sn_ring *ring;
 	struct sn_xsk *xsk; /* instead */
-	uint32_t snaplen;
 };
 
-static struct sn_live *make(struct sn_ring *ring, struct sn_xsk *xsk, uint32_t snaplen)
+static struct sn_live *make(struct sn_ring *ring, struct sn_xsk *xsk)
 {
 	struct sn_live *live = sn_new(struct sn_live);
 
 	live->ring = ring;
 	live->xsk = xsk;
-	live->snaplen = snaplen;
 	return live;
 }
 
@@ -36,7 +32,7 @@ static int open_rings(const struct sn_live_options *options, unsigned count, str
 	if (result < 0)
 		return result;
 	for (unsigned i = 0; i < count; i++)
-		lives[i] = make(rings[i], NULL, options->ring.snaplen);
+		lives[i] = make(rings[i], NULL);
 	return (int)count;
 }
 
@@ -53,7 +49,7 @@ static int open_xdp(const struct sn_live_options *options, struct sn_live **live
 				  "packet socket");
 	result = sn_xsk_open(&options->ring, &xsk, err);
 	if (result == 0)
-		*live = make(NULL, xsk, options->ring.snaplen);
+		*live = make(NULL, xsk);
 	return result;
 }
 
@@ -122,26 +118,8 @@ bool sn_live_alive(struct sn_live *live)
 	return sn_ring_alive(live->ring);
 }
 
-/* The kernel takes the other program in one step: no packet in between is lost or judged by none.
- */
 int sn_live_set_filter(struct sn_live *live, const char *expression, struct sn_err *err)
 {
-	struct sn_filter filter;
-	struct sock_fprog program;
-	int result;
-
-	if (live->xsk != NULL)
-		return sn_err_set(err, -ENOTSUP,
-				  "cannot change the filter of '%s': it is captured by AF_XDP",
-				  sn_live_interface(live));
-	result = sn_filter_init(&filter, expression, sn_live_link(live), live->snaplen, err);
-	if (result != 0)
-		return result;
-	program = (struct sock_fprog){.len = (unsigned short)filter.length, .filter = filter.code};
-	if (setsockopt(sn_live_fd(live), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) !=
-	    0)
-		result = sn_err_sys(err, -errno, "cannot change the filter of '%s'",
-				    sn_live_interface(live));
-	sn_filter_finish(&filter);
-	return result;
+	return live->xsk != NULL ? sn_xsk_set_filter(live->xsk, expression, err)
+				 : sn_ring_set_filter(live->ring, expression, err);
 }

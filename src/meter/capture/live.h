@@ -35,9 +35,7 @@ size_t sn_live_drain(struct sn_live *live, sn_ring_packets_fn *fn, void *ctx);
 int sn_live_read_losses(struct sn_live *live, struct sn_capture_losses *losses);
 /* Takes the error away that a poll on the descriptor may have reported. */
 bool sn_live_alive(struct sn_live *live);
-/*
- * Another filter from now on, from any thread; empty: everything.  -EINVAL, -ENOTSUP (AF_XDP).
- */
+/* Another filter from now on, from any thread; NULL or empty: everything.  -EINVAL. */
 int sn_live_set_filter(struct sn_live *live, const char *expression, struct sn_err *err);
 
 #endif

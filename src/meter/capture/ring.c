@@ -30,6 +30,7 @@
 struct sn_ring {
 	int fd, link, index;
 	bool loopback;
+	uint32_t snaplen;
 	char interface[IFNAMSIZ];
 	uint8_t *map;
 	unsigned blocks, current;
@@ -151,11 +152,10 @@ static int find_kind(struct sn_ring *ring, struct sn_err *err)
 	return 0;
 }
 
-static int attach_filter(struct sn_ring *ring, const struct sn_ring_options *options,
-			 struct sn_err *err)
+int sn_ring_set_filter(struct sn_ring *ring, const char *expression, struct sn_err *err)
 {
 	struct sn_filter filter;
-	int result = sn_filter_init(&filter, options->filter, ring->link, options->snaplen, err);
+	int result = sn_filter_init(&filter, expression, ring->link, ring->snaplen, err);
 
 	if (result == 0)
 		result = sn_filter_attach(&filter, ring->fd, err);
@@ -278,6 +278,7 @@ static int open_deaf(const struct sn_ring_options *options, struct sn_ring **rin
 	int result;
 
 	opened->fd = opened->missed_fd = -1;
+	opened->snaplen = options->snaplen;
 	result = find_interface(opened, options, err);
 	if (result == 0)
 		result = find_kind(opened, err);
@@ -310,7 +311,7 @@ static int open_rings(const struct sn_ring_options *options, unsigned count, str
 	for (unsigned i = 0; result == 0 && count > 1 && i < count; i++)
 		result = sn_fanout_join(rings[i]->fd, options->by_ports, &group, err);
 	for (unsigned i = 0; result == 0 && i < count; i++)
-		result = attach_filter(rings[i], options, err);
+		result = sn_ring_set_filter(rings[i], options->filter, err);
 	return result;
 }
 

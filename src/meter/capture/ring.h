@@ -72,6 +72,11 @@ int sn_ring_fd(const struct sn_ring *ring);
 const char *sn_ring_interface(const struct sn_ring *ring);
 int sn_ring_link(const struct sn_ring *ring); /* a DLT_ value */
 
+/*
+ * Another filter from now on, in one step: no packet is judged by none.  From any thread; NULL or
+ * empty: everything.  -EINVAL, and the old one stays.
+ */
+int sn_ring_set_filter(struct sn_ring *ring, const char *expression, struct sn_err *err);
 /* Hands over the packets of the blocks that are ready, at most one turn of the ring. */
 size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packets_fn *fn, void *ctx);
 /* Ask before the ring is closed; `stats` holds the sums since it was opened. */

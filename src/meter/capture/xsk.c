@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <pcap/dlt.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ struct sn_xsk {
 	char interface[IFNAMSIZ];
 	unsigned index, queue_count;
 	int map_fd, program_fd, link_fd, epoll_fd;
+	pthread_mutex_t filter_lock; /* it may be changed from elsewhere */
 	struct sn_filter filter;
 	bool has_filter, gone;
 	uint32_t snaplen;
@@ -188,7 +190,7 @@ static uint32_t frames_of(size_t bytes)
 /* All frames are the kernel's until they come back with packets in them. */
 static void fill_up(struct queue *queue)
 {
-	uint32_t at;
+	uint32_t at = 0;
 
 	xsk_ring_prod__reserve(&queue->fill, queue->frames, &at);
 	for (uint32_t i = 0; i < queue->frames; i++)
@@ -286,13 +288,22 @@ static int make_program(struct sn_xsk *xsk, struct sn_err *err)
 	return xsk->program_fd < 0 ? refuse(xsk, xsk->program_fd, "load a program", err) : 0;
 }
 
-static int set_filter(struct sn_xsk *xsk, const struct sn_ring_options *options, struct sn_err *err)
+int sn_xsk_set_filter(struct sn_xsk *xsk, const char *expression, struct sn_err *err)
 {
-	xsk->snaplen = options->snaplen;
-	xsk->has_filter = options->filter != NULL && options->filter[0] != '\0';
-	if (!xsk->has_filter)
-		return 0;
-	return sn_filter_init(&xsk->filter, options->filter, DLT_EN10MB, options->snaplen, err);
+	bool wanted = expression != NULL && expression[0] != '\0';
+	struct sn_filter filter = {0}, before;
+	int result =
+		wanted ? sn_filter_init(&filter, expression, DLT_EN10MB, xsk->snaplen, err) : 0;
+
+	if (result < 0)
+		return result;
+	pthread_mutex_lock(&xsk->filter_lock);
+	before = xsk->filter;
+	xsk->filter = filter;
+	xsk->has_filter = wanted;
+	pthread_mutex_unlock(&xsk->filter_lock);
+	sn_filter_finish(&before);
+	return 0;
 }
 
 int sn_xsk_open(const struct sn_ring_options *options, struct sn_xsk **xsk, struct sn_err *err)
@@ -300,10 +311,12 @@ int sn_xsk_open(const struct sn_ring_options *options, struct sn_xsk **xsk, stru
 	struct sn_xsk *opened = sn_new(struct sn_xsk);
 	int result;
 
+	pthread_mutex_init(&opened->filter_lock, NULL);
+	opened->snaplen = options->snaplen;
 	opened->map_fd = opened->program_fd = opened->link_fd = opened->epoll_fd = -1;
 	result = find_interface(opened, options->interface, err);
 	if (result == 0)
-		result = set_filter(opened, options, err);
+		result = sn_xsk_set_filter(opened, options->filter, err);
 	if (result == 0)
 		result = make_program(opened, err);
 	for (unsigned i = 0; result == 0 && i < opened->queue_count; i++)
@@ -343,6 +356,7 @@ void sn_xsk_close(struct sn_xsk *xsk)
 	for (unsigned i = 0; i < SN_XSK_QUEUES_MAX; i++)
 		close_queue(&xsk->queues[i]);
 	sn_filter_finish(&xsk->filter);
+	pthread_mutex_destroy(&xsk->filter_lock);
 	free(xsk);
 }
 
@@ -395,7 +409,7 @@ static struct sn_packet make_packet(const struct sn_xsk *xsk, const struct queue
 /* As many frames as were taken: there is always room for them. */
 static void return_frames(struct queue *queue, uint32_t first, uint32_t count)
 {
-	uint32_t at;
+	uint32_t at = 0;
 
 	xsk_ring_prod__reserve(&queue->fill, count, &at);
 	for (uint32_t i = 0; i < count; i++) {
@@ -414,14 +428,16 @@ static size_t drain_some(struct sn_xsk *xsk, struct queue *queue, const struct n
 {
 	struct sn_packet batch[SN_RING_BATCH];
 	size_t chosen = 0;
-	uint32_t at, count = xsk_ring_cons__peek(&queue->rx, SN_RING_BATCH, &at);
+	uint32_t at = 0, count = xsk_ring_cons__peek(&queue->rx, SN_RING_BATCH, &at);
 
+	pthread_mutex_lock(&xsk->filter_lock);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct xdp_desc *descriptor = xsk_ring_cons__rx_desc(&queue->rx, at + i);
 
 		batch[chosen] = make_packet(xsk, queue, descriptor, now);
 		chosen += !xsk->has_filter || sn_filter_match(&xsk->filter, &batch[chosen]);
 	}
+	pthread_mutex_unlock(&xsk->filter_lock);
 	if (chosen > 0)
 		fn(batch, chosen, ctx);
 	if (count > 0)

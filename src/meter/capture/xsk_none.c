@@ -35,6 +35,12 @@ int sn_xsk_link(const struct sn_xsk *xsk SN_UNUSED)
 	abort();
 }
 
+int sn_xsk_set_filter(struct sn_xsk *xsk SN_UNUSED, const char *expression SN_UNUSED,
+		      struct sn_err *err SN_UNUSED)
+{
+	abort();
+}
+
 size_t sn_xsk_drain(struct sn_xsk *xsk SN_UNUSED, sn_ring_packets_fn *fn SN_UNUSED,
 		    void *ctx SN_UNUSED)
 {

@@ -128,6 +128,27 @@ static void the_filter_works_in_the_kernel(void **state SN_UNUSED)
 	assert_int_equal(stats.seen, 10);
 }
 
+static void the_filter_can_be_changed(void **state SN_UNUSED)
+{
+	struct sn_ring_options options = options_of("va");
+
+	need_netns();
+	options.filter = "udp port 53";
+	open_ring(&options);
+	send_udp(54, 10);
+	assert_int_equal(sn_ring_set_filter(ring, "udp port 54", &err), 0);
+	send_udp(53, 10);
+	send_udp(54, 20);
+	assert_int_equal(sn_ring_set_filter(ring, "udp prot 54", &err), -EINVAL);
+	send_udp(54, 30);
+	assert_int_equal(sn_ring_set_filter(ring, "", &err), 0);
+	send_udp(55, 40);
+	drain_until(3);
+	assert_int_equal(seen_count, 3);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(seen[i].length, 42 + 10 * (i + 2));
+}
+
 static void a_wrong_filter_is_refused_with_its_reason(void **state SN_UNUSED)
 {
 	struct sn_ring_options options = options_of("va");
@@ -319,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(frames_arrive_whole_and_with_their_time),
 		TEST(the_filter_works_in_the_kernel),
+		TEST(the_filter_can_be_changed),
 		TEST(a_wrong_filter_is_refused_with_its_reason),
 		TEST(the_snap_length_cuts_bytes_and_not_lengths),
 		TEST(a_socket_handed_over_is_used),

@@ -144,6 +144,12 @@ static void the_filter_and_the_snap_length_are_ours(void **state SN_UNUSED)
 	assert_int_equal(seen_count, 10);
 	assert_int_equal(seen[0].captured, 64);
 	assert_int_equal(seen[0].length, 1042);
+	assert_int_equal(sn_xsk_set_filter(xsk, "udp port 54", &err), 0);
+	send_udp(53, 1000);
+	send_udp(54, 20);
+	drain_until(11);
+	assert_int_equal(seen_count, 11);
+	assert_int_equal(seen[10].length, 62);
 	stop(NULL);
 	options.filter = "udp prot 53";
 	assert_int_equal(sn_xsk_open(&options, &xsk, &err), -EINVAL);
