@@ -74,7 +74,7 @@ static int add_value(struct parser *parser, struct sn_str word, struct sn_rrd_va
 	if (is_there(parser, &value))
 		return refuse(parser, word, "asked for twice");
 	if (conf->count >= SN_RRD_VALUES_MAX)
-		return refuse(parser, word, "too many values (at most 20000)");
+		return refuse(parser, word, "too many values (at most 8192)");
 	if ((conf->count & (conf->count - 1)) == 0) /* at each power of two */
 		conf->values = sn_xrealloc(conf->values, SN_MAX(conf->count * 2, (size_t)1),
 					   sizeof(conf->values[0]));

@@ -17,7 +17,7 @@
 #include "base/str.h"
 #include "meter/series/histogram.h"
 
-#define SN_RRD_VALUES_MAX 20000
+#define SN_RRD_VALUES_MAX 8192
 #define SN_RRD_STAT_MAX   16
 
 enum sn_rrd_kind { SN_RRD_STAT, SN_RRD_INDEX, SN_RRD_OTHER, SN_RRD_PERCENTILE };
