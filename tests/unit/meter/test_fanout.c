@@ -101,14 +101,16 @@ static void send_udp(const char *src, uint16_t sport, const char *dst, uint16_t 
 	send_numbered(&f, number);
 }
 
-static void send_both_ways(const char *format, unsigned host, unsigned number)
+static void send_both_ways(bool v6, unsigned host, unsigned number)
 {
 	char address[64];
 
-	snprintf(address, sizeof(address), format, host);
+	const char *server = v6 ? "2001:db8::1" : "192.0.2.1";
 
-	const char *server = strchr(address, ':') != NULL ? "2001:db8::1" : "192.0.2.1";
-
+	if (v6)
+		snprintf(address, sizeof(address), "2001:db8:1::%x", host);
+	else
+		snprintf(address, sizeof(address), "198.51.100.%u", host);
 	send_udp(address, (uint16_t)(1000 + host), server, 53, number);
 	send_udp(server, 53, address, (uint16_t)(1000 + host), number + 1);
 }
@@ -134,8 +136,8 @@ static void both_directions_of_a_flow_come_to_one_ring(void **state SN_UNUSED)
 {
 	open_group(false, NULL);
 	for (unsigned i = 0; i < HOSTS; i++) {
-		send_both_ways("198.51.100.%u", i, 4 * i);
-		send_both_ways("2001:db8:1::%x", i, 4 * i + 2);
+		send_both_ways(false, i, 4 * i);
+		send_both_ways(true, i, 4 * i + 2);
 	}
 	drain_until((size_t)4 * HOSTS);
 	expect_pairs((size_t)4 * HOSTS);
@@ -145,7 +147,7 @@ static void the_hash_of_the_kernel_keeps_them_together_too(void **state SN_UNUSE
 {
 	open_group(true, NULL);
 	for (unsigned i = 0; i < HOSTS; i++)
-		send_both_ways("198.51.100.%u", i, 2 * i);
+		send_both_ways(false, i, 2 * i);
 	drain_until((size_t)2 * HOSTS);
 	expect_pairs((size_t)2 * HOSTS);
 }
@@ -275,7 +277,7 @@ static void groups_of_two_programs_do_not_meet(void **state SN_UNUSED)
 	open_group(false, NULL);
 	assert_int_equal(sn_ring_open_group(&options, RINGS, others, &err), 0);
 	for (unsigned i = 0; i < HOSTS; i++)
-		send_both_ways("198.51.100.%u", i, 2 * i);
+		send_both_ways(false, i, 2 * i);
 	drain_until((size_t)2 * HOSTS);
 	expect_pairs((size_t)2 * HOSTS);
 	for (unsigned i = 0; i < RINGS; i++) {
