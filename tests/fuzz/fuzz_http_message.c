@@ -21,7 +21,7 @@ static void hear(const struct sn_http_message *message, const struct sn_flow *fl
 		 void *ctx SN_UNUSED)
 {
 	if (message->header.n == 0 || message->split > message->header.n ||
-	    message->header.n > SN_HTTP_HEADER_MAX)
+	    message->header.n > SN_HTTP_HEAD_MAX)
 		abort();
 	check_inside(message->method, message->header);
 	check_inside(message->target, message->header);

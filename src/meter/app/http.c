@@ -195,7 +195,7 @@ static size_t find_end(struct sn_http_side_reader *own, const char *text, size_t
 
 static bool is_too_long(const struct sn_http_side_reader *own, size_t n)
 {
-	return n >= SN_HTTP_HEADER_MAX || n - own->line > SN_HTTP_LINE_MAX ||
+	return n >= SN_HTTP_HEAD_MAX || n - own->line > SN_HTTP_LINE_MAX ||
 	       own->lines > SN_HTTP_HEADERS_MAX + 1; /* the start line is none */
 }
 
@@ -251,7 +251,7 @@ static size_t feed_header(struct sn_apps *apps, struct sn_http_reader *reader,
 			  const struct sn_http_feed *feed, const char *data, size_t size)
 {
 	struct sn_http_side_reader *own = &reader->side[feed->side];
-	size_t before = own->bytes, taken = SN_MIN(size, SN_HTTP_HEADER_MAX - before), end;
+	size_t before = own->bytes, taken = SN_MIN(size, SN_HTTP_HEAD_MAX - before), end;
 	struct sn_str header = {data, taken};
 
 	if (before > 0) {

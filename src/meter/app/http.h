@@ -17,7 +17,7 @@
 
 #define SN_HTTP_LINE_MAX    8192
 #define SN_HTTP_HEADERS_MAX 128
-#define SN_HTTP_HEADER_MAX  32768 /* bytes of one message's header, all lines */
+#define SN_HTTP_HEAD_MAX    32768 /* bytes of one message's header, all lines */
 
 enum sn_http_field {
 	SN_HTTP_HOST,
