@@ -14,9 +14,12 @@
 #include "meter/ipfix/ipfix.h"
 #include "net/pki.h"
 
-/* RSA of 2048 bits, SHA-256, P-256 and better. */
-#define VERIFY_FLAGS GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM)
-#define BYE_NS       (500 * SN_NS_PER_MS)
+/*
+ * RSA of 2048 bits, SHA-256, P-256 and better.  Not by verify flags: GnuTLS would or them
+ * with the profile of NORMAL, which makes another one.
+ */
+#define PRIORITY SN_PKI_PRIORITY ":%PROFILE_MEDIUM"
+#define BYE_NS   (500 * SN_NS_PER_MS)
 
 /* Certificates ---------------------------------------------------------------- */
 
@@ -107,7 +110,6 @@ int sn_ipfix_tls_init(struct sn_ipfix_collector *collector, const struct sn_ipfi
 				  options->collector);
 	if (gnutls_certificate_allocate_credentials(&collector->credentials) != 0)
 		return sn_err_set(err, -ENOMEM, "cannot use TLS: out of memory");
-	gnutls_certificate_set_verify_flags(collector->credentials, VERIFY_FLAGS);
 	result = trust(collector->credentials, options->ca, err);
 	if (result == 0 && options->certificate != NULL)
 		result = identify(collector->credentials, options, err);
@@ -173,7 +175,7 @@ static int begin_session(struct sn_ipfix_collector *collector, struct sn_err *er
 				 GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
 
 	if (result == 0)
-		result = gnutls_priority_set_direct(collector->session, SN_PKI_PRIORITY, NULL);
+		result = gnutls_priority_set_direct(collector->session, PRIORITY, NULL);
 	if (result == 0)
 		result = gnutls_credentials_set(collector->session, GNUTLS_CRD_CERTIFICATE,
 						collector->credentials);
