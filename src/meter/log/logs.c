@@ -267,6 +267,14 @@ struct sn_epoch *sn_tstat_logs_enter(struct sn_tstat_logs *set, int64_t now_ns, 
 	return epoch;
 }
 
+void sn_tstat_logs_abandon(struct sn_tstat_logs *set, const struct sn_epoch *epoch)
+{
+	pthread_mutex_lock(&set->lock);
+	if (epoch == set->epoch)
+		set->end_ns = INT64_MIN;
+	pthread_mutex_unlock(&set->lock);
+}
+
 void sn_tstat_logs_leave(struct sn_tstat_logs *set, struct sn_epoch *epoch)
 {
 	pthread_mutex_lock(&set->lock);

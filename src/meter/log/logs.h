@@ -21,6 +21,8 @@ bool sn_tstat_logs_is_present(const struct sn_tstat_logs *set, const struct sn_e
 			      int64_t now_ns);
 /* Gives the reference back; NULL is fine. */
 void sn_tstat_logs_leave(struct sn_tstat_logs *set, struct sn_epoch *epoch);
+/* Its files are gone: another one begins with the next packet. */
+void sn_tstat_logs_abandon(struct sn_tstat_logs *set, const struct sn_epoch *epoch);
 /* Adds to the statistics. */
 void sn_tstat_logs_count(struct sn_tstat_logs *set, const struct sn_tstat_stats *more);
 /* What a worker does now and then: lines of the step that is over, a piece of compressing. */

@@ -41,6 +41,8 @@ static void hand_over(struct sink *sink, unsigned file)
 		sink->stats.bytes[file] += lines.n;
 	if (rc < 0 && err.code < 0 && sink->error == 0)
 		sink->error = sn_tstat_logs_fail(sink->set, &err);
+	if (rc == -EPIPE)
+		sn_tstat_logs_abandon(sink->set, sink->epoch);
 	sink->line_counts[file] = 0;
 	sn_buf_clear(&sink->lines[file]);
 }
