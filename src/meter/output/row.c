@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meter/output/row.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <math.h>
 #include <pthread.h>
@@ -96,41 +95,6 @@ const char *sn_flow_protocol_name(uint8_t protocol)
 	default:
 		return "icmp6";
 	}
-}
-
-/* inet_ntop(3) goes through printf; this is the most frequent text of all. */
-static struct sn_str ipv4_text(const uint8_t address[4], char *out)
-{
-	char *p = out;
-
-	for (int i = 0; i < 4; i++) {
-		unsigned value = address[i];
-
-		if (value >= 100)
-			*p++ = (char)('0' + value / 100);
-		if (value >= 10)
-			*p++ = (char)('0' + value / 10 % 10);
-		*p++ = (char)('0' + value % 10);
-		*p++ = '.';
-	}
-	*--p = '\0';
-	return (struct sn_str){out, (size_t)(p - out)};
-}
-
-struct sn_str sn_flow_address_text(uint8_t family, const uint64_t address[2], char *out)
-{
-	uint8_t bytes[16];
-
-	memcpy(bytes, address, sizeof(bytes));
-	if (family == 4)
-		return ipv4_text(bytes, out);
-	inet_ntop(AF_INET6, bytes, out, SN_FLOW_ADDRESS_MAX);
-	return sn_str(out);
-}
-
-struct sn_str sn_flow_side_text(const struct sn_flow *flow, unsigned side, char *out)
-{
-	return sn_flow_address_text(flow->key.family, sn_flow_address(flow, side), out);
 }
 
 /* Cells ------------------------------------------------------------------- */

@@ -19,10 +19,4 @@ void sn_row_tstat(const struct sn_record *record, int64_t time_ns, struct sn_cel
 const char *sn_flow_end_name(enum sn_flow_end end);
 const char *sn_flow_protocol_name(uint8_t protocol); /* "tcp", "udp", "icmp", "icmp6" */
 
-#define SN_FLOW_ADDRESS_MAX 46
-/* Address of one side in canonical text (RFC 5952); `out` holds SN_FLOW_ADDRESS_MAX bytes. */
-struct sn_str sn_flow_side_text(const struct sn_flow *flow, unsigned side, char *out);
-/* The same for an address as in struct sn_decoded. */
-struct sn_str sn_flow_address_text(uint8_t family, const uint64_t address[2], char *out);
-
 #endif

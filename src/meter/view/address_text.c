@@ -81,3 +81,16 @@ unsigned sn_view_address_text(const uint8_t ip[16], uint8_t family, char out[SN_
 	*end = '\0';
 	return (unsigned)(end - out);
 }
+
+struct sn_str sn_flow_address_text(uint8_t family, const uint64_t address[2], char *out)
+{
+	uint8_t ip[16];
+
+	memcpy(ip, address, sizeof(ip));
+	return (struct sn_str){out, sn_view_address_text(ip, family, out)};
+}
+
+struct sn_str sn_flow_side_text(const struct sn_flow *flow, unsigned side, char *out)
+{
+	return sn_flow_address_text(flow->key.family, sn_flow_address(flow, side), out);
+}

@@ -102,7 +102,13 @@ const struct sn_view_http *sn_viewer_http(struct sn_viewer *viewer, const struct
 const struct sn_view_dns *sn_viewer_dns(struct sn_viewer *viewer, const struct sn_flow *flow,
 					const struct sn_dns_event *event);
 
+/* Texts of addresses ------------------------------------------------------- */
 /* Canonical text as inet_ntop(3) writes it, terminated; its length. */
 unsigned sn_view_address_text(const uint8_t ip[16], uint8_t family, char out[SN_VIEW_ADDRESS_MAX]);
+#define SN_FLOW_ADDRESS_MAX SN_VIEW_ADDRESS_MAX
+/* The same for an address as in struct sn_decoded. */
+struct sn_str sn_flow_address_text(uint8_t family, const uint64_t address[2], char *out);
+/* One end of a flow as it really is: for tests and what is never told. */
+struct sn_str sn_flow_side_text(const struct sn_flow *flow, unsigned side, char *out);
 
 #endif
