@@ -129,7 +129,8 @@ static void add_tls(struct sn_record *record, const struct sn_view_flow *view,
 		    const struct sn_app_tcp *app)
 {
 	int64_t first_ns = view->flow->first_ns;
-	const struct sn_tls_side *c = &app->tls[SN_CLIENT], *s = &app->tls[SN_SERVER];
+	const struct sn_app_tls *tls = sn_app_tls(app);
+	const struct sn_tls_side *c = &tls->side[SN_CLIENT], *s = &tls->side[SN_SERVER];
 
 	sn_record_s(record, view->tls_server_name);
 	sn_record_s(record, view->tls_certificate_name);
@@ -168,7 +169,7 @@ static void add_layer7(struct sn_record *record, const struct sn_view_flow *view
 	add_tls(record, view, app);
 	add_dns(record, view);
 	sn_record_s(record, view->http_host);
-	sn_record_s(record, sn_name_text(app->tls_client_versions));
+	sn_record_s(record, sn_name_text(sn_app_tls(app)->client_versions));
 	if (app->tls_version != 0)
 		sn_record_printf(record, "%04x", app->tls_version);
 	else
