@@ -193,6 +193,7 @@ void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 
 	*verdict = (struct sn_tcp_verdict){.anomaly = SN_TCP_ANOMALIES};
 	tcp->flags |= packet->tcp_flags;
+	from->has_push |= has(packet, SN_TCP_PSH);
 	if (tcp->inner[CLIENT].syn_waits)
 		sn_tcp_remember_syn(tcp, pool);
 	take_ttl(from, packet->ttl);

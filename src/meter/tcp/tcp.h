@@ -70,6 +70,7 @@ struct sn_tcp_side {
 	bool has_scale : 1, has_timestamps : 1, has_sack : 1;
 	bool has_syn : 1, has_fin : 1, has_ack : 1;
 	bool odd_repeat : 1; /* Tstat's syn_retx: a SYN or FIN came again elsewhere */
+	bool has_push : 1;   /* it sent a PSH; the other flags have counters */
 	struct sn_segments segments;
 };
 
