@@ -253,16 +253,21 @@ static const struct sn_tcp *tcp_of(const struct sn_ipfix_record *record)
 	return &sn_flow_tcp(record->view->flow)->tcp;
 }
 
-/* Of one direction the connection remembers counts of these. */
+/*
+ * Of a direction five flags are known; of URG, ECE and CWR only that somebody sent them,
+ * which tells enough when only one side sent anything.
+ */
 PUT(tcp_flags)
 {
-	const struct sn_tcp_counters *n = &tcp_of(record)->side[side].n;
-	unsigned flags = 0;
+	const struct sn_tcp *tcp = tcp_of(record);
+	const struct sn_tcp_counters *n = &tcp->side[side].n;
+	unsigned flags = record->view->flow->side[!side].packets == 0 ? tcp->flags : 0;
 
 	flags |= n->fin > 0 ? SN_TCP_FIN : 0;
 	flags |= n->syn > 0 ? SN_TCP_SYN : 0;
 	flags |= n->rst > 0 ? SN_TCP_RST : 0;
 	flags |= n->ack > 0 ? SN_TCP_ACK : 0;
+	flags |= tcp->side[side].has_push ? SN_TCP_PSH : 0;
 	put_u16(out, (uint16_t)flags);
 }
 

@@ -50,6 +50,8 @@ void ipfix_test_view_tcp(struct ipfix_test_view *test)
 	server->n = (struct sn_tcp_counters){.syn = 1, .ack = 12, .rst = 1, .data = 7};
 	client->rtt = (struct sn_tcp_rtt){
 		.sum_us = 600, .sum2_us = 140000, .min_us = 100, .max_us = 300, .count = 3};
+	client->has_push = true;
+	test->tcp.tcp.flags = 0xff;
 	client->ttl_min = 63;
 	client->ttl_max = 64;
 	server->ttl_min = server->ttl_max = 55;
@@ -140,7 +142,10 @@ static void any_tcp(struct sn_prng *prng, struct ipfix_test_view *test)
 		s->rtt.sum_us = sn_prng_unit(prng) * 1e12;
 		s->rtt.sum2_us = sn_prng_unit(prng) * 1e20;
 	}
-	test->tcp.tcp.reset = false;
+	/* Times are those of a flow, though in any order. */
+	test->tcp.tcp.syn_ns = START_NS + (int64_t)below(prng, 1ULL << 60);
+	test->tcp.tcp.synack_ns = START_NS + (int64_t)below(prng, 1ULL << 60);
+	test->tcp.tcp.handshake_ns = below(prng, 2) * START_NS;
 	test->tcp.app = below(prng, 2) != 0 ? &test->app_tcp : NULL;
 	test->app_tcp.tls_version = (uint16_t)any_number(prng);
 }

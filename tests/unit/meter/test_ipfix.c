@@ -168,7 +168,7 @@ static void connection_is_told_in_one_record_of_both_directions(void **state SN_
 
 static void flags_are_those_of_their_direction(void **state SN_UNUSED)
 {
-	enum { FIN = 1, SYN = 2, RST = 4, ACK = 16 };
+	enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 	struct ipfix_test_view test;
 	const struct ipfix_record *record;
 	struct file *file;
@@ -176,8 +176,13 @@ static void flags_are_those_of_their_direction(void **state SN_UNUSED)
 	ipfix_test_view_tcp(&test);
 	file = file_of(&test.view, 0, false);
 	record = only_flow(file);
-	assert_number(record, 0, 6, SYN | ACK | FIN);
+	assert_number(record, 0, 6, SYN | PSH | ACK | FIN);
 	assert_number(record, IPFIX_REVERSE, 6, SYN | ACK | RST);
+	file_destroy(file);
+	/* One that was never answered sent all that was seen. */
+	test.flow.side[SN_SERVER] = (struct sn_flow_side){0};
+	file = file_of(&test.view, 0, false);
+	assert_number(only_flow(file), 0, 6, 0xff);
 	file_destroy(file);
 }
 
