@@ -5,13 +5,18 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "meter/app/app.h"
 #include "meter/flow/fragments.h"
+#include "meter/flow/interim.h"
 #include "meter/flow/pool.h"
 #include "meter/flow/table.h"
+#include "meter/series/series.h"
 
 /* Lists are kept in order by ticks of 134 ms: a busy flow moves once per tick, not per packet. */
 #define TICK_SHIFT 27
-#define JOBS       16 /* packets in flight: enough to hide memory, few enough for the first cache */
+/* A flow that nobody has looked for goes on after a silence of up to two of its timeouts. */
+#define REVIVAL 2
+#define JOBS    16 /* packets in flight: enough to hide memory, few enough for the first cache */
 
 /* One for each timeout; oldest last packet first. */
 enum { IDLE_TCP, IDLE_TCP_SINGLETON, IDLE_UDP, IDLE_UDP_SINGLETON, IDLE_LISTS };
@@ -26,8 +31,8 @@ struct sn_meter {
 	struct sn_fragments *fragments;
 	struct sn_list idle[IDLE_LISTS], age, closed;
 	int64_t timeout_ns[IDLE_LISTS], timeout_max_ns;
-	int64_t now_ns; /* latest time of a packet; never goes back */
-	uint32_t tick;
+	int64_t now_ns;       /* latest time of a packet; never goes back */
+	uint32_t tick, swept; /* swept: when the idle lists were looked at */
 	struct sn_meter_stats stats;
 };
 
@@ -71,19 +76,10 @@ struct sn_meter *sn_meter_create(const struct sn_meter_options *options, sn_mete
 	return meter;
 }
 
-void sn_meter_destroy(struct sn_meter *meter)
-{
-	if (meter == NULL)
-		return;
-	sn_flow_table_finish(&meter->table);
-	sn_pool_finish(&meter->interims);
-	sn_segment_pool_finish(&meter->segments);
-	sn_fragments_destroy(meter->fragments);
-	free(meter);
-}
-
 static void report(struct sn_meter *meter, const struct sn_flow *flow, enum sn_flow_end end)
 {
+	if (flow->interim != NULL)
+		sn_interim_complete(flow->interim);
 	meter->stats.reports++;
 	meter->report(flow, end, meter->ctx);
 }
@@ -100,22 +96,32 @@ static unsigned idle_list_of(const struct sn_flow *flow)
 
 /* The end of a flow ------------------------------------------------------- */
 
-/* What hangs on the flow beyond its last report is given back. */
+/* What hangs on the flow is given back. */
 static void settle(struct sn_meter *meter, struct sn_flow *flow)
 {
 	struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+	struct sn_udp_flow *udp = sn_flow_udp(flow);
 
 	if (flow->interim != NULL) {
 		sn_list_remove(&flow->interim->age_link);
 		sn_pool_give(&meter->interims, flow->interim);
+		flow->interim = NULL;
 	}
-	flow->interim = NULL;
 	if (tcp != NULL)
 		sn_tcp_forget(&tcp->tcp, &meter->segments);
+	if (tcp != NULL && tcp->app != NULL)
+		sn_app_forget_tcp(meter->options.apps, tcp);
+	if (udp != NULL && udp->app != NULL)
+		sn_app_forget_udp(meter->options.apps, udp);
+	if (flow->name != NULL)
+		sn_dns_hit_give(meter->options.dns_cache, flow->name);
+	flow->name = NULL;
 }
 
 static void remove_flow(struct sn_meter *meter, struct sn_flow *flow)
 {
+	if (!flow->closed)
+		settle(meter, flow);
 	if (flow->key.protocol == SN_PROTO_TCP)
 		meter->segments.budget--;
 	sn_list_remove(&flow->idle_link);
@@ -124,10 +130,8 @@ static void remove_flow(struct sn_meter *meter, struct sn_flow *flow)
 
 static void end_flow(struct sn_meter *meter, struct sn_flow *flow, enum sn_flow_end end)
 {
-	if (!flow->closed) {
+	if (!flow->closed)
 		report(meter, flow, end);
-		settle(meter, flow);
-	}
 	remove_flow(meter, flow);
 }
 
@@ -140,6 +144,20 @@ static void close_flow(struct sn_meter *meter, struct sn_flow *flow)
 	flow->closed_ns = meter->now_ns;
 	sn_list_remove(&flow->idle_link);
 	sn_list_append(&meter->closed, &flow->idle_link);
+}
+
+void sn_meter_destroy(struct sn_meter *meter)
+{
+	if (meter == NULL)
+		return;
+	for (unsigned i = 0; i < IDLE_LISTS; i++)
+		while (!sn_list_empty(&meter->idle[i]))
+			remove_flow(meter, oldest(&meter->idle[i]));
+	sn_flow_table_finish(&meter->table);
+	sn_pool_finish(&meter->interims);
+	sn_segment_pool_finish(&meter->segments);
+	sn_fragments_destroy(meter->fragments);
+	free(meter);
 }
 
 /* Its time was over before `now_ns`. */
@@ -161,15 +179,7 @@ static void expire_list(struct sn_meter *meter, struct sn_list *list)
 
 static void begin_period(struct sn_meter *meter, struct sn_interim *interim)
 {
-	const struct sn_flow *flow = interim->flow;
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
-
-	for (unsigned i = 0; i < 2; i++) {
-		interim->side[i] = flow->side[i];
-		if (tcp != NULL)
-			interim->tcp[i] = tcp->tcp.side[i].n;
-	}
-	interim->since_ns = meter->now_ns;
+	sn_interim_begin(interim, meter->now_ns);
 	sn_list_remove(&interim->age_link);
 	sn_list_append(&meter->age, &interim->age_link);
 }
@@ -200,25 +210,31 @@ static void report_active(struct sn_meter *meter)
 
 		if (!is_due(meter, interim, meter->now_ns))
 			break;
-		next_period(meter, interim);
+		if (is_over(meter, interim->flow, meter->now_ns))
+			end_flow(meter, interim->flow, SN_END_IDLE);
+		else
+			next_period(meter, interim);
 	}
 }
 
 /* Time -------------------------------------------------------------------- */
 
-static void expire(struct sn_meter *meter)
+/* Ends all that is idle.  Once per tick is enough. */
+static void sweep(struct sn_meter *meter)
 {
-	expire_list(meter, &meter->closed);
+	if (meter->swept == meter->tick)
+		return;
+	meter->swept = meter->tick;
 	for (unsigned i = 0; i < IDLE_LISTS; i++)
 		expire_list(meter, &meter->idle[i]);
-	report_active(meter);
 }
 
 void sn_meter_flush(struct sn_meter *meter)
 {
 	struct sn_flow *flow;
 
-	expire(meter);
+	meter->swept = ~meter->tick;
+	sweep(meter);
 	while ((flow = oldest(&meter->closed)) != NULL)
 		remove_flow(meter, flow);
 	for (unsigned i = 0; i < IDLE_LISTS; i++)
@@ -231,7 +247,8 @@ static void set_clock(struct sn_meter *meter, int64_t now_ns)
 	meter->now_ns = now_ns;
 	if ((uint32_t)(now_ns >> TICK_SHIFT) != meter->tick) {
 		meter->tick = (uint32_t)(now_ns >> TICK_SHIFT);
-		expire(meter);
+		expire_list(meter, &meter->closed);
+		report_active(meter);
 	}
 }
 
@@ -255,9 +272,20 @@ static void take_time(struct sn_meter *meter, int64_t time_ns)
 
 void sn_meter_advance(struct sn_meter *meter, int64_t now_ns)
 {
-	if (meter->stats.all.packets > 0 && now_ns > meter->now_ns)
-		set_clock(meter, now_ns);
+	if (meter->stats.all.packets == 0 || now_ns <= meter->now_ns)
+		return;
+	set_clock(meter, now_ns);
+	sweep(meter);
 }
+
+/* A packet on its way through the stages of sn_meter_packets(). */
+struct job {
+	struct sn_decoded decoded;
+	struct sn_flow_key key;
+	uint64_t hash;
+	enum sn_skip skip;
+	bool from_high;
+};
 
 /* The beginning of a flow ------------------------------------------------- */
 
@@ -299,19 +327,38 @@ static bool is_plain_syn(const struct sn_decoded *packet)
 	       (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_ACK | SN_TCP_RST)) == SN_TCP_SYN;
 }
 
-static struct sn_flow *open_flow(struct sn_meter *meter, const struct sn_flow_key *key,
-				 uint64_t hash, bool from_high, const struct sn_decoded *packet)
+/* Who is inside, and what the client had asked DNS for. */
+static void look_around(const struct sn_meter *meter, struct sn_flow *flow,
+			const struct sn_decoded *packet, int64_t time_ns)
 {
+	bool source = true, destination = true, turned = answers(packet);
+
+	if (meter->options.inside != NULL)
+		sn_inside_of(meter->options.inside, packet, &source, &destination);
+	flow->client_internal = turned ? destination : source;
+	flow->server_internal = turned ? source : destination;
+	if (meter->options.dns_cache != NULL)
+		flow->name = sn_dns_cache_find(meter->options.dns_cache,
+					       sn_flow_address(flow, SN_CLIENT),
+					       sn_flow_address(flow, SN_SERVER), time_ns);
+}
+
+static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, int64_t time_ns,
+				 uint16_t source)
+{
+	const struct sn_decoded *packet = &job->decoded;
 	struct sn_flow *flow;
 	struct sn_tcp_flow *tcp;
 
+	sweep(meter);
 	if (meter->table.count >= meter->options.max_flows)
 		make_room(meter);
-	flow = sn_flow_table_add(&meter->table, key, hash);
-	flow->client_is_high = from_high != answers(packet);
-	flow->client_internal = flow->server_internal = true;
-	flow->touched = meter->tick;
-	flow->singleton = is_plain_syn(packet) || key->protocol == SN_PROTO_UDP;
+	flow = sn_flow_table_add(&meter->table, &job->key, job->hash);
+	flow->source = source;
+	flow->first_ns = flow->last_ns = time_ns;
+	flow->client_is_high = job->from_high != answers(packet);
+	look_around(meter, flow, packet, time_ns);
+	flow->singleton = is_plain_syn(packet) || job->key.protocol == SN_PROTO_UDP;
 	tcp = sn_flow_tcp(flow);
 	if (tcp != NULL) {
 		flow->mid_stream = !is_plain_syn(packet);
@@ -362,20 +409,35 @@ static enum fate fate_of(const struct sn_tcp_flow *tcp, const struct sn_decoded 
 	return was_reset_forged(&tcp->tcp, packet, side) ? BEGINS : LATE;
 }
 
+/*
+ * Has it been silent for too long?  Idle flows are ended when another begins or the clock says so;
+ * as with Tstat, one that is still there goes on, but not for ever.
+ */
+static bool is_too_late(const struct sn_meter *meter, const struct sn_flow *flow, int64_t time_ns)
+{
+	unsigned list = flow->key.protocol == SN_PROTO_TCP ? IDLE_TCP : IDLE_UDP;
+
+	return flow->closed ? is_over(meter, flow, time_ns)
+			    : time_ns - flow->last_ns > REVIVAL * meter->timeout_ns[list];
+}
+
 /* The flow in the table if the packet still belongs to it; else it is ended. */
-static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flow, bool from_high,
-				     const struct sn_decoded *packet, int64_t time_ns, bool *late)
+static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flow,
+				     const struct job *job, int64_t time_ns, bool *late)
 {
 	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
-	enum fate fate = tcp != NULL && packet->has_transport
-				 ? fate_of(tcp, packet, side_of(flow, from_high))
-			 : flow->closed ? LATE
-					: CONTINUES;
+	enum fate fate = flow->closed ? LATE : CONTINUES;
 
-	if (fate == BEGINS && !flow->closed && !flow->mid_stream)
-		flow->last_ns = SN_MAX(time_ns, flow->first_ns); /* half of one: it ends now */
-	if (is_over(meter, flow, time_ns) || fate == BEGINS) {
-		end_flow(meter, flow, fate == BEGINS ? SN_END_CLOSED : SN_END_IDLE);
+	if (tcp != NULL && job->decoded.has_transport)
+		fate = fate_of(tcp, &job->decoded, side_of(flow, job->from_high));
+	if (is_too_late(meter, flow, time_ns)) {
+		end_flow(meter, flow, SN_END_IDLE);
+		return NULL;
+	}
+	if (fate == BEGINS) {
+		if (!flow->closed && !flow->mid_stream) /* half of one: it ends now */
+			flow->last_ns = SN_MAX(time_ns, flow->first_ns);
+		end_flow(meter, flow, SN_END_CLOSED);
 		return NULL;
 	}
 	*late = fate == LATE;
@@ -387,26 +449,26 @@ static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flo
 static void count(struct sn_flow *flow, unsigned side, const struct sn_decoded *packet,
 		  int64_t time_ns)
 {
-	bool first = sn_flow_packets(flow) == 0;
 	struct sn_flow_side *counters = &flow->side[side];
 
-	flow->first_ns = first ? time_ns : SN_MIN(flow->first_ns, time_ns);
-	flow->last_ns = first ? time_ns : SN_MAX(flow->last_ns, time_ns);
+	flow->first_ns = SN_MIN(flow->first_ns, time_ns);
+	flow->last_ns = SN_MAX(flow->last_ns, time_ns);
 	counters->packets++;
 	counters->bytes += packet->ip_bytes;
 	counters->payload += packet->payload_bytes;
+	if (!packet->has_transport && flow->later_fragments[side] < UINT16_MAX)
+		flow->later_fragments[side]++;
 }
 
 static void count_udp(struct sn_udp_flow *flow, unsigned side, const struct sn_decoded *packet,
 		      int64_t time_ns)
 {
 	struct sn_udp_side *from = &flow->side[side];
-	bool first = flow->flow.side[side].packets == 1;
+	bool first = sn_flow_datagrams(&flow->flow, side) == 1;
 
 	from->first_ns = first ? time_ns : SN_MIN(from->first_ns, time_ns);
 	from->last_ns = first ? time_ns : SN_MAX(from->last_ns, time_ns);
-	if (packet->has_transport)
-		from->bytes += packet->udp_length > 8 ? packet->udp_length - 8 : 0;
+	from->bytes += packet->udp_length > 8 ? packet->udp_length - 8 : 0;
 }
 
 /* Only SYNs of one side, or one datagram. */
@@ -419,27 +481,17 @@ static bool is_singleton(const struct sn_flow *flow)
 	return tcp->tcp.flags == SN_TCP_SYN && !sn_tcp_has_handshake(&tcp->tcp);
 }
 
-/* To the end of its idle list. */
-static void touch(struct sn_meter *meter, struct sn_flow *flow)
+/* To the end of its idle list, unless it moved there in this tick. */
+static void touch(struct sn_meter *meter, struct sn_flow *flow, bool moved)
 {
 	bool outgrown = flow->singleton && !is_singleton(flow);
 
-	if (flow->touched == meter->tick && !outgrown)
+	if (moved && !outgrown)
 		return;
-	flow->touched = meter->tick;
 	flow->singleton = flow->singleton && !outgrown;
 	sn_list_remove(&flow->idle_link);
 	sn_list_append(&meter->idle[idle_list_of(flow)], &flow->idle_link);
 }
-
-/* A packet on its way through the stages of sn_meter_packets(). */
-struct job {
-	struct sn_decoded decoded;
-	struct sn_flow_key key;
-	uint64_t hash;
-	enum sn_skip skip;
-	bool from_high;
-};
 
 static void find_key(const struct sn_meter *meter, struct job *job)
 {
@@ -447,36 +499,63 @@ static void find_key(const struct sn_meter *meter, struct job *job)
 	job->hash = sn_flow_table_hash(&meter->table, &job->key);
 }
 
+/* What the packet says beyond its addresses and length. */
+static void look_inside(struct sn_meter *meter, struct sn_flow *flow, unsigned side,
+			const struct sn_decoded *packet, struct sn_tcp_verdict *verdict,
+			int64_t time_ns)
+{
+	struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+	struct sn_udp_flow *udp = sn_flow_udp(flow);
+	bool payload = meter->options.apps != NULL && sn_rd_left(&packet->payload) > 0;
+
+	if (tcp != NULL) {
+		sn_tcp_update(&tcp->tcp, &meter->segments, packet, side, time_ns, verdict);
+		if (payload)
+			sn_app_tcp(meter->options.apps, tcp, side, packet, verdict, time_ns);
+	} else if (udp != NULL) {
+		count_udp(udp, side, packet, time_ns);
+		if (payload)
+			sn_app_udp(meter->options.apps, udp, side, packet, time_ns);
+	}
+}
+
+static void tell_series(const struct sn_meter *meter, const struct sn_decoded *packet,
+			struct sn_flow *flow, unsigned side, const struct sn_tcp_verdict *verdict,
+			int64_t time_ns)
+{
+	if (meter->options.series != NULL)
+		sn_traffic_packet(meter->options.series, packet, flow, side, verdict, time_ns);
+}
+
 static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_ns, uint16_t source)
 {
 	const struct sn_decoded *packet = &job->decoded;
 	struct sn_flow *flow = sn_flow_table_find(&meter->table, &job->key, job->hash);
 	struct sn_tcp_verdict verdict = {.closes = false};
-	bool late = false;
+	bool late = false, moved = true, segment;
+	unsigned side;
 
 	if (flow != NULL)
-		flow = continue_flow(meter, flow, job->from_high, packet, time_ns, &late);
+		flow = continue_flow(meter, flow, job, time_ns, &late);
+	if (flow == NULL)
+		flow = open_flow(meter, job, time_ns, source);
+	else
+		moved = (uint32_t)(flow->last_ns >> TICK_SHIFT) == meter->tick;
+	side = side_of(flow, job->from_high);
 	if (late) {
+		tell_series(meter, packet, flow, side, NULL, time_ns);
 		job->skip = SN_SKIP_LATE;
 		return;
 	}
-	if (flow == NULL) {
-		flow = open_flow(meter, &job->key, job->hash, job->from_high, packet);
-		flow->source = source;
-	}
-
-	unsigned side = side_of(flow, job->from_high);
-	struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
-
 	count(flow, side, packet, time_ns);
-	if (tcp != NULL && packet->has_transport)
-		sn_tcp_update(&tcp->tcp, &meter->segments, packet, side, time_ns, &verdict);
-	else if (flow->key.protocol == SN_PROTO_UDP)
-		count_udp(sn_flow_udp(flow), side, packet, time_ns);
+	if (packet->has_transport)
+		look_inside(meter, flow, side, packet, &verdict, time_ns);
+	segment = packet->has_transport && packet->protocol == SN_PROTO_TCP;
+	tell_series(meter, packet, flow, side, segment ? &verdict : NULL, time_ns);
 	if (verdict.closes)
 		close_flow(meter, flow);
 	else
-		touch(meter, flow);
+		touch(meter, flow, moved);
 }
 
 /* Later fragments get their ports, which their first one has left before. */
@@ -507,6 +586,8 @@ static void finish_job(struct sn_meter *meter, struct job *job, const struct sn_
 		resolve_fragment(meter, job, packet->time_ns);
 	if (job->skip == SN_SKIP_NONE)
 		count_in_flow(meter, job, packet->time_ns, source);
+	else if (job->decoded.family != 0 && job->skip != SN_SKIP_BAD_IP)
+		tell_series(meter, &job->decoded, NULL, 0, NULL, packet->time_ns);
 	if (job->skip != SN_SKIP_NONE)
 		add_to(&meter->stats.skipped[job->skip], packet);
 }

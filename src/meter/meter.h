@@ -9,6 +9,10 @@
  * order of time, so that a packet costs the same whether the clock went on by a
  * microsecond or by ten years.
  *
+ * Idle flows are looked for when another flow begins and by sn_meter_advance().  As
+ * with Tstat, a flow that goes on before that happens is still the same one, unless
+ * it was silent for more than two timeouts.
+ *
  * When the table is full, the connection that ended first leaves; if none has
  * ended, the flow that is longest idle leaves with SN_END_FULL (longest to within
  * 134 ms).  When the clock goes back by more than the longest idle timeout, all

@@ -44,6 +44,12 @@ struct sn_flow_side {
 struct sn_interim {
 	struct sn_flow_side side[2];
 	struct sn_tcp_counters tcp[2];
+	struct {
+		double rtt_sum_us;
+		uint32_t rtt_count, sacks;
+		/* Bytes in flight: of the period that a report is about, and before it. */
+		uint32_t flight_max, flight_min, before_max, before_min;
+	} more[2];
 	int64_t since_ns;        /* when this period began: with the flow or at the last report */
 	struct sn_list age_link; /* in order of since_ns */
 	struct sn_flow *flow;
@@ -59,11 +65,11 @@ struct sn_flow {
 	};
 	struct sn_flow_side side[2]; /* SN_CLIENT, SN_SERVER */
 	struct sn_dns_hit *name; /* what the client had asked DNS for; NULL: unknown; a reference */
-	uint32_t touched;        /* tick of the last move in the idle list */
-	uint16_t source;         /* where its first packet came from */
-	bool client_is_high : 1; /* the client is the key's high end point */
-	bool closed : 1;         /* reported; stays a while for what comes late */
-	bool mid_stream : 1;     /* TCP: began without a SYN */
+	uint16_t later_fragments[2]; /* of its packets; saturates */
+	uint16_t source;             /* where its first packet came from */
+	bool client_is_high : 1;     /* the client is the key's high end point */
+	bool closed : 1;             /* reported; stays a while for what comes late */
+	bool mid_stream : 1;         /* TCP: began without a SYN */
 	bool client_internal : 1, server_internal : 1; /* by the networks of view/networks.h */
 	bool singleton : 1;                            /* in the list of the short timeout */
 	bool in_cloud : 1; /* series/: the outer end is, by view/networks.h */
@@ -90,7 +96,7 @@ struct sn_tcp_flow {
 struct sn_udp_flow {
 	struct sn_flow flow;
 	struct sn_udp_side {
-		int64_t first_ns, last_ns; /* valid if it has packets */
+		int64_t first_ns, last_ns; /* valid if it has datagrams */
 		uint64_t bytes;            /* sum of the UDP length field - 8 */
 	} side[2];
 	struct sn_app_udp *app; /* NULL until something is recognised */
@@ -141,6 +147,12 @@ static inline int64_t sn_flow_period_first_ns(const struct sn_flow *flow)
 	return !flow->closed && flow->interim != NULL && flow->interim->since_ns > flow->first_ns
 		       ? flow->interim->since_ns
 		       : flow->first_ns;
+}
+
+/* Packets that are not later fragments: what Tstat counts. */
+static inline uint64_t sn_flow_datagrams(const struct sn_flow *flow, unsigned side)
+{
+	return flow->side[side].packets - flow->later_fragments[side];
 }
 
 static inline uint64_t sn_flow_packets(const struct sn_flow *flow)
