@@ -33,7 +33,8 @@ static void parse_messages(const uint8_t *data, size_t size)
 static void read_flow(struct sn_apps *apps, const uint8_t *data, size_t size)
 {
 	struct sn_tls_reader *reader = sn_tls_reader_create(apps);
-	struct sn_app_tcp app = {0};
+	struct sn_app_tls tls = {0};
+	struct sn_app_tcp app = {.tls = &tls};
 	struct sn_rd rd;
 
 	sn_rd_init(&rd, data, size);
@@ -49,10 +50,10 @@ static void read_flow(struct sn_apps *apps, const uint8_t *data, size_t size)
 		sn_tls_reader_feed(apps, reader, &app, kind & 1, bytes, length);
 	}
 	sn_tls_reader_destroy(apps, reader);
-	sn_app_name_drop(apps, &app.tls_server_name);
-	sn_app_name_drop(apps, &app.tls_certificate_name);
-	sn_app_name_drop(apps, &app.tls_client_versions);
-	sn_app_name_drop(apps, &app.tls_alpn);
+	sn_app_name_drop(apps, &tls.server_name);
+	sn_app_name_drop(apps, &tls.certificate_name);
+	sn_app_name_drop(apps, &tls.client_versions);
+	sn_app_name_drop(apps, &tls.alpn);
 	if (apps->scratch_bytes != 0)
 		abort();
 }

@@ -22,7 +22,7 @@ struct sn_apps {
 	struct sn_app_watch watch;
 	uint64_t refused[SN_APP_REFUSALS];
 	size_t scratch_bytes; /* of sn_app_scratch_take() */
-	struct sn_pool tcp_pool, parser_pool, tls_pool, http_pool, dns_pool; /* of TCP flows */
+	struct sn_pool tcp_pool, parser_pool, tls_pool, tls_reader_pool, http_pool, dns_pool;
 	struct sn_app_udp_pools *udp;
 };
 

@@ -60,7 +60,13 @@ static const struct {
 
 const char *sn_app_tcp_word(const struct sn_app_tcp *app)
 {
-	return app != NULL ? words[app->word].word : "";
+	if (app == NULL)
+		return "";
+	for (size_t i = 0; app->word == SN_WORD_NONE && i < SN_WORDS; i++) {
+		if ((app->con_type & words[i].con) != 0)
+			return words[i].word;
+	}
+	return words[app->word].word;
 }
 
 /*

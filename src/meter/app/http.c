@@ -435,6 +435,13 @@ void sn_http_reader_feed(struct sn_apps *apps, struct sn_http_reader *reader,
 	}
 }
 
+bool sn_http_reader_is_idle(const struct sn_http_reader *reader)
+{
+	return reader->has_request && reader->has_response && !reader->wants_body &&
+	       reader->waiting == 0 && reader->side[SN_CLIENT].state == STATE_BEGIN &&
+	       reader->side[SN_SERVER].state == STATE_BEGIN;
+}
+
 void sn_http_reader_gap(struct sn_apps *apps, struct sn_http_reader *reader,
 			const struct sn_http_feed *feed, uint32_t missing)
 {

@@ -81,6 +81,8 @@ struct sn_http_reader *sn_http_reader_create(struct sn_apps *apps);
 void sn_http_reader_destroy(struct sn_apps *apps, struct sn_http_reader *reader); /* NULL is fine */
 void sn_http_reader_feed(struct sn_apps *apps, struct sn_http_reader *reader,
 			 const struct sn_http_feed *feed);
+/* All requests have their responses and nothing has begun: a new reader would know as much. */
+bool sn_http_reader_is_idle(const struct sn_http_reader *reader);
 /* `missing` bytes of `side` were not captured. */
 void sn_http_reader_gap(struct sn_apps *apps, struct sn_http_reader *reader,
 			const struct sn_http_feed *feed, uint32_t missing);

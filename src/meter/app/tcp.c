@@ -15,11 +15,14 @@ enum {
 
 #define TLS_DATA 23
 
+const struct sn_app_tls sn_app_no_tls;
+
 void sn_app_tcp_init(struct sn_apps *apps)
 {
 	sn_pool_init(&apps->tcp_pool, sizeof(struct sn_app_tcp));
 	sn_pool_init(&apps->parser_pool, sizeof(struct sn_tcp_parser));
-	sn_pool_init(&apps->tls_pool, sizeof(struct sn_tls_reader));
+	sn_pool_init(&apps->tls_pool, sizeof(struct sn_app_tls));
+	sn_pool_init(&apps->tls_reader_pool, sizeof(struct sn_tls_reader));
 	sn_pool_init(&apps->http_pool, sizeof(struct sn_http_reader));
 	sn_pool_init(&apps->dns_pool, sizeof(struct sn_dns_reader));
 }
@@ -29,6 +32,7 @@ void sn_app_tcp_finish(struct sn_apps *apps)
 	sn_pool_finish(&apps->tcp_pool);
 	sn_pool_finish(&apps->parser_pool);
 	sn_pool_finish(&apps->tls_pool);
+	sn_pool_finish(&apps->tls_reader_pool);
 	sn_pool_finish(&apps->http_pool);
 	sn_pool_finish(&apps->dns_pool);
 }
@@ -58,6 +62,17 @@ static void end_parser(struct sn_apps *apps, const struct sn_flow *flow, struct 
 	app->look &= (uint8_t)~LOOK_PARSER;
 }
 
+static void forget_tls(struct sn_apps *apps, struct sn_app_tls *tls)
+{
+	if (tls == NULL)
+		return;
+	sn_app_name_drop(apps, &tls->server_name);
+	sn_app_name_drop(apps, &tls->certificate_name);
+	sn_app_name_drop(apps, &tls->client_versions);
+	sn_app_name_drop(apps, &tls->alpn);
+	sn_pool_give(&apps->tls_pool, tls);
+}
+
 void sn_app_forget_tcp(struct sn_apps *apps, struct sn_tcp_flow *flow)
 {
 	struct sn_app_tcp *app = flow->app;
@@ -66,11 +81,8 @@ void sn_app_forget_tcp(struct sn_apps *apps, struct sn_tcp_flow *flow)
 		return;
 	end_parser(apps, &flow->flow, app);
 	sn_app_name_drop(apps, &app->http_host);
-	sn_app_name_drop(apps, &app->tls_server_name);
-	sn_app_name_drop(apps, &app->tls_certificate_name);
-	sn_app_name_drop(apps, &app->tls_client_versions);
-	sn_app_name_drop(apps, &app->tls_alpn);
 	sn_app_name_drop(apps, &app->video_id);
+	forget_tls(apps, app->tls);
 	sn_pool_give(&apps->tcp_pool, app);
 	flow->app = NULL;
 }
@@ -95,7 +107,7 @@ static bool is_tls_data(struct sn_str text)
 static void take_tls_time(const struct sn_tcp_segment *segment)
 {
 	struct sn_app_tcp *app = segment->app;
-	struct sn_tls_side *own = &app->tls[segment->side];
+	struct sn_tls_side *own = &app->tls->side[segment->side];
 
 	if (own->data_ns != 0)
 		return;
@@ -105,7 +117,7 @@ static void take_tls_time(const struct sn_tcp_segment *segment)
 	}
 	own->data_ns = segment->time_ns;
 	own->data_offset = segment->offset;
-	if (app->tls[!segment->side].data_ns != 0)
+	if (app->tls->side[!segment->side].data_ns != 0)
 		app->look &= (uint8_t)~LOOK_TIMES;
 }
 
@@ -125,7 +137,7 @@ static void after_settling(struct sn_tcp_parser *parser, const struct sn_tcp_seg
 
 	if (app->con_type == SN_CON_TLS) {
 		app->look = (uint8_t)((app->look & ~LOOK_COUNT) | LOOK_TIMES);
-		app->tls[SN_CLIENT].handshake_ns = parser->client_ns;
+		app->tls->side[SN_CLIENT].handshake_ns = parser->client_ns;
 		take_tls_time(segment);
 	}
 	if (app->con_type == SN_CON_XMPP)
@@ -146,14 +158,17 @@ static void classify(struct sn_tcp_parser *parser, const struct sn_tcp_segment *
 /* The stream ------------------------------------------------------------------- */
 
 /* The reader of what the flow seems to speak; from the segment on that says so. */
-static void choose_reader(struct sn_apps *apps, struct sn_tcp_parser *parser)
+static void choose_reader(struct sn_apps *apps, struct sn_tcp_parser *parser,
+			  struct sn_app_tcp *app)
 {
-	if (parser->candidate == SN_WORD_TLS && parser->tls == NULL)
+	if (parser->candidate == SN_WORD_TLS && parser->tls == NULL) {
 		parser->tls = sn_tls_reader_create(apps);
-	else if (parser->candidate == SN_WORD_HTTP && parser->http == NULL)
+		app->tls = sn_pool_take(&apps->tls_pool);
+	} else if (parser->candidate == SN_WORD_HTTP && parser->http == NULL) {
 		parser->http = sn_http_reader_create(apps);
-	else if (parser->candidate == SN_WORD_DNS && parser->dns == NULL)
+	} else if (parser->candidate == SN_WORD_DNS && parser->dns == NULL) {
 		parser->dns = sn_dns_reader_create(apps);
+	}
 }
 
 /*
@@ -231,18 +246,26 @@ static void feed_readers(struct sn_apps *apps, struct sn_tcp_parser *parser,
 	}
 }
 
+/* Messages go on, but between two of them the flow can do without a reader: read_again(). */
+static bool reads_http_on(const struct sn_apps *apps, const struct sn_http_reader *http,
+			  const struct sn_app_tcp *app, bool is_tired)
+{
+	if (http->is_over)
+		return false;
+	if (apps->watch.http != NULL)
+		return app->con_type != SN_CON_HTTP || !sn_http_reader_is_idle(http);
+	return !is_tired && (!http->has_request || !http->has_response || http->wants_body);
+}
+
 /* Whether a reader has something left to find out. */
 static bool reads_on(const struct sn_apps *apps, const struct sn_tcp_parser *parser,
 		     const struct sn_app_tcp *app, bool is_tired)
 {
 	if (parser->tls != NULL)
 		return !is_tired && !sn_tls_reader_is_done(parser->tls) &&
-		       app->tls[SN_SERVER].data_ns == 0;
+		       app->tls->side[SN_SERVER].data_ns == 0;
 	if (parser->http != NULL)
-		return !parser->http->is_over &&
-		       (apps->watch.http != NULL ||
-			(!is_tired && (!parser->http->has_request || !parser->http->has_response ||
-				       parser->http->wants_body)));
+		return reads_http_on(apps, parser->http, app, is_tired);
 	return parser->dns != NULL && !parser->dns->is_over;
 }
 
@@ -256,7 +279,7 @@ static void parse(struct sn_apps *apps, const struct sn_tcp_segment *segment)
 		app->packets_looked_at++;
 	if (!parser->is_settled && !is_tired)
 		classify(parser, segment);
-	choose_reader(apps, parser);
+	choose_reader(apps, parser, app);
 	feed_readers(apps, parser, segment);
 	if (reads_on(apps, parser, app, is_tired))
 		return;
@@ -266,7 +289,7 @@ static void parse(struct sn_apps *apps, const struct sn_tcp_segment *segment)
 		end_parser(apps, &segment->flow->flow, app);
 }
 
-/* Somebody wants to know of messages in a flow that was not read any more. */
+/* Somebody wants to know of messages in a flow that is not read at the moment. */
 static void read_again(struct sn_apps *apps, struct sn_app_tcp *app)
 {
 	app->parser = sn_pool_take(&apps->parser_pool);

@@ -70,9 +70,21 @@ struct sn_tls_side {
 	uint8_t npn_alpn;     /* Tstat's bits */
 };
 
+/*
+ * What a TLS handshake tells that takes room.  Names are made of letters, digits, "-", "_", "*"
+ * and "." only (Tstat cuts at 79).  Of what the server says Tstat tells nothing unless con_type
+ * has SN_CON_TLS: a warning before the Server Hello hides it; s_tls_SCN and s_TLSvers are "-".
+ */
+struct sn_app_tls {
+	struct sn_name *server_name, *certificate_name;
+	struct sn_name *client_versions; /* Tstat's c_TLSvers: "8a8a,0304,0303" */
+	struct sn_name *alpn;            /* protocol that the server chose, else first offered */
+	struct sn_tls_side side[2];
+};
+
 struct sn_tcp_parser; /* the states of those who still look; NULL once they know all */
 
-struct sn_app_tcp {
+struct sn_app_tcp {                 /* there is one for each flow with payload: 64 bytes */
 	uint32_t con_type;          /* SN_CON_ bits */
 	uint8_t p2p_type;           /* Tstat's p2p_t */
 	uint8_t http_type;          /* Tstat's http_t as printed: 0, or 1 + content code */
@@ -85,24 +97,24 @@ struct sn_app_tcp {
 	/* Of the first response, by its header and by its body: Tstat's vd_type_cont, vd_type_pay.
 	 */
 	uint8_t video_declared, video_found;
-	uint32_t http_requests, http_responses; /* segments that begin with one */
+	uint8_t tls_session;                    /* Tstat's tls_session_stat */
+	uint16_t tls_version;                   /* the server chose; 0: none */
+	bool tls_ech;                           /* encrypted_client_hello offered (RFC 9849) */
 	char http_status[4];                    /* of the first response; "" */
+	uint32_t http_requests, http_responses; /* segments that begin with one */
 	struct sn_name *http_host;              /* of the first request */
-	/*
-	 * Only what is made of letters, digits, "-", "_", "*" and "." (Tstat cuts at 79).  Of what
-	 * the server says Tstat tells nothing unless con_type has SN_CON_TLS: a warning before the
-	 * Server Hello hides it; s_tls_SCN and s_TLSvers are "-" then.
-	 */
-	struct sn_name *tls_server_name, *tls_certificate_name;
-	struct sn_name *tls_client_versions; /* Tstat's c_TLSvers: "8a8a,0304,0303" */
-	struct sn_name *tls_alpn; /* protocol that the server chose, else first offered */
-	uint16_t tls_version;     /* the server chose; 0: none */
-	uint8_t tls_session;      /* Tstat's tls_session_stat */
-	bool tls_ech;             /* encrypted_client_hello offered (RFC 9849) */
-	struct sn_tls_side tls[2];
 	struct sn_name *video_id; /* of the URL, where there is one (log_video_complete) */
+	struct sn_app_tls *tls;   /* NULL: no handshake was seen */
 	struct sn_tcp_parser *parser;
 };
+
+extern const struct sn_app_tls sn_app_no_tls;
+
+/* Never NULL: zeros when there was no handshake. */
+static inline const struct sn_app_tls *sn_app_tls(const struct sn_app_tcp *app)
+{
+	return app->tls != NULL ? app->tls : &sn_app_no_tls;
+}
 
 /* "http", "tls", "ssh", ...: one word for people, "" when unknown. */
 const char *sn_app_tcp_word(const struct sn_app_tcp *app);

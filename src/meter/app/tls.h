@@ -85,7 +85,7 @@ struct sn_tls_reader {
 };
 struct sn_tls_reader *sn_tls_reader_create(struct sn_apps *apps);
 void sn_tls_reader_destroy(struct sn_apps *apps, struct sn_tls_reader *reader); /* NULL is fine */
-/* The next bytes that `side` has sent; what they tell goes into `app`. */
+/* The next bytes that `side` has sent; what they tell goes into `app` and its `tls`. */
 void sn_tls_reader_feed(struct sn_apps *apps, struct sn_tls_reader *reader, struct sn_app_tcp *app,
 			unsigned side, const uint8_t *data, size_t size);
 /* Bytes are missing: the side is read again from the next segment that opens a handshake. */

@@ -52,7 +52,7 @@ bool sn_tls_opens(unsigned side, struct sn_rd payload)
 
 struct sn_tls_reader *sn_tls_reader_create(struct sn_apps *apps)
 {
-	return sn_pool_take(&apps->tls_pool);
+	return sn_pool_take(&apps->tls_reader_pool);
 }
 
 static void drop_message(struct sn_apps *apps, struct sn_tls_side_reader *reader)
@@ -68,7 +68,7 @@ void sn_tls_reader_destroy(struct sn_apps *apps, struct sn_tls_reader *reader)
 		return;
 	drop_message(apps, &reader->side[SN_CLIENT]);
 	drop_message(apps, &reader->side[SN_SERVER]);
-	sn_pool_give(&apps->tls_pool, reader);
+	sn_pool_give(&apps->tls_reader_pool, reader);
 }
 
 bool sn_tls_reader_is_done(const struct sn_tls_reader *reader)
@@ -87,6 +87,7 @@ static void give_up(struct sn_apps *apps, struct sn_tls_side_reader *reader,
 static void tell_client_hello(struct sn_apps *apps, struct sn_app_tcp *app,
 			      const struct sn_tls_client_hello *hello)
 {
+	struct sn_app_tls *tls = app->tls;
 	char text[SN_TLS_VERSIONS_TEXT];
 	struct sn_rd alpn = hello->alpn;
 	struct sn_str offered;
@@ -100,13 +101,13 @@ static void tell_client_hello(struct sn_apps *apps, struct sn_app_tcp *app,
 	if (hello->has_early_data)
 		app->tls_session |= SESSION_EARLY_DATA;
 	app->tls_ech = hello->has_ech;
-	app->tls[SN_CLIENT].npn_alpn = sn_tls_npn_bits(hello->has_npn, (struct sn_rd){0}) |
-				       sn_tls_alpn_bits(hello->has_alpn, hello->alpn);
+	tls->side[SN_CLIENT].npn_alpn = sn_tls_npn_bits(hello->has_npn, (struct sn_rd){0}) |
+					sn_tls_alpn_bits(hello->has_alpn, hello->alpn);
 	if (sn_tls_is_name(hello->server_name))
-		sn_app_name_once(apps, &app->tls_server_name, hello->server_name);
-	sn_app_name_once(apps, &app->tls_client_versions, sn_tls_versions(hello, text));
+		sn_app_name_once(apps, &tls->server_name, hello->server_name);
+	sn_app_name_once(apps, &tls->client_versions, sn_tls_versions(hello, text));
 	if (sn_tls_next_name(&alpn, &offered))
-		sn_app_name_once(apps, &app->tls_alpn, offered);
+		sn_app_name_once(apps, &tls->alpn, offered);
 }
 
 static int client_hello(struct sn_apps *apps, struct sn_app_tcp *app,
@@ -136,11 +137,11 @@ static int server_hello(struct sn_apps *apps, struct sn_app_tcp *app, struct sn_
 		app->tls_session |= SESSION_SERVER_PSK;
 	if (hello.is_retry)
 		app->tls_session |= SESSION_RETRY;
-	app->tls[SN_SERVER].npn_alpn |= sn_tls_npn_bits(hello.has_npn, hello.npn) |
-					sn_tls_alpn_bits(hello.has_alpn, hello.alpn);
+	app->tls->side[SN_SERVER].npn_alpn |= sn_tls_npn_bits(hello.has_npn, hello.npn) |
+					      sn_tls_alpn_bits(hello.has_alpn, hello.alpn);
 	if (sn_tls_next_name(&hello.alpn, &chosen)) {
-		sn_app_name_drop(apps, &app->tls_alpn);
-		sn_app_name_once(apps, &app->tls_alpn, chosen);
+		sn_app_name_drop(apps, &app->tls->alpn);
+		sn_app_name_once(apps, &app->tls->alpn, chosen);
 	}
 	/* What follows in TLS 1.3, its drafts and their relatives is encrypted. */
 	reader->is_tls13 = hello.version >= VERSION_13;
@@ -168,7 +169,7 @@ static void certificate(struct sn_apps *apps, struct sn_app_tcp *app, struct sn_
 	sn_rd_init(&own, bytes, length);
 	name = sn_certificate_name(own);
 	if (sn_tls_is_name(name))
-		sn_app_name_once(apps, &app->tls_certificate_name, name);
+		sn_app_name_once(apps, &app->tls->certificate_name, name);
 }
 
 /* Of the current message, by its header. */

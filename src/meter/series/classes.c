@@ -30,8 +30,9 @@ static unsigned l7_of_p2p(uint8_t p2p_type)
 
 static unsigned tls_class(const struct sn_app_tcp *app)
 {
+	const struct sn_app_tls *tls = sn_app_tls(app);
 	const struct sn_name *name =
-		app->tls_server_name != NULL ? app->tls_server_name : app->tls_certificate_name;
+		tls->server_name != NULL ? tls->server_name : tls->certificate_name;
 
 	return SN_CLASS_TLS + sn_class_tls_service(sn_name_text(name));
 }

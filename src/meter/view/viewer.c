@@ -246,9 +246,9 @@ static void view_tcp(struct sn_viewer *viewer, const struct sn_app_tcp *app,
 	if (app == NULL)
 		return;
 	view->application = sn_app_tcp_word(app);
-	tell_name(viewer, sn_anonymise_name, sn_name_text(app->tls_server_name), true,
+	tell_name(viewer, sn_anonymise_name, sn_name_text(sn_app_tls(app)->server_name), true,
 		  &view->tls_server_name);
-	tell_name(viewer, sn_anonymise_name, sn_name_text(app->tls_certificate_name), true,
+	tell_name(viewer, sn_anonymise_name, sn_name_text(sn_app_tls(app)->certificate_name), true,
 		  &view->tls_certificate_name);
 	tell_name(viewer, sn_anonymise_host, sn_name_text(app->http_host), true, &view->http_host);
 	tell_text(viewer, sn_anonymise_id, sn_name_text(app->video_id), &view->video_id);

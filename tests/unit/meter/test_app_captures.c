@@ -99,18 +99,20 @@ static void put_time(char *out, const struct sn_flow *flow, int64_t time_ns)
 static void fill_tls(char columns[][TEXT_MAX], const struct sn_flow *flow,
 		     const struct sn_app_tcp *app)
 {
-	put_text(columns[SNI], sn_name_text(app->tls_server_name));
-	put_text(columns[SCN], sn_name_text(app->tls_certificate_name));
+	const struct sn_app_tls *tls = sn_app_tls(app);
+
+	put_text(columns[SNI], sn_name_text(tls->server_name));
+	put_text(columns[SCN], sn_name_text(tls->certificate_name));
 	put_number(columns[SESSION], app->tls_session);
-	put_text(columns[CLIENT_VERSIONS], sn_name_text(app->tls_client_versions));
+	put_text(columns[CLIENT_VERSIONS], sn_name_text(tls->client_versions));
 	put_text(columns[SERVER_VERSION], (struct sn_str){0});
 	if (app->tls_version != 0)
 		snprintf(columns[SERVER_VERSION], TEXT_MAX, "%04x", app->tls_version);
 	for (unsigned side = 0; side < 2; side++) {
-		put_number(columns[CLIENT_ALPN + side], app->tls[side].npn_alpn);
-		put_time(columns[CLIENT_HANDSHAKE + side], flow, app->tls[side].handshake_ns);
-		put_time(columns[CLIENT_DATA + side], flow, app->tls[side].data_ns);
-		put_number(columns[CLIENT_OFFSET + side], app->tls[side].data_offset);
+		put_number(columns[CLIENT_ALPN + side], tls->side[side].npn_alpn);
+		put_time(columns[CLIENT_HANDSHAKE + side], flow, tls->side[side].handshake_ns);
+		put_time(columns[CLIENT_DATA + side], flow, tls->side[side].data_ns);
+		put_number(columns[CLIENT_OFFSET + side], tls->side[side].data_offset);
 	}
 }
 

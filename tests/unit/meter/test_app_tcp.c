@@ -202,14 +202,15 @@ static void the_end_of_a_tls_handshake_is_timed(void **state SN_UNUSED)
 	talk_init(&talk, 443);
 	start = talk.now_ns;
 	talk_say(&talk, SN_CLIENT, CLIENT_HELLO, 11);
-	assert_int_equal(talk.flow.app->tls[SN_CLIENT].handshake_ns, 0); /* it is not TLS yet */
+	assert_int_equal(talk.flow.app->tls->side[SN_CLIENT].handshake_ns,
+			 0); /* it is not TLS yet */
 	talk_say(&talk, SN_SERVER, SERVER_HELLO, 11);
 	talk_say(&talk, SN_CLIENT, "\x16\x03\x03", 3);
 	talk_say(&talk, SN_SERVER, "\x17\x03\x03\x00\x10", 5);
 	talk_say(&talk, SN_SERVER, "\x17\x03\x03\x00\x10", 5);
 	talk_say(&talk, SN_CLIENT, "\x17\x03\x03\x00\x10", 5);
-	client = &talk.flow.app->tls[SN_CLIENT];
-	server = &talk.flow.app->tls[SN_SERVER];
+	client = &talk.flow.app->tls->side[SN_CLIENT];
+	server = &talk.flow.app->tls->side[SN_SERVER];
 	assert_int_equal(client->handshake_ns, start + 3 * TALK_STEP_NS);
 	assert_int_equal(server->handshake_ns, start + 2 * TALK_STEP_NS);
 	assert_int_equal(server->data_ns, start + 4 * TALK_STEP_NS);

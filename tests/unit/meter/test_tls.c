@@ -63,10 +63,10 @@ static void a_hello_tells_names_protocols_and_versions(void **state SN_UNUSED)
 	put_browser_hello(&hello);
 	say_records(&talk, SN_CLIENT, &hello, RECORD, RECORD);
 	app = talk.flow.app;
-	assert_string_equal(name_or_none(app->tls_server_name), "www.example.org");
-	assert_string_equal(name_or_none(app->tls_client_versions), "8a8a,0304,0303");
-	assert_string_equal(name_or_none(app->tls_alpn), "h2");
-	assert_int_equal(app->tls[SN_CLIENT].npn_alpn, 32 | 128);
+	assert_string_equal(name_or_none(app->tls->server_name), "www.example.org");
+	assert_string_equal(name_or_none(app->tls->client_versions), "8a8a,0304,0303");
+	assert_string_equal(name_or_none(app->tls->alpn), "h2");
+	assert_int_equal(app->tls->side[SN_CLIENT].npn_alpn, 32 | 128);
 	assert_int_equal(app->tls_session, 1);
 	assert_true(app->tls_ech);
 	assert_int_equal(app->con_type, 0); /* nobody has answered */
@@ -94,13 +94,13 @@ static void a_handshake_may_be_cut_anywhere(void **state SN_UNUSED)
 			app = talk.flow.app;
 			/* The first 50 packets are looked at. */
 			if (sizes[j] >= 100 && sizes[i] >= 100) {
-				assert_string_equal(name_or_none(app->tls_server_name),
+				assert_string_equal(name_or_none(app->tls->server_name),
 						    "www.example.org");
 				assert_int_equal(app->tls_version, 0x0303);
-				assert_string_equal(name_or_none(app->tls_certificate_name),
+				assert_string_equal(name_or_none(app->tls->certificate_name),
 						    "*.example.org");
-				assert_string_equal(name_or_none(app->tls_alpn), "http/1.1");
-				assert_int_equal(app->tls[SN_SERVER].npn_alpn, 32);
+				assert_string_equal(name_or_none(app->tls->alpn), "http/1.1");
+				assert_int_equal(app->tls->side[SN_SERVER].npn_alpn, 32);
 			}
 			talk_finish(&talk);
 		}
@@ -113,7 +113,8 @@ static void a_handshake_may_be_cut_anywhere(void **state SN_UNUSED)
 static void a_reader_takes_single_bytes(void **state SN_UNUSED)
 {
 	struct talk talk;
-	struct sn_app_tcp app = {0};
+	struct sn_app_tls tls = {0};
+	struct sn_app_tcp app = {.tls = &tls};
 	struct sn_tls_reader *reader;
 	struct sn_buf messages = {0}, records = {0};
 
@@ -126,7 +127,7 @@ static void a_reader_takes_single_bytes(void **state SN_UNUSED)
 		sn_tls_reader_feed(talk.apps, reader, &app, SN_SERVER,
 				   (const uint8_t *)records.p + i, 1);
 	assert_int_equal(app.tls_version, 0x0303);
-	assert_string_equal(name_or_none(app.tls_certificate_name), "www.example.org");
+	assert_string_equal(name_or_none(tls.certificate_name), "www.example.org");
 	sn_tls_reader_destroy(talk.apps, reader);
 	sn_buf_finish(&messages);
 	sn_buf_finish(&records);
@@ -156,7 +157,7 @@ static void a_hello_beyond_the_limit_is_refused(void **state SN_UNUSED)
 		talk_init(&talk, 443);
 		put_hello_of(&hello, SN_TLS_MESSAGE_MAX + over);
 		say_records(&talk, SN_CLIENT, &hello, RECORD, 1460);
-		assert_string_equal(name_or_none(talk.flow.app->tls_server_name),
+		assert_string_equal(name_or_none(talk.flow.app->tls->server_name),
 				    over ? "-" : "www.example.org");
 		assert_int_equal(sn_apps_refused(talk.apps, SN_APP_TLS_TOO_LONG), over);
 		sn_buf_finish(&hello);
@@ -175,7 +176,7 @@ static void the_first_certificate_of_a_long_list_is_enough(void **state SN_UNUSE
 	tls_certificate(&answer, "Some Issuer", "www.example.org", 40000);
 	say_records(&talk, SN_CLIENT, &hello, RECORD, RECORD);
 	say_records(&talk, SN_SERVER, &answer, RECORD, 1460);
-	assert_string_equal(name_or_none(talk.flow.app->tls_certificate_name), "www.example.org");
+	assert_string_equal(name_or_none(talk.flow.app->tls->certificate_name), "www.example.org");
 	assert_int_equal(sn_apps_refused(talk.apps, SN_APP_TLS_TOO_LONG), 0);
 	sn_buf_finish(&hello);
 	sn_buf_finish(&answer);
@@ -191,7 +192,7 @@ static void scratch_memory_is_bounded(void **state SN_UNUSED)
 	talk.apps->scratch_bytes = SN_APP_SCRATCH_MAX - 100;
 	put_browser_hello(&hello);
 	say_records(&talk, SN_CLIENT, &hello, RECORD, 60);
-	assert_null(talk.flow.app->tls_server_name);
+	assert_null(talk.flow.app->tls->server_name);
 	assert_int_equal(sn_apps_refused(talk.apps, SN_APP_TLS_TOO_LONG), 1);
 	talk.apps->scratch_bytes -= SN_APP_SCRATCH_MAX - 100;
 	sn_buf_finish(&hello);
@@ -212,7 +213,7 @@ static void old_hellos_are_hellos(void **state SN_UNUSED)
 	put_server_hello(&answer);
 	say_records(&talk, SN_SERVER, &answer, RECORD, RECORD);
 	assert_int_equal(talk.flow.app->con_type, SN_CON_TLS);
-	assert_null(talk.flow.app->tls_client_versions);
+	assert_null(talk.flow.app->tls->client_versions);
 	assert_int_equal(sn_apps_refused(talk.apps, SN_APP_TLS_MALFORMED), 0);
 	talk_finish(&talk);
 
@@ -223,7 +224,7 @@ static void old_hellos_are_hellos(void **state SN_UNUSED)
 	answer.n -= 2;
 	tls_close(&answer, 4, 3);
 	say_records(&talk, SN_CLIENT, &answer, RECORD, RECORD);
-	assert_string_equal(name_or_none(talk.flow.app->tls_client_versions), "0300");
+	assert_string_equal(name_or_none(talk.flow.app->tls->client_versions), "0300");
 	sn_buf_finish(&answer);
 	talk_finish(&talk);
 }
@@ -264,7 +265,7 @@ static void what_is_no_name_is_not_told(void **state SN_UNUSED)
 		tls_end_hello(&hello, at);
 		talk_init(&talk, 443);
 		say_records(&talk, SN_CLIENT, &hello, RECORD, RECORD);
-		assert_null(talk.flow.app->tls_server_name);
+		assert_null(talk.flow.app->tls->server_name);
 		sn_buf_finish(&hello);
 		talk_finish(&talk);
 	}
@@ -288,7 +289,7 @@ static void a_retry_and_resumption_set_their_bits(void **state SN_UNUSED)
 	talk_init(&talk, 443);
 	say_records(&talk, SN_CLIENT, &hello, RECORD, RECORD);
 	assert_int_equal(talk.flow.app->tls_session, 2 | 4);
-	assert_int_equal(talk.flow.app->tls[SN_CLIENT].npn_alpn, 1);
+	assert_int_equal(talk.flow.app->tls->side[SN_CLIENT].npn_alpn, 1);
 
 	at = tls_begin_hello(&answer, 2, 0x0303, "");
 	memcpy(answer.p + 6, retry, sizeof(retry));
@@ -326,9 +327,9 @@ static void reading_goes_on_behind_a_gap_where_a_handshake_begins(void **state S
 	talk_say(&talk, SN_CLIENT, records.p, 50);
 	talk.next[SN_CLIENT] += 10; /* lost */
 	talk_say(&talk, SN_CLIENT, records.p + 60, records.n - 60);
-	assert_null(talk.flow.app->tls_server_name);
+	assert_null(talk.flow.app->tls->server_name);
 	talk_say(&talk, SN_CLIENT, records.p, records.n);
-	assert_string_equal(name_or_none(talk.flow.app->tls_server_name), "www.example.org");
+	assert_string_equal(name_or_none(talk.flow.app->tls->server_name), "www.example.org");
 	sn_buf_finish(&hello);
 	sn_buf_finish(&records);
 	talk_finish(&talk);
@@ -347,7 +348,7 @@ static void repeated_segments_are_read_once(void **state SN_UNUSED)
 	/* Begins before what was read and goes beyond it. */
 	talk_say_at(&talk, SN_CLIENT, 21, records.p + 20, 60, 60);
 	talk_say(&talk, SN_CLIENT, records.p + 80, records.n - 80);
-	assert_string_equal(name_or_none(talk.flow.app->tls_server_name), "www.example.org");
+	assert_string_equal(name_or_none(talk.flow.app->tls->server_name), "www.example.org");
 	sn_buf_finish(&hello);
 	sn_buf_finish(&records);
 	talk_finish(&talk);

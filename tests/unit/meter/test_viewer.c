@@ -266,13 +266,14 @@ static void policy_can_be_changed_while_it_runs(void **state SN_UNUSED)
 static void best_name_comes_from_tls_then_http_then_dns(void **state SN_UNUSED)
 {
 	struct world world = open_world("name truncate 2\n");
+	struct sn_app_tls handshake = {.server_name = name_of("www.tls.example"),
+				       .certificate_name = name_of("*.cert.example")};
 	struct sn_app_tcp app = {.con_type = SN_CON_TLS,
-				 .tls_server_name = name_of("www.tls.example"),
-				 .tls_certificate_name = name_of("*.cert.example"),
+				 .tls = &handshake,
 				 .http_host = name_of("www.http.example:81")};
 	struct sn_dns_hit hit = {.name = name_of("www.dns.example"), .resolver_family = 4};
 	struct sn_tcp_flow tcp = {0};
-	struct sn_name *tls = app.tls_server_name, *http = app.http_host;
+	struct sn_name *tls = handshake.server_name, *http = app.http_host;
 	const struct sn_view_flow *view;
 
 	set_ends(&tcp.flow, "10.1.2.3", 40000, "192.0.2.1", 443, SN_PROTO_TCP);
@@ -288,7 +289,7 @@ static void best_name_comes_from_tls_then_http_then_dns(void **state SN_UNUSED)
 	assert_string_equal(view->resolver.text, "10.0.0.53");
 	assert_true(view->resolver.internal);
 	assert_string_equal(view->application, "tls");
-	app.tls_server_name = NULL;
+	handshake.server_name = NULL;
 	view = sn_viewer_flow(world.viewer, &tcp.flow, SN_END_CLOSED, NULL);
 	text_is(view->server_name, "http.example:81");
 	app.http_host = NULL;
@@ -296,7 +297,7 @@ static void best_name_comes_from_tls_then_http_then_dns(void **state SN_UNUSED)
 	text_is(view->server_name, "dns.example");
 	free(tls);
 	free(http);
-	free(app.tls_certificate_name);
+	free(handshake.certificate_name);
 	free(hit.name);
 	close_world(&world);
 }
