@@ -332,10 +332,7 @@ void sn_traffic_cut(struct sn_traffic *traffic, int64_t now_ns)
 	struct sn_traffic_board *board = traffic->board;
 
 	traffic->tstat_due = false;
-	sn_counts_settle(&traffic->counts, traffic->sheet);
-	sn_traffic_hand_over(traffic);
-	sn_sheet_clear(traffic->sheet);
-	traffic->has_samples = false;
+	sn_traffic_deliver(traffic);
 	pthread_mutex_lock(&board->lock);
 	close_level(board, SN_TRAFFIC_LONG, INT64_MAX, false);
 	board->tstat_begin_ns = now_ns;

@@ -48,7 +48,7 @@ struct sn_traffic_board {
 	struct sn_traffic_stats stats;
 };
 
-/* The worker hands its sheet over: what it counted since the last time, in one base step. */
+/* Adds the worker's sheet, which is of one base step, to those of the board. */
 void sn_traffic_hand_over(struct sn_traffic *traffic);
 /* All that comes from this worker later is at `now_ns` or after it.  The worker hears news. */
 void sn_traffic_pass(struct sn_traffic *traffic, int64_t now_ns);
@@ -77,7 +77,8 @@ struct sn_traffic {
 	const struct sn_inside *inside;
 	bool wants_ports, wants_flight, wants_windows;
 	bool tstat_due;   /* Tstat's step ends with this packet */
-	bool has_samples; /* the sheet holds something */
+	bool has_samples; /* the sheet holds something, */
+	bool has_ports;   /* of ports, too */
 	bool started;
 	int64_t begin_ns; /* of the base step */
 	int64_t last_ns;  /* it watched until then */
@@ -89,6 +90,10 @@ struct sn_traffic {
 	struct sn_counts counts;
 };
 
+/* packet.c: what was counted cheaply goes into the sheet. */
+void sn_traffic_settle(struct sn_traffic *traffic);
+/* traffic.c: all that was counted goes to the board. */
+void sn_traffic_deliver(struct sn_traffic *traffic);
 /* A packet (or only time) at `now_ns` lies outside the present step. */
 void sn_traffic_turn(struct sn_traffic *traffic, int64_t now_ns);
 

@@ -67,8 +67,8 @@ static void count_ip(struct sn_counts *counts, const struct sn_decoded *packet, 
 static void count_port(struct sn_traffic *traffic, unsigned set, unsigned direction, uint16_t port)
 {
 	if (direction != SN_TRAFFIC_NEITHER) {
-		sn_sheet_add(traffic->sheet, set + direction, port);
-		traffic->has_samples = true;
+		sn_sheet_touch(traffic->sheet, set + direction, port);
+		traffic->has_ports = true;
 	}
 }
 
@@ -81,6 +81,21 @@ static void count_tcp_ports(struct sn_traffic *traffic, const struct sn_decoded 
 		return;
 	count_port(traffic, SN_HISTOGRAM_TCP_PORT_SYNSRC_IN, direction, packet->src_port);
 	count_port(traffic, SN_HISTOGRAM_TCP_PORT_SYNDST_IN, direction, packet->dst_port);
+}
+
+static const enum sn_histogram_id port_sets[] = {
+	SN_HISTOGRAM_TCP_PORT_SRC_IN,    SN_HISTOGRAM_TCP_PORT_DST_IN,
+	SN_HISTOGRAM_TCP_PORT_SYNSRC_IN, SN_HISTOGRAM_TCP_PORT_SYNDST_IN,
+	SN_HISTOGRAM_UDP_PORT_DST_IN,
+};
+
+void sn_traffic_settle(struct sn_traffic *traffic)
+{
+	sn_counts_settle(&traffic->counts, traffic->sheet);
+	for (size_t i = 0; traffic->has_ports && i < SN_COUNT(port_sets); i++)
+		for (unsigned direction = 0; direction < SN_TRAFFIC_NEITHER; direction++)
+			sn_sheet_recount(traffic->sheet, port_sets[i] + direction);
+	traffic->has_ports = false;
 }
 
 /* TCP ---------------------------------------------------------------------- */

@@ -67,6 +67,15 @@ static void add_samples(struct sn_samples *to, const struct sn_samples *more)
 	to->sum2 += more->sum2;
 }
 
+static struct sn_samples many(double value, uint64_t count)
+{
+	return (struct sn_samples){.count = count,
+				   .sum = value * (double)count,
+				   .sum2 = value * value * (double)count,
+				   .min = value,
+				   .max = value};
+}
+
 static void merge_histogram(struct sn_sheet *to, const struct sn_sheet *from,
 			    enum sn_histogram_id id)
 {
@@ -102,11 +111,7 @@ void sn_sheet_add_many(struct sn_sheet *sheet, enum sn_histogram_id id, double v
 {
 	const struct sn_histogram *histogram = &sn_histograms[id];
 	uint32_t bin = histogram->first + sn_histogram_bin(histogram, value);
-	struct sn_samples more = {.count = count,
-				  .sum = value * (double)count,
-				  .sum2 = value * value * (double)count,
-				  .min = value,
-				  .max = value};
+	struct sn_samples more = many(value, count);
 
 	if (count == 0)
 		return;
@@ -131,6 +136,23 @@ void sn_sheet_add_bytes(struct sn_sheet *sheet, enum sn_histogram_id id, int cla
 	sheet->samples[id].sum += (double)bytes;
 	sheet->bins[bin] += bytes;
 	mark(sheet, bin);
+}
+
+void sn_sheet_recount(struct sn_sheet *sheet, enum sn_histogram_id id)
+{
+	const struct sn_histogram *histogram = &sn_histograms[id];
+
+	sheet->samples[id] = (struct sn_samples){0};
+	for (uint32_t block = first_block(id); block < end_block(id); block++)
+		for (uint32_t i = 0; is_marked(sheet, block) && i < SN_HISTOGRAM_BLOCK; i++) {
+			uint32_t bin = block * SN_HISTOGRAM_BLOCK + i;
+			struct sn_samples more =
+				many(sn_histogram_low(histogram, bin - histogram->first),
+				     sheet->bins[bin]);
+
+			if (more.count > 0)
+				add_samples(&sheet->samples[id], &more);
+		}
 }
 
 /* Reading ------------------------------------------------------------------ */

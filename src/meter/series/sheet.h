@@ -41,6 +41,19 @@ void sn_sheet_add_many(struct sn_sheet *sheet, enum sn_histogram_id id, double v
 void sn_sheet_add_bytes(struct sn_sheet *sheet, enum sn_histogram_id id, int class_,
 			uint64_t bytes);
 
+/*
+ * The cheap way for histograms with bins of 1: one sample of a value inside the range.  The
+ * samples' sums follow with sn_sheet_recount(), which makes them from the bins.
+ */
+static inline void sn_sheet_touch(struct sn_sheet *sheet, enum sn_histogram_id id, uint32_t value)
+{
+	uint32_t bin = sn_histograms[id].first + 1 + value;
+
+	sheet->bins[bin]++;
+	sheet->used[bin / SN_HISTOGRAM_BLOCK / 64] |= 1ULL << bin / SN_HISTOGRAM_BLOCK % 64;
+}
+void sn_sheet_recount(struct sn_sheet *sheet, enum sn_histogram_id id);
+
 /* What may be asked of a histogram. */
 enum sn_stat { SN_STAT_AVG, SN_STAT_MIN, SN_STAT_MAX, SN_STAT_VAR, SN_STAT_STDEV, SN_STAT_HIT };
 /* Without samples 0, as Tstat has it; NAN: cannot be told. */

@@ -23,11 +23,11 @@ struct sn_traffic *sn_traffic_create(struct sn_traffic_board *board)
 	return traffic;
 }
 
-static void hand_over(struct sn_traffic *traffic)
+void sn_traffic_deliver(struct sn_traffic *traffic)
 {
 	if (!traffic->started || (traffic->counts.packets == 0 && !traffic->has_samples))
 		return;
-	sn_counts_settle(&traffic->counts, traffic->sheet);
+	sn_traffic_settle(traffic);
 	sn_traffic_hand_over(traffic);
 	sn_sheet_clear(traffic->sheet);
 	traffic->has_samples = false;
@@ -40,7 +40,7 @@ void sn_traffic_destroy(struct sn_traffic *traffic)
 	if (traffic == NULL)
 		return;
 	board = traffic->board;
-	hand_over(traffic);
+	sn_traffic_deliver(traffic);
 	pthread_mutex_lock(&board->lock);
 	for (struct sn_traffic **at = &board->workers; *at != NULL; at = &(*at)->next)
 		if (*at == traffic) {
@@ -72,11 +72,11 @@ void sn_traffic_turn(struct sn_traffic *traffic, int64_t now_ns)
 		enter_step(traffic, now_ns);
 		traffic->started = true;
 	} else if (now_ns < traffic->floor_ns) {
-		hand_over(traffic);
+		sn_traffic_deliver(traffic);
 		enter_step(traffic, now_ns);
 		sn_traffic_restart(traffic, now_ns);
 	} else if (now_ns >= traffic->begin_ns + base_ns) {
-		hand_over(traffic);
+		sn_traffic_deliver(traffic);
 		enter_step(traffic, now_ns);
 	}
 	traffic->cut_ns = traffic->begin_ns + base_ns;
@@ -110,7 +110,7 @@ static int flush(void *sink, struct sn_err *err)
 	struct sn_traffic_board *board = traffic->board;
 	int result;
 
-	hand_over(traffic);
+	sn_traffic_deliver(traffic);
 	pthread_mutex_lock(&board->lock);
 	result = board->error.code;
 	if (result != 0)

@@ -187,8 +187,7 @@ static unsigned compare_unlisted(const struct told *value)
 	char metric[64];
 	double nothing;
 
-	snprintf(metric, sizeof(metric), "%s", value->name);
-	*strchr(metric, '.') = '\0';
+	snprintf(metric, sizeof(metric), "%.*s", (int)strcspn(value->name, "."), value->name);
 	nothing = sn_histogram_low(&sn_histograms[sn_histogram_find(sn_str(metric))], 0);
 	if (value->value == 0 || allowed_cause(value->name) != NULL ||
 	    (value->value == nothing && strstr(value->name, ".prc") != NULL))
