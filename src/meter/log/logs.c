@@ -17,7 +17,6 @@
 #define MADE_MAX    64 /* directories of this run that are remembered, so that none is replaced */
 #define MINUTE_NS   (60 * SN_NS_PER_S)
 #define RETRY_NS    (1 * SN_NS_PER_S) /* of packet time, before a directory is tried again */
-#define BACK_STEPS  2 /* a clock that went back by so many steps begins a new directory */
 #define LEVEL_TCP   15
 #define LEVEL_VIDEO 31
 
@@ -36,9 +35,10 @@ struct sn_tstat_logs {
 	char *name;
 	pthread_mutex_t lock;
 	_Atomic(struct sn_epoch *) epoch; /* the present one, with a reference of its own */
-	_Atomic int64_t back_ns, end_ns;  /* outside of them another one begins */
-	_Atomic int64_t step_ns;          /* when the present step ends */
-	_Atomic int64_t now_ns;           /* the latest packet */
+	_Atomic int64_t end_ns;           /* when the next one begins */
+	int64_t start_ns;
+	_Atomic int64_t step_ns; /* when the present step ends */
+	_Atomic int64_t now_ns;  /* the latest packet */
 	_Atomic unsigned urls;
 	_Atomic uint64_t chats;
 	int64_t retry_ns;
@@ -77,7 +77,6 @@ int sn_tstat_logs_create(const struct sn_tstat_options *options, struct sn_tstat
 	made->name = sn_xstrdup(options->name);
 	made->options.name = made->name;
 	made->urls = options->choice.http_urls;
-	made->back_ns = INT64_MIN;
 	made->end_ns = INT64_MAX;
 	made->step_ns = INT64_MAX;
 	pthread_mutex_init(&made->lock, NULL);
@@ -226,7 +225,7 @@ static int open_epoch(struct sn_tstat_logs *set, int64_t now_ns,
 	write_losses(set, now_ns);
 	before = atomic_exchange(&set->epoch, epoch);
 	unreference(set, before);
-	set->back_ns = options->steps > 0 ? now_ns - BACK_STEPS * options->step_ns : INT64_MIN;
+	set->start_ns = now_ns;
 	set->end_ns = options->steps > 0 && options->step_ns < INT64_MAX / options->steps
 			      ? now_ns + (int64_t)options->steps * options->step_ns
 			      : INT64_MAX;
@@ -241,7 +240,6 @@ bool sn_tstat_logs_is_present(const struct sn_tstat_logs *set, const struct sn_e
 			      int64_t now_ns)
 {
 	return epoch != NULL && epoch == atomic_load_explicit(&set->epoch, memory_order_relaxed) &&
-	       now_ns >= atomic_load_explicit(&set->back_ns, memory_order_relaxed) &&
 	       now_ns < atomic_load_explicit(&set->end_ns, memory_order_relaxed);
 }
 
@@ -273,6 +271,19 @@ void sn_tstat_logs_abandon(struct sn_tstat_logs *set, const struct sn_epoch *epo
 	if (epoch == set->epoch)
 		set->end_ns = INT64_MIN;
 	pthread_mutex_unlock(&set->lock);
+}
+
+void sn_tstat_logs_turn_back(struct sn_tstat_logs *set, int64_t now_ns)
+{
+	pthread_mutex_lock(&set->lock);
+	if (set->options.steps > 0 && set->start_ns > now_ns + set->options.step_ns)
+		set->end_ns = INT64_MIN;
+	pthread_mutex_unlock(&set->lock);
+}
+
+int64_t sn_tstat_logs_step_ns(const struct sn_tstat_logs *set)
+{
+	return set->options.step_ns;
 }
 
 void sn_tstat_logs_leave(struct sn_tstat_logs *set, struct sn_epoch *epoch)

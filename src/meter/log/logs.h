@@ -23,6 +23,9 @@ bool sn_tstat_logs_is_present(const struct sn_tstat_logs *set, const struct sn_e
 void sn_tstat_logs_leave(struct sn_tstat_logs *set, struct sn_epoch *epoch);
 /* Its files are gone: another one begins with the next packet. */
 void sn_tstat_logs_abandon(struct sn_tstat_logs *set, const struct sn_epoch *epoch);
+/* A worker's clock went back to `now_ns`: a directory that began long after it is over. */
+void sn_tstat_logs_turn_back(struct sn_tstat_logs *set, int64_t now_ns);
+int64_t sn_tstat_logs_step_ns(const struct sn_tstat_logs *set);
 /* Adds to the statistics. */
 void sn_tstat_logs_count(struct sn_tstat_logs *set, const struct sn_tstat_stats *more);
 /* What a worker does now and then: lines of the step that is over, a piece of compressing. */

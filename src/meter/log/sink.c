@@ -11,6 +11,7 @@
 
 #define LINES_BYTES (64 * 1024)       /* handed over when so much has gathered */
 #define FLUSH_NS    (1 * SN_NS_PER_S) /* of packet time; for those who read along */
+#define BACK_STEPS  2                 /* a clock that goes back by more begins a new directory */
 
 struct sink {
 	struct sn_tstat_logs *set;
@@ -242,6 +243,9 @@ static int take_time(void *data, int64_t now_ns)
 {
 	struct sink *sink = data;
 
+	/* Workers may be apart; only one's own clock tells that it was set back. */
+	if (sink->now_ns - now_ns > BACK_STEPS * sn_tstat_logs_step_ns(sink->set))
+		sn_tstat_logs_turn_back(sink->set, now_ns);
 	sink->now_ns = now_ns;
 	enter(sink, now_ns);
 	/* Also when the clock went back. */
