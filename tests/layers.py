@@ -3,7 +3,8 @@
 """The house rules that a machine can check, as TAP.
 
 Reads the #include lines of src/ and fails on an edge that ARCHITECTURE.md does not draw, on a file
-without an SPDX line, and on a file that tells where it was developed.
+without an SPDX line, on a file that tells where it was developed, and on an output of the meter
+that reads more than views.
 """
 import pathlib
 import re
@@ -63,6 +64,22 @@ def layer_errors():
                 yield f"{where}: only {' and '.join(sorted(PRIV_PUBLIC))} are for others"
 
 
+# What a flow or message really says is for those who meter it, and for view/, which decides what may be told.
+RAW = re.compile(r"\bsn_flow_address\(|\bsn_flow_side_text\(|\bkey\.(?:low|high)\b|\bevent->(?:name|answer)\b|"
+                 r"\bsn_name_text\(.*(?:server_name|certificate_name|http_host|agent|video_id|name->name)")
+RAW_READERS = {"view", "flow", "tcp", "app", "decode", "series", "meter.c", "meter.h"}
+
+
+def raw_errors():
+    for place in ("meter", "main"):
+        for path in sorted((SRC / place).rglob("*.[ch]")):
+            if place == "meter" and path.relative_to(SRC / "meter").parts[0] in RAW_READERS:
+                continue
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+                if RAW.search(line):
+                    yield f"{path.relative_to(ROOT)}:{number}: reads what only view/ may tell: {line.strip()[:60]}"
+
+
 CODE = {".c", ".h", ".py", ".ts", ".svelte", ".sh", ".build", ".mjs", ".css", ".1", ".8", ".5"}
 
 
@@ -98,6 +115,7 @@ def main():
     files = tracked()
     checks = [
         ("every include follows an arrow of the design", list(layer_errors())),
+        ("outputs of the meter see views only", list(raw_errors())),
         ("every source file carries the SPDX line", list(spdx_errors(files))),
         ("no file tells where it was developed", list(origin_errors(files))),
         ("the guides name only files that exist", list(guide_errors())),
