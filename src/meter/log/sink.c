@@ -123,18 +123,12 @@ static void log_tcp(struct sink *sink, const struct sn_view_flow *view,
 	const struct sn_tstat_choice *choice = &sink->epoch->choice;
 
 	if (tcp->flow.mid_stream) {
-		if (choice->mid_stream && view->end != SN_END_ACTIVE) {
+		if (choice->mid_stream) {
 			sn_record_tcp(&sink->record, view);
 			add_line(sink, SN_EPOCH_MIDSTREAM, choice->tcp_level);
 		}
 		return;
 	}
-	if (choice->on[SN_TSTAT_TCP_PERIODIC] && had_packets(view)) {
-		sn_record_tcp_periodic(&sink->record, view);
-		add_line(sink, SN_TSTAT_TCP_PERIODIC, SN_TSTAT_LEVEL_ALL);
-	}
-	if (view->end == SN_END_ACTIVE)
-		return;
 	if (sn_record_is_complete(view)) {
 		log_complete(sink, view);
 	} else if (choice->on[SN_TSTAT_TCP_NOCOMPLETE]) {
@@ -164,18 +158,27 @@ static void log_udp(struct sink *sink, const struct sn_view_flow *view,
 {
 	const struct sn_tstat_choice *choice = &sink->epoch->choice;
 
-	if (choice->on[SN_TSTAT_UDP_PERIODIC] && had_packets(view)) {
-		sn_record_udp_periodic(&sink->record, view);
-		add_line(sink, SN_TSTAT_UDP_PERIODIC, SN_TSTAT_LEVEL_ALL);
-	}
-	if (view->end == SN_END_ACTIVE)
-		return;
 	if (choice->on[SN_TSTAT_UDP_COMPLETE]) {
 		sn_record_udp(&sink->record, view);
 		add_line(sink, SN_TSTAT_UDP_COMPLETE, SN_TSTAT_LEVEL_ALL);
 	}
 	if (choice->on[SN_TSTAT_MM_COMPLETE])
 		log_media(sink, view, udp);
+}
+
+/* Tstat's periodic logs hold all flows, also those without an end inside. */
+static void log_period(struct sink *sink, const struct sn_view_flow *view)
+{
+	bool tcp = sn_flow_tcp(view->flow) != NULL;
+	enum sn_tstat_log log = tcp ? SN_TSTAT_TCP_PERIODIC : SN_TSTAT_UDP_PERIODIC;
+
+	if (!sink->epoch->choice.on[log] || !had_packets(view) || view->flow->mid_stream)
+		return;
+	if (tcp)
+		sn_record_tcp_periodic(&sink->record, view);
+	else
+		sn_record_udp_periodic(&sink->record, view);
+	add_line(sink, log, SN_TSTAT_LEVEL_ALL);
 }
 
 static int take_flow(void *data, const struct sn_view_flow *view)
@@ -187,10 +190,15 @@ static int take_flow(void *data, const struct sn_view_flow *view)
 
 	if (tcp == NULL && udp == NULL)
 		return rc;
-	if (!has_end_inside(view))
-		sink->stats.external += view->end != SN_END_ACTIVE;
-	else if (sink->epoch == NULL)
+	if (sink->epoch == NULL) {
 		sink->stats.lost++;
+		return rc;
+	}
+	log_period(sink, view);
+	if (view->end == SN_END_ACTIVE)
+		return sink->error;
+	if (!has_end_inside(view))
+		sink->stats.external++;
 	else if (tcp != NULL)
 		log_tcp(sink, view, tcp);
 	else
