@@ -94,11 +94,13 @@ static void after_response(struct sn_http_reader *reader, const struct sn_http_m
 	own->state = STATE_BEGIN;
 	if (class == '1') {
 		/* What the client asked for still comes, unless they agreed on something else. */
-		reader->is_over = sn_str_eqc(message->status, "101");
+		if (sn_str_eqc(message->status, "101"))
+			reader->is_over = true;
 		return;
 	}
 	pop_request(reader, &is_head, &is_connect);
-	reader->is_over = is_connect && class == '2';
+	if (is_connect && class == '2')
+		reader->is_over = true;
 	if (!is_head && !sn_str_eqc(message->status, "204") && !sn_str_eqc(message->status, "304"))
 		begin_body(own, message, framing, STATE_UNTIL_END);
 }
@@ -152,6 +154,7 @@ static void tell(struct sn_apps *apps, struct sn_http_reader *reader,
 	}
 	if (sn_str_has_prefix(framing.version, "RTSP/")) {
 		reader->is_over = true;
+		own->state = STATE_SEEK;
 		return;
 	}
 	message.split = own->split;
@@ -423,6 +426,8 @@ void sn_http_reader_feed(struct sn_apps *apps, struct sn_http_reader *reader,
 	const char *data = (const char *)feed->data;
 	size_t size = feed->size;
 
+	if (reader->is_over)
+		return;
 	end_request(apps, reader, feed);
 	if (own->state >= STATE_UNTIL_END && feed->leads &&
 	    sn_http_begins(feed->side, (struct sn_str){data, size}))
@@ -447,6 +452,8 @@ void sn_http_reader_gap(struct sn_apps *apps, struct sn_http_reader *reader,
 {
 	struct sn_http_side_reader *own = &reader->side[feed->side];
 
+	if (reader->is_over)
+		return;
 	if ((own->state == STATE_BODY || own->state == STATE_CHUNK) && own->left > missing) {
 		own->left -= missing;
 		return;
