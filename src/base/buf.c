@@ -132,91 +132,6 @@ struct sn_str sn_buf_str(const struct sn_buf *buf)
 	return (struct sn_str){buf->p != NULL ? buf->p : "", buf->n};
 }
 
-void sn_rd_init(struct sn_rd *rd, const void *data, size_t size)
-{
-	/* Null plus zero is undefined in C; an empty input needs no address of its own. */
-	const uint8_t *p = data != NULL ? data : (const uint8_t *)"";
-
-	*rd = (struct sn_rd){.p = p, .end = p + size};
-}
-
-bool sn_rd_ok(const struct sn_rd *rd)
-{
-	return !rd->failed;
-}
-
-size_t sn_rd_left(const struct sn_rd *rd)
-{
-	return rd->failed ? 0 : (size_t)(rd->end - rd->p);
-}
-
-const uint8_t *sn_rd_bytes(struct sn_rd *rd, size_t size)
-{
-	const uint8_t *bytes = rd->p;
-
-	if (rd->failed || size > (size_t)(rd->end - rd->p)) {
-		rd->failed = true;
-		return NULL;
-	}
-	rd->p += size;
-	return bytes;
-}
-
-static uint64_t take_be(struct sn_rd *rd, size_t size)
-{
-	const uint8_t *p = sn_rd_bytes(rd, size);
-	uint64_t value = 0;
-
-	for (size_t i = 0; p != NULL && i < size; i++)
-		value = value << 8 | p[i];
-	return value;
-}
-
-static uint64_t take_le(struct sn_rd *rd, size_t size)
-{
-	const uint8_t *p = sn_rd_bytes(rd, size);
-	uint64_t value = 0;
-
-	for (size_t i = 0; p != NULL && i < size; i++)
-		value |= (uint64_t)p[i] << 8 * i;
-	return value;
-}
-
-uint8_t sn_rd_u8(struct sn_rd *rd)
-{
-	return (uint8_t)take_be(rd, 1);
-}
-
-uint16_t sn_rd_u16be(struct sn_rd *rd)
-{
-	return (uint16_t)take_be(rd, 2);
-}
-
-uint32_t sn_rd_u32be(struct sn_rd *rd)
-{
-	return (uint32_t)take_be(rd, 4);
-}
-
-uint64_t sn_rd_u64be(struct sn_rd *rd)
-{
-	return take_be(rd, 8);
-}
-
-uint16_t sn_rd_u16le(struct sn_rd *rd)
-{
-	return (uint16_t)take_le(rd, 2);
-}
-
-uint32_t sn_rd_u32le(struct sn_rd *rd)
-{
-	return (uint32_t)take_le(rd, 4);
-}
-
-uint64_t sn_rd_u64le(struct sn_rd *rd)
-{
-	return take_le(rd, 8);
-}
-
 void sn_rd_copy(struct sn_rd *rd, void *out, size_t size)
 {
 	const uint8_t *p = sn_rd_bytes(rd, size);
@@ -227,9 +142,4 @@ void sn_rd_copy(struct sn_rd *rd, void *out, size_t size)
 		memcpy(out, p, size);
 	else
 		memset(out, 0, size);
-}
-
-void sn_rd_skip(struct sn_rd *rd, size_t size)
-{
-	sn_rd_bytes(rd, size);
 }
