@@ -79,8 +79,10 @@ int sn_rows_out_write(struct sn_rows_out *rows, struct sn_str lines)
 
 	pthread_mutex_lock(&rows->lock);
 	rc = rows->error;
-	if (rc == 0)
-		rc = rows->error = write_all(rows->fd, lines.p, lines.n);
+	if (rc == 0) {
+		rc = write_all(rows->fd, lines.p, lines.n);
+		rows->error = rc;
+	}
 	pthread_mutex_unlock(&rows->lock);
 	return rc;
 }
