@@ -166,13 +166,18 @@ static void log_udp(struct sink *sink, const struct sn_view_flow *view,
 		log_media(sink, view, udp);
 }
 
-/* Tstat's periodic logs hold all flows, also those without an end inside. */
+/*
+ * Tstat's periodic logs hold flows without an end inside, too, but for the last period of those of
+ * UDP.
+ */
 static void log_period(struct sink *sink, const struct sn_view_flow *view)
 {
 	bool tcp = sn_flow_tcp(view->flow) != NULL;
 	enum sn_tstat_log log = tcp ? SN_TSTAT_TCP_PERIODIC : SN_TSTAT_UDP_PERIODIC;
 
 	if (!sink->epoch->choice.on[log] || !had_packets(view) || view->flow->mid_stream)
+		return;
+	if (!tcp && !has_end_inside(view) && view->end != SN_END_ACTIVE)
 		return;
 	if (tcp)
 		sn_record_tcp_periodic(&sink->record, view);
