@@ -167,6 +167,8 @@ static int read_merged(struct reading *reading, struct sn_capture_file **files, 
 					    sn_capture_file_link(files[0]), err);
 	if (result == 0 && session->worker_count > 1)
 		result = session_start_threads(session, NULL, err);
+	if (result == 0 && session->threads != NULL)
+		sn_capture_merge_share(reading->merge, sn_workers_windows(session->threads));
 	if (result == 0)
 		result = read_packets(reading, err);
 	note_losses(session, files, count);

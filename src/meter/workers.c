@@ -18,11 +18,15 @@
 #include "base/mem.h"
 #include "base/util.h"
 #include "meter/capture/file.h"
+#include "meter/capture/window.h"
 #include "meter/decode/spread.h"
 
-#define BATCH_PACKETS 128
-#define BATCH_BYTES   SN_CAPTURE_PACKET_MAX /* one packet of the largest size fits */
-#define QUEUE_MIN     4                     /* batches */
+#define BATCH_PACKETS 512
+#define BATCH_BYTES   (2 * SN_CAPTURE_PACKET_MAX) /* of copies; the largest packet fits */
+#define BATCH_WINDOWS 8
+#define WINDOWS       8 /* of all, and as many again for each worker */
+#define SLICE         64
+#define QUEUE_MIN     4 /* batches */
 #define TURN_MS       500
 #define LAST_BLOCK_MS 120 /* until the kernel hands over the block in use */
 /* A packet may lie in a block of the ring for this long before we see it. */
@@ -33,8 +37,10 @@ struct batch {
 	size_t count, bytes;
 	int64_t advance_ns; /* behind the packets; 0: nothing is said */
 	bool last;
+	unsigned window_count;
+	struct sn_window *windows[BATCH_WINDOWS]; /* held */
+	uint8_t *copies;                          /* made when the first packet is copied */
 	struct sn_packet packets[BATCH_PACKETS];
-	uint8_t data[BATCH_BYTES];
 };
 
 struct worker {
@@ -66,7 +72,8 @@ struct sn_workers {
 	atomic_bool stopping;
 	atomic_int failed; /* 1 + the number of the first worker with an error */
 	bool finished;
-	int64_t pushed_ns; /* packet time at the last turn in which all batches went */
+	struct sn_windows *windows; /* NULL until they are asked for */
+	int64_t pushed_ns;          /* packet time at the last turn in which all batches went */
 	uint64_t dropped;
 };
 
@@ -89,13 +96,23 @@ static void note(struct worker *worker, int result)
 		fail(worker, result);
 }
 
+/* Another processor has read them: they are far away. */
+static void fetch(const struct sn_packet *packets, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		__builtin_prefetch(packets[i].data);
+		__builtin_prefetch(packets[i].data + 64);
+	}
+}
+
 static void work(const struct sn_packet *packets, size_t count, void *ctx)
 {
 	struct worker *worker = ctx;
 	const struct sn_workers_ops *ops = worker->workers->ops;
 
 	for (size_t run; count > 0 && worker->error == 0; packets += run, count -= run) {
-		run = sn_packet_run(packets, count);
+		run = sn_packet_run(packets, SN_MIN(count, (size_t)SLICE));
+		fetch(packets + run, SN_MIN(count - run, (size_t)SLICE));
 		note(worker,
 		     ops->packets(worker->ctx, packets->link, packets, run, packets->source));
 	}
@@ -135,6 +152,8 @@ static struct batch *wait_for_batch(struct worker *worker)
 
 static void give_back(struct worker *worker, struct batch *batch)
 {
+	for (unsigned i = 0; i < batch->window_count; i++)
+		sn_window_release(batch->windows[i]);
 	pthread_mutex_lock(&worker->lock);
 	batch->next = worker->empty;
 	worker->empty = batch;
@@ -189,7 +208,7 @@ static struct batch *take_empty(struct worker *worker, bool wait)
 		worker->empty = batch->next;
 	pthread_mutex_unlock(&worker->lock);
 	if (batch == NULL && worker->made < worker->workers->queue_batches) {
-		batch = sn_xmalloc(sizeof(*batch)); /* the pages come as they are used */
+		batch = sn_new(struct batch);
 		worker->made++;
 	}
 	return batch;
@@ -201,6 +220,7 @@ static bool begin(struct worker *worker, bool wait)
 
 	if (batch != NULL && worker->filling == NULL) {
 		batch->count = batch->bytes = 0;
+		batch->window_count = 0;
 		batch->advance_ns = 0;
 		batch->last = false;
 	}
@@ -208,27 +228,58 @@ static bool begin(struct worker *worker, bool wait)
 	return batch != NULL;
 }
 
+/* False when the batch has too many already. */
+static bool hold_window(const struct sn_workers *workers, struct batch *batch, uint32_t slot)
+{
+	unsigned n = batch->window_count;
+
+	for (unsigned i = n; i > 0; i--)
+		if (batch->windows[i - 1]->slot == slot)
+			return true;
+	if (n == BATCH_WINDOWS)
+		return false;
+	batch->windows[n] = sn_windows_find(workers->windows, slot);
+	sn_window_hold(batch->windows[n]);
+	batch->window_count++;
+	return true;
+}
+
+static bool copy(struct batch *batch, struct sn_packet *packet)
+{
+	if (batch->bytes + packet->captured > BATCH_BYTES)
+		return false;
+	if (batch->copies == NULL)
+		batch->copies = sn_xmalloc(BATCH_BYTES); /* the pages come as they are used */
+	memcpy(batch->copies + batch->bytes, packet->data, packet->captured);
+	packet->data = batch->copies + batch->bytes;
+	batch->bytes += packet->captured;
+	return true;
+}
+
+static bool put(const struct sn_workers *workers, struct batch *batch,
+		const struct sn_packet *packet)
+{
+	struct sn_packet *to = &batch->packets[batch->count];
+
+	*to = *packet;
+	to->captured = SN_MIN(packet->captured, (uint32_t)SN_CAPTURE_PACKET_MAX);
+	if (packet->window != 0 ? !hold_window(workers, batch, packet->window) : !copy(batch, to))
+		return false;
+	batch->count++;
+	return true;
+}
+
 static void add(struct sn_workers *workers, struct worker *worker, const struct sn_packet *packet)
 {
-	struct batch *batch = worker->filling;
-	uint32_t size = SN_MIN(packet->captured, (uint32_t)BATCH_BYTES);
+	bool wait = !workers->options.drop, done = begin(worker, wait);
 
-	if (batch != NULL && batch->bytes + size > BATCH_BYTES)
+	if (done && !put(workers, worker->filling, packet)) {
 		push(worker);
-	if (!begin(worker, !workers->options.drop)) {
-		workers->dropped++;
-		return;
+		done = begin(worker, wait) && put(workers, worker->filling, packet);
 	}
-	batch = worker->filling;
-
-	struct sn_packet *copy = &batch->packets[batch->count++];
-
-	*copy = *packet;
-	copy->captured = size;
-	copy->data = batch->data + batch->bytes;
-	memcpy(batch->data + batch->bytes, packet->data, size);
-	batch->bytes += size;
-	if (batch->count == BATCH_PACKETS)
+	if (!done)
+		workers->dropped++;
+	else if (worker->filling->count == BATCH_PACKETS)
 		push(worker);
 }
 
@@ -251,6 +302,19 @@ static int first_error(const struct sn_workers *workers)
 	int failed = atomic_load(&workers->failed);
 
 	return failed != 0 ? workers->workers[failed - 1].err.code : 0;
+}
+
+static void starve(void *ctx)
+{
+	push_all(ctx);
+}
+
+struct sn_windows *sn_workers_windows(struct sn_workers *workers)
+{
+	if (workers->windows == NULL)
+		workers->windows =
+			sn_windows_create(WINDOWS * (1 + workers->options.count), starve, workers);
+	return workers->windows;
 }
 
 int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets, size_t count)
@@ -447,10 +511,11 @@ static void free_batches(struct worker *worker)
 	while (worker->empty != NULL) {
 		struct batch *next = worker->empty->next;
 
+		free(worker->empty->copies);
 		free(worker->empty);
 		worker->empty = next;
 	}
-	free(worker->filling);
+	assert(worker->filling == NULL);
 }
 
 void sn_workers_destroy(struct sn_workers *workers)
@@ -470,6 +535,7 @@ void sn_workers_destroy(struct sn_workers *workers)
 		pthread_cond_destroy(&worker->filled);
 		pthread_cond_destroy(&worker->emptied);
 	}
+	sn_windows_destroy(workers->windows);
 	free(workers->workers);
 	free(workers);
 }

@@ -8,9 +8,10 @@
  * packets of a flow.  Of a tunnel that is entered the addresses inside count.  Ports do
  * not: later fragments have none.
  *
- * Packets that are given are copied into batches.  A batch goes to its worker when it
- * is full, when packet time has gone on by SN_WORKERS_DELAY_NS, and at every
- * sn_workers_advance().
+ * Packets that are given wait in batches.  A batch goes to its worker when it is full,
+ * when packet time has gone on by SN_WORKERS_DELAY_NS, and at every
+ * sn_workers_advance().  Bytes in windows of sn_workers_windows() stay where they are;
+ * others are copied, which costs about as much as decoding.
  *
  * All functions here are for one thread, that of the caller.  Signals stay with it,
  * too: the workers block all of them.
@@ -62,6 +63,11 @@ void sn_workers_destroy(struct sn_workers *workers);
 /* Shares packets out; waits while a queue is full unless `drop`.  0 or the first error of a worker.
  */
 int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets, size_t count);
+/*
+ * For sn_capture_merge_share() and sn_capture_file_share(), before anything is read; the files are
+ * closed before the workers are destroyed.
+ */
+struct sn_windows *sn_workers_windows(struct sn_workers *workers);
 /* All that was given goes to the workers now, and `now_ns` behind it. */
 int sn_workers_advance(struct sn_workers *workers, int64_t now_ns);
 

@@ -114,6 +114,7 @@ static struct sn_packet make_packet(const struct sn_capture_file *file,
 		.captured = header->captured,
 		.length = SN_MAX(header->length, header->captured),
 		.link = (uint16_t)file->link,
+		.window = file->reader.slot,
 	};
 }
 

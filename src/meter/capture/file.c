@@ -12,11 +12,9 @@
 
 #include "base/mem.h"
 #include "meter/capture/file_internal.h"
+#include "meter/capture/window.h"
 
 #define LINKTYPE_RAW 101 /* DLT_RAW has another number on each system, files have this */
-
-/* One packet of the largest size with its header must fit. */
-#define WINDOW (2 * SN_CAPTURE_PACKET_MAX)
 
 int sn_capture_damage(const struct sn_capture_file *file, uint64_t offset, int code,
 		      const char *reason, struct sn_err *err)
@@ -63,7 +61,7 @@ int sn_capture_file_open_fd(int fd, const char *name, struct sn_capture_file **f
 
 	opened->fd = fd;
 	opened->name = sn_xstrdup(name);
-	sn_reader_init(&opened->reader, fd, WINDOW);
+	sn_reader_init(&opened->reader, fd, SN_WINDOW_BYTES);
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		opened->size = (uint64_t)st.st_size;
 
@@ -107,6 +105,14 @@ int sn_capture_file_read(struct sn_capture_file *file, struct sn_packet *packets
 	if (count > 0)
 		file->packets += (uint64_t)count;
 	return count;
+}
+
+bool sn_capture_file_share(struct sn_capture_file *file, struct sn_windows *windows)
+{
+	if (file->pcap != NULL)
+		return false;
+	sn_reader_share(&file->reader, windows);
+	return true;
 }
 
 const char *sn_capture_file_name(const struct sn_capture_file *file)

@@ -15,6 +15,7 @@
 #ifndef SONDE_METER_CAPTURE_FILE_H
 #define SONDE_METER_CAPTURE_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -25,6 +26,7 @@
 #define SN_CAPTURE_PACKET_MAX 262144
 
 struct sn_capture_file;
+struct sn_windows;
 
 /*
  * `path` "-" is standard input.  Errors: -ENODATA (empty), -EBADMSG (not a capture
@@ -43,6 +45,12 @@ void sn_capture_file_close(struct sn_capture_file *file); /* NULL is fine */
  */
 int sn_capture_file_read(struct sn_capture_file *file, struct sn_packet *packets, int max,
 			 struct sn_err *err);
+
+/*
+ * From now on the bytes of packets are in windows of the pool and stay valid while those are held.
+ * False if they cannot be, because libpcap reads the file: then they are as before.
+ */
+bool sn_capture_file_share(struct sn_capture_file *file, struct sn_windows *windows);
 
 const char *sn_capture_file_name(const struct sn_capture_file *file);
 /* A DLT_ value of pcap/dlt.h: that of the first interface; each packet has its own. */

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/util.h"
+#include "meter/capture/window.h"
 
 #define BATCH 64
 
@@ -130,12 +131,37 @@ static bool advance(struct sn_capture_merge *merge)
 	return dry;
 }
 
+void sn_capture_merge_share(struct sn_capture_merge *merge, struct sn_windows *windows)
+{
+	sn_windows_reserve(windows, (unsigned)merge->count);
+	for (size_t i = 0; i < merge->count; i++)
+		sn_capture_file_share(merge->inputs[i].file, windows);
+}
+
+/* One file is in order as it is. */
+static int read_only(struct sn_capture_merge *merge, struct sn_packet *packets, int max,
+		     struct sn_err *err)
+{
+	int count = merge->dry_count > 0
+			    ? sn_capture_file_read(merge->inputs[0].file, packets, max, err)
+			    : 0;
+
+	if (count <= 0)
+		merge->dry_count = 0;
+	for (int i = 0; i < count; i++)
+		packets[i].source = merge->first_source;
+	return count;
+}
+
 /* Stops where an input is used up: reading it would take the bytes of its packets away. */
 int sn_capture_merge_read(struct sn_capture_merge *merge, struct sn_packet *packets, int max,
 			  struct sn_err *err)
 {
-	int result = refill(merge, err), count = 0;
+	int result, count = 0;
 
+	if (merge->count == 1)
+		return read_only(merge, packets, max, err);
+	result = refill(merge, err);
 	if (result < 0)
 		return result;
 	while (count < max && merge->heap_count > 0) {

@@ -27,6 +27,9 @@ int sn_capture_merge_create(struct sn_capture_file *const *files, size_t count,
 			    struct sn_err *err);
 void sn_capture_merge_destroy(struct sn_capture_merge *merge); /* NULL is fine */
 
+/* As sn_capture_file_share(), for all that can; the pool gets as many more windows as it needs. */
+void sn_capture_merge_share(struct sn_capture_merge *merge, struct sn_windows *windows);
+
 /*
  * As sn_capture_file_read().  After an error call again: the file it names is left out from where
  * it is damaged, the others go on.

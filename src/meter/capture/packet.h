@@ -15,6 +15,7 @@ struct sn_packet {
 	uint32_t length;     /* bytes on the wire, never below `captured` */
 	uint16_t link;       /* DLT_ value: the interfaces of one pcapng file may differ */
 	uint16_t source;     /* which of several inputs that are read at the same time; else 0 */
+	uint32_t window;     /* where `data` is, capture/window.h; 0: in no window */
 };
 
 /*

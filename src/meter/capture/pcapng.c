@@ -363,6 +363,7 @@ static const char *make_packet(struct sn_capture_file *file, const struct block 
 	packet->length = SN_MAX(frame.length, frame.captured);
 	packet->link = frame.interface->link;
 	packet->source = 0;
+	packet->window = file->reader.slot;
 	file->pcapng->losses[frame.interface->losses].packets++;
 	return NULL;
 }

@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/util.h"
 #include "meter/capture/decompress.h"
+#include "meter/capture/window.h"
+
+#define PIECE (128 * 1024)
 
 void sn_reader_init(struct sn_reader *reader, int fd, size_t capacity)
 {
@@ -22,7 +26,10 @@ void sn_reader_init(struct sn_reader *reader, int fd, size_t capacity)
 void sn_reader_finish(struct sn_reader *reader)
 {
 	sn_decompress_destroy(reader->decompress);
-	free(reader->buffer);
+	if (reader->window != NULL)
+		sn_window_release(reader->window);
+	else
+		free(reader->buffer);
 	*reader = (struct sn_reader){.fd = -1};
 }
 
@@ -36,10 +43,15 @@ static ssize_t read_some(struct sn_reader *reader, void *out, size_t size)
 	return got < 0 ? -errno : got;
 }
 
-static void read_more(struct sn_reader *reader)
+static void read_more(struct sn_reader *reader, size_t want)
 {
-	ssize_t got =
-		read_some(reader, reader->buffer + reader->end, reader->capacity - reader->end);
+	size_t room = reader->capacity - reader->end;
+
+	/* Small pieces stay in the cache until they are looked at, also by another thread. */
+	if (reader->window != NULL)
+		room = SN_MIN(room, SN_MAX(want - (reader->end - reader->start), (size_t)PIECE));
+
+	ssize_t got = read_some(reader, reader->buffer + reader->end, room);
 
 	if (got > 0)
 		reader->end += (size_t)got;
@@ -49,18 +61,46 @@ static void read_more(struct sn_reader *reader)
 		reader->error = (int)got;
 }
 
+/* What is left goes to the front of another; the bytes before it stay as long as they are held. */
+static void change_window(struct sn_reader *reader)
+{
+	struct sn_window *before = reader->window, *window = sn_windows_take(reader->windows);
+	uint8_t *bytes = reader->buffer;
+
+	memcpy(window->bytes, bytes + reader->start, reader->end - reader->start);
+	reader->window = window;
+	reader->slot = window->slot;
+	reader->buffer = window->bytes;
+	if (before != NULL)
+		sn_window_release(before);
+	else
+		free(bytes);
+}
+
+void sn_reader_share(struct sn_reader *reader, struct sn_windows *windows)
+{
+	assert(reader->windows == NULL && reader->capacity <= SN_WINDOW_BYTES);
+	reader->windows = windows;
+	change_window(reader);
+	reader->end -= reader->start;
+	reader->start = 0;
+}
+
 size_t sn_reader_fill(struct sn_reader *reader, size_t want)
 {
 	size_t left = reader->end - reader->start;
 
 	assert(want <= reader->capacity);
 	if (left < want && reader->start > 0) {
-		memmove(reader->buffer, reader->buffer + reader->start, left);
+		if (reader->windows != NULL)
+			change_window(reader);
+		else
+			memmove(reader->buffer, reader->buffer + reader->start, left);
 		reader->start = 0;
 		reader->end = left;
 	}
 	while (reader->end - reader->start < want && !reader->at_end && reader->error == 0)
-		read_more(reader);
+		read_more(reader, want);
 	return reader->end - reader->start;
 }
 

@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 struct sn_decompress;
+struct sn_window;
+struct sn_windows;
 
 struct sn_reader {
 	int fd;                           /* borrowed */
@@ -23,6 +25,9 @@ struct sn_reader {
 	uint8_t *buffer;
 	size_t capacity, start, end; /* unread bytes are buffer[start..end) */
 	uint64_t offset;             /* of buffer[start] in the input, decompressed */
+	struct sn_windows *windows;  /* where buffers come from; NULL: there is one of our own */
+	struct sn_window *window;    /* the buffer is in it */
+	uint32_t slot;               /* its number, 0 if there is none */
 	bool at_end;
 	int error; /* negative errno of the read that failed */
 };
@@ -32,6 +37,9 @@ void sn_reader_init(struct sn_reader *reader, int fd, size_t capacity);
 /* Looks at the first bytes and decompresses from here on if they say so; before anything else. */
 void sn_reader_detect(struct sn_reader *reader);
 void sn_reader_finish(struct sn_reader *reader); /* frees; leaves the descriptor open */
+
+/* From now on into windows of the pool, each of `capacity` bytes or more. */
+void sn_reader_share(struct sn_reader *reader, struct sn_windows *windows);
 
 /* Bring in more until `want` bytes are unread, the input ends or fails; returns the unread bytes.
  */

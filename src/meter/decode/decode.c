@@ -5,6 +5,7 @@
 
 #include "base/util.h"
 #include "meter/decode/internal.h"
+#include "meter/decode/load.h"
 
 const struct sn_skip_info sn_skip_info[SN_SKIP_COUNT] = {
 	[SN_SKIP_NONE] = {"none", "metered"},
@@ -57,12 +58,13 @@ static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, unsign
 
 	uint32_t missing = missing_inside(rd, out);
 
-	if (!sn_decode_tunnel(rd, out, &ethertype))
+	if (!sn_decode_tunnel(rd, out->protocol, out->dst_port, &ethertype))
 		return !udp && !sn_rd_ok(rd) && missing > 0 ? SN_SKIP_TRUNCATED : outside;
 
 	enum sn_skip skip = decode_ip(rd, ethertype, missing, &inner);
 
-	if (sn_decode_is_tunnel(&inner) && (skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL))
+	if ((skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL) &&
+	    sn_decode_is_tunnel(inner.protocol, inner.dst_port))
 		skip = decode_inside(rd, skip, tunnels_max, &inner);
 	/* On a port of UDP anybody may talk: what makes no sense as a tunnel is just a datagram. */
 	if (skip != SN_SKIP_NONE && udp)
@@ -74,13 +76,12 @@ static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, unsign
 enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *packet,
 		       struct sn_decoded *out)
 {
-	struct sn_rd rd;
+	struct sn_rd rd = make_rd(packet->data, packet->captured);
 	uint16_t ethertype = 0;
 	uint32_t missing = packet->length - packet->captured;
 	enum sn_skip skip;
 
 	*out = (struct sn_decoded){0};
-	sn_rd_init(&rd, packet->data, packet->captured);
 	skip = sn_decode_link(link, &rd, &ethertype);
 	if (skip != SN_SKIP_NONE)
 		return skip == SN_SKIP_BAD_LINK && !sn_rd_ok(&rd) && missing > 0 ? SN_SKIP_TRUNCATED
@@ -88,7 +89,8 @@ enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *p
 	out->stations = link == DLT_EN10MB ? packet->data : NULL;
 	skip = decode_ip(&rd, ethertype, missing, out);
 	if (out->protocol != SN_PROTO_TCP && tunnels_max > 0 &&
-	    (skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL) && sn_decode_is_tunnel(out))
+	    (skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL) &&
+	    sn_decode_is_tunnel(out->protocol, out->dst_port))
 		skip = decode_inside(&rd, skip, SN_MIN(tunnels_max, SN_DECODE_TUNNELS_MAX), out);
 	return skip;
 }

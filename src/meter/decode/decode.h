@@ -9,7 +9,7 @@
  * 9293), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443).
  *
  * Lengths are taken from the headers, so that a short snap length changes no
- * byte count.  Each header is taken as one checked block with sn_rd_bytes() and
+ * byte count.  Each header is taken as one checked block with take_bytes() and
  * then read at constant offsets (decode/load.h).  Whatever is not understood has
  * a reason that the meter counts; nothing is allocated.
  */

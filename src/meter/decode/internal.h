@@ -20,12 +20,12 @@ enum sn_skip sn_decode_ipv6(struct sn_rd *rd, uint32_t missing, struct sn_decode
 /* `length` is that of the IP payload (this fragment's) by the headers. */
 enum sn_skip sn_decode_transport(struct sn_rd *rd, uint32_t length, struct sn_decoded *out);
 
-/* May the packet be the outside of a tunnel?  Asked for each, so only protocol and port decide. */
-bool sn_decode_is_tunnel(const struct sn_decoded *outer);
+/* May the packet be the outside of a tunnel?  `dst_port` counts for UDP only. */
+bool sn_decode_is_tunnel(uint8_t protocol, uint16_t dst_port);
 /*
  * Takes the tunnel's header off `rd`, which is behind the IP or UDP header, and all link headers
  * in it.  False when it is no such header or nothing that leads to IP.
  */
-bool sn_decode_tunnel(struct sn_rd *rd, const struct sn_decoded *outer, uint16_t *ethertype);
+bool sn_decode_tunnel(struct sn_rd *rd, uint8_t protocol, uint16_t dst_port, uint16_t *ethertype);
 
 #endif

@@ -33,14 +33,14 @@ static enum sn_skip too_short(uint32_t missing, enum sn_skip malformed)
 /* What lies behind the IP packet in the frame is padding. */
 static void cut_to(struct sn_rd *rd, uint32_t length)
 {
-	if (sn_rd_left(rd) > length)
+	if (bytes_left(rd) > length)
 		rd->end = rd->p + length;
 }
 
 /* Ports if this is not a later fragment; `length` is that of what follows the IP headers. */
 static enum sn_skip transport(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
 {
-	bool cut = sn_rd_left(rd) < length;
+	bool cut = bytes_left(rd) < length;
 	enum sn_skip skip;
 
 	if (out->fragmented && out->fragment_offset > 0) {
@@ -55,13 +55,13 @@ static enum sn_skip transport(struct sn_rd *rd, uint32_t length, struct sn_decod
 	out->has_transport = true;
 	out->payload_bytes = length;
 	skip = sn_decode_transport(rd, length, out);
-	return skip == SN_SKIP_BAD_TRANSPORT && !sn_rd_ok(rd) && cut ? SN_SKIP_TRUNCATED : skip;
+	return skip == SN_SKIP_BAD_TRANSPORT && rd->failed && cut ? SN_SKIP_TRUNCATED : skip;
 }
 
 enum sn_skip sn_decode_ipv4(struct sn_rd *rd, uint32_t missing, struct sn_decoded *out)
 {
-	uint32_t available = (uint32_t)sn_rd_left(rd);
-	const uint8_t *p = sn_rd_bytes(rd, IPV4_HEADER);
+	uint32_t available = (uint32_t)bytes_left(rd);
+	const uint8_t *p = take_bytes(rd, IPV4_HEADER);
 
 	if (p == NULL)
 		return too_short(missing, SN_SKIP_BAD_IP);
@@ -87,8 +87,7 @@ enum sn_skip sn_decode_ipv4(struct sn_rd *rd, uint32_t missing, struct sn_decode
 	out->fragment_id = out->ip_id;
 	out->fragment_offset = (uint16_t)((fragment & IPV4_OFFSET) * 8);
 	out->fragmented = (fragment & (IPV4_OFFSET | IPV4_MORE)) != 0;
-	sn_rd_skip(rd, header - IPV4_HEADER);
-	if (!sn_rd_ok(rd))
+	if (header > IPV4_HEADER && take_bytes(rd, header - IPV4_HEADER) == NULL)
 		return too_short(missing, SN_SKIP_BAD_IP);
 	return transport(rd, total - header, out);
 }
@@ -103,7 +102,7 @@ static bool is_extension(uint8_t next)
 /* Takes one extension header off; its length, or 0 when the reader ran dry. */
 static uint32_t take_extension(struct sn_rd *rd, struct sn_decoded *out)
 {
-	const uint8_t *p = sn_rd_bytes(rd, FRAGMENT_HEADER); /* every one has at least 8 bytes */
+	const uint8_t *p = take_bytes(rd, FRAGMENT_HEADER); /* every one has at least 8 bytes */
 	uint8_t kind = out->protocol;
 	uint32_t length = FRAGMENT_HEADER;
 
@@ -123,7 +122,7 @@ static uint32_t take_extension(struct sn_rd *rd, struct sn_decoded *out)
 	if (length < FRAGMENT_HEADER)
 		return 0;
 	sn_rd_skip(rd, length - FRAGMENT_HEADER);
-	return sn_rd_ok(rd) ? length : 0;
+	return !rd->failed ? length : 0;
 }
 
 static enum sn_skip take_extensions(struct sn_rd *rd, uint32_t missing, uint32_t *length,
@@ -149,8 +148,8 @@ static enum sn_skip take_extensions(struct sn_rd *rd, uint32_t missing, uint32_t
 
 enum sn_skip sn_decode_ipv6(struct sn_rd *rd, uint32_t missing, struct sn_decoded *out)
 {
-	uint32_t available = (uint32_t)sn_rd_left(rd);
-	const uint8_t *p = sn_rd_bytes(rd, IPV6_HEADER);
+	uint32_t available = (uint32_t)bytes_left(rd);
+	const uint8_t *p = take_bytes(rd, IPV6_HEADER);
 	enum sn_skip skip;
 
 	if (p == NULL)

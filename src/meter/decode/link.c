@@ -30,7 +30,7 @@ typedef enum sn_skip link_fn(struct sn_rd *rd, uint16_t *ethertype);
 /* LLC with a SNAP header carries an ethertype (RFC 1042); other LLC is not IP. */
 static enum sn_skip take_llc(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_left(rd) >= SNAP_HEADER ? sn_rd_bytes(rd, SNAP_HEADER) : NULL;
+	const uint8_t *p = bytes_left(rd) >= SNAP_HEADER ? take_bytes(rd, SNAP_HEADER) : NULL;
 
 	if (p == NULL || p[0] != 0xaa || p[1] != 0xaa || p[2] != 3)
 		return SN_SKIP_NOT_IP;
@@ -40,7 +40,7 @@ static enum sn_skip take_llc(struct sn_rd *rd, uint16_t *ethertype)
 
 static enum sn_skip take_ethernet(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, 14);
+	const uint8_t *p = take_bytes(rd, 14);
 
 	if (p == NULL)
 		return SN_SKIP_BAD_LINK;
@@ -50,7 +50,7 @@ static enum sn_skip take_ethernet(struct sn_rd *rd, uint16_t *ethertype)
 
 static enum sn_skip take_cooked(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, 16);
+	const uint8_t *p = take_bytes(rd, 16);
 
 	if (p == NULL)
 		return SN_SKIP_BAD_LINK;
@@ -60,7 +60,7 @@ static enum sn_skip take_cooked(struct sn_rd *rd, uint16_t *ethertype)
 
 static enum sn_skip take_cooked2(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, 20);
+	const uint8_t *p = take_bytes(rd, 20);
 
 	if (p == NULL)
 		return SN_SKIP_BAD_LINK;
@@ -74,7 +74,7 @@ static enum sn_skip guess_ip(struct sn_rd *rd, uint16_t *ethertype)
 	struct sn_rd look = *rd;
 	uint8_t version = sn_rd_u8(&look) >> 4;
 
-	if (!sn_rd_ok(&look)) {
+	if (look.failed) {
 		*rd = look;
 		return SN_SKIP_BAD_LINK;
 	}
@@ -97,7 +97,7 @@ static enum sn_skip take_ipv6(struct sn_rd *rd SN_UNUSED, uint16_t *ethertype)
 /* The family is a number of the capturing system in its byte order: ask the packet instead. */
 static enum sn_skip take_loopback(struct sn_rd *rd, uint16_t *ethertype)
 {
-	if (sn_rd_bytes(rd, 4) == NULL)
+	if (take_bytes(rd, 4) == NULL)
 		return SN_SKIP_BAD_LINK;
 	return guess_ip(rd, ethertype);
 }
@@ -110,7 +110,7 @@ static enum sn_skip take_ppp_protocol(struct sn_rd *rd, uint16_t *ethertype)
 	 */
 	if ((protocol & 1) == 0)
 		protocol = (uint16_t)(protocol << 8 | sn_rd_u8(rd));
-	if (!sn_rd_ok(rd))
+	if (rd->failed)
 		return SN_SKIP_BAD_LINK;
 	*ethertype = protocol == PPP_IPV4 ? SN_ETHERTYPE_IPV4 : SN_ETHERTYPE_IPV6;
 	return protocol == PPP_IPV4 || protocol == PPP_IPV6 ? SN_SKIP_NONE : SN_SKIP_NOT_IP;
@@ -121,14 +121,14 @@ static enum sn_skip take_ppp(struct sn_rd *rd, uint16_t *ethertype)
 	struct sn_rd look = *rd;
 
 	/* Address and control field of HDLC-like framing, RFC 1662; not always there. */
-	if (sn_rd_u16be(&look) == 0xff03 && sn_rd_ok(&look))
+	if (sn_rd_u16be(&look) == 0xff03 && !look.failed)
 		*rd = look;
 	return take_ppp_protocol(rd, ethertype);
 }
 
 static enum sn_skip take_vlan(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, 4);
+	const uint8_t *p = take_bytes(rd, 4);
 
 	if (p == NULL)
 		return SN_SKIP_BAD_LINK;
@@ -138,7 +138,7 @@ static enum sn_skip take_vlan(struct sn_rd *rd, uint16_t *ethertype)
 
 static enum sn_skip take_mpls(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, 4);
+	const uint8_t *p = take_bytes(rd, 4);
 
 	if (p == NULL)
 		return SN_SKIP_BAD_LINK;
@@ -149,7 +149,7 @@ static enum sn_skip take_mpls(struct sn_rd *rd, uint16_t *ethertype)
 
 static enum sn_skip take_pppoe(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, 6);
+	const uint8_t *p = take_bytes(rd, 6);
 
 	if (p == NULL || p[0] != PPPOE_VERSION_TYPE)
 		return SN_SKIP_BAD_LINK;
@@ -218,8 +218,8 @@ enum sn_skip sn_decode_tags(struct sn_rd *rd, uint16_t *ethertype)
 
 enum sn_skip sn_decode_link(int link, struct sn_rd *rd, uint16_t *ethertype)
 {
-	link_fn *take = find_link(link);
+	link_fn *take = link == DLT_EN10MB ? take_ethernet : find_link(link);
 	enum sn_skip skip = take != NULL ? take(rd, ethertype) : SN_SKIP_BAD_LINK;
 
-	return skip == SN_SKIP_NONE ? sn_decode_tags(rd, ethertype) : skip;
+	return skip == SN_SKIP_NONE && !is_ip(*ethertype) ? sn_decode_tags(rd, ethertype) : skip;
 }

@@ -11,13 +11,13 @@
 static void set_payload(const struct sn_rd *rd, struct sn_decoded *out)
 {
 	out->payload = *rd;
-	if (sn_rd_left(rd) > out->payload_bytes)
+	if (bytes_left(rd) > out->payload_bytes)
 		out->payload.end = rd->p + out->payload_bytes;
 }
 
 static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
 {
-	const uint8_t *p = sn_rd_bytes(rd, TCP_HEADER);
+	const uint8_t *p = take_bytes(rd, TCP_HEADER);
 
 	if (p == NULL)
 		return SN_SKIP_BAD_TRANSPORT;
@@ -34,9 +34,9 @@ static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_deco
 	out->tcp_window = load_u16(p + 14);
 	out->payload_bytes = length - header;
 	/* Cut-off options leave the segment as good as it is without them. */
-	if (sn_rd_left(rd) >= header - TCP_HEADER) {
-		sn_rd_init(&out->tcp_options, rd->p, header - TCP_HEADER);
-		sn_rd_skip(rd, header - TCP_HEADER);
+	if (bytes_left(rd) >= header - TCP_HEADER) {
+		out->tcp_options = make_rd(rd->p, header - TCP_HEADER);
+		take_bytes(rd, header - TCP_HEADER);
 		set_payload(rd, out);
 	}
 	return SN_SKIP_NONE;
@@ -44,7 +44,7 @@ static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_deco
 
 static enum sn_skip decode_udp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
 {
-	const uint8_t *p = sn_rd_bytes(rd, UDP_HEADER);
+	const uint8_t *p = take_bytes(rd, UDP_HEADER);
 
 	if (p == NULL)
 		return SN_SKIP_BAD_TRANSPORT;
@@ -91,7 +91,7 @@ bool sn_decode_icmp_has_id(uint8_t protocol, uint8_t type)
  */
 static enum sn_skip decode_icmp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
 {
-	const uint8_t *p = length >= ICMP_HEADER ? sn_rd_bytes(rd, ICMP_HEADER) : NULL;
+	const uint8_t *p = length >= ICMP_HEADER ? take_bytes(rd, ICMP_HEADER) : NULL;
 
 	if (p == NULL)
 		return SN_SKIP_BAD_TRANSPORT;

@@ -184,9 +184,9 @@ static bool enter_gtp(struct sn_rd *rd, uint16_t *ethertype)
 	return link_inside(DLT_RAW, rd, ethertype);
 }
 
-static enter_fn *find_enter(const struct sn_decoded *outer)
+static enter_fn *find_enter(uint8_t protocol, uint16_t dst_port)
 {
-	switch (outer->protocol) {
+	switch (protocol) {
 	case PROTO_IPV4:
 		return enter_ipv4;
 	case PROTO_IPV6:
@@ -198,7 +198,7 @@ static enter_fn *find_enter(const struct sn_decoded *outer)
 	default:
 		return NULL;
 	}
-	switch (outer->dst_port) {
+	switch (dst_port) {
 	case PORT_VXLAN:
 		return enter_vxlan;
 	case PORT_GTP_U:
@@ -210,12 +210,12 @@ static enter_fn *find_enter(const struct sn_decoded *outer)
 	}
 }
 
-bool sn_decode_is_tunnel(const struct sn_decoded *outer)
+bool sn_decode_is_tunnel(uint8_t protocol, uint16_t dst_port)
 {
-	return find_enter(outer) != NULL;
+	return find_enter(protocol, dst_port) != NULL;
 }
 
-bool sn_decode_tunnel(struct sn_rd *rd, const struct sn_decoded *outer, uint16_t *ethertype)
+bool sn_decode_tunnel(struct sn_rd *rd, uint8_t protocol, uint16_t dst_port, uint16_t *ethertype)
 {
-	return find_enter(outer)(rd, ethertype) && sn_rd_ok(rd);
+	return find_enter(protocol, dst_port)(rd, ethertype) && sn_rd_ok(rd);
 }
