@@ -12,27 +12,34 @@ static const char *const tstat_methods[] = {
 	"GET ", "POST", "HEAD", "PUT ", "PATCH ", "DELETE ", "OPTIONS ",
 };
 
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
 static const struct {
-	const char *name;
+	struct sn_str name;
 	enum sn_http_field field;
 } fields[] = {
-	{"Host", SN_HTTP_HOST},
-	{"Referer", SN_HTTP_REFERER},
-	{"User-Agent", SN_HTTP_USER_AGENT},
-	{"Cookie", SN_HTTP_COOKIE},
-	{"DNT", SN_HTTP_DNT},
-	{"Content-Length", SN_HTTP_CONTENT_LENGTH},
-	{"Content-Type", SN_HTTP_CONTENT_TYPE},
-	{"Server", SN_HTTP_SERVER},
-	{"Range", SN_HTTP_RANGE},
-	{"Location", SN_HTTP_LOCATION},
-	{"Set-Cookie", SN_HTTP_SET_COOKIE},
-	{"Content-Range", SN_HTTP_CONTENT_RANGE},
+	{NAME("Host"), SN_HTTP_HOST},
+	{NAME("Referer"), SN_HTTP_REFERER},
+	{NAME("User-Agent"), SN_HTTP_USER_AGENT},
+	{NAME("Cookie"), SN_HTTP_COOKIE},
+	{NAME("DNT"), SN_HTTP_DNT},
+	{NAME("Content-Length"), SN_HTTP_CONTENT_LENGTH},
+	{NAME("Content-Type"), SN_HTTP_CONTENT_TYPE},
+	{NAME("Server"), SN_HTTP_SERVER},
+	{NAME("Range"), SN_HTTP_RANGE},
+	{NAME("Location"), SN_HTTP_LOCATION},
+	{NAME("Set-Cookie"), SN_HTTP_SET_COOKIE},
+	{NAME("Content-Range"), SN_HTTP_CONTENT_RANGE},
 };
+static const struct sn_str transfer_encoding = NAME("Transfer-Encoding");
+static const struct sn_str upgrade = NAME("Upgrade");
 
-static bool equals(struct sn_str a, const char *b)
+static bool equals(struct sn_str a, struct sn_str b)
 {
-	return a.n == strlen(b) && strncasecmp(a.p, b, a.n) == 0;
+	return a.n == b.n && strncasecmp(a.p, b.p, b.n) == 0;
 }
 
 /* One is the beginning of the other. */
@@ -45,6 +52,9 @@ static bool agrees(struct sn_str text, const char *word)
 
 bool sn_http_is_tstat_method(struct sn_str text)
 {
+	/* Asked for each segment of a client, of which few begin so. */
+	if (text.n < 4 || memchr("GPHDO", text.p[0], 5) == NULL)
+		return false;
 	for (size_t i = 0; i < SN_COUNT(tstat_methods); i++) {
 		if (sn_str_has_prefix(text, tstat_methods[i]))
 			return true;
@@ -162,9 +172,9 @@ static void parse_field(struct sn_str line, struct sn_http_message *message,
 	if (value.n > 0 && value.p[0] == ' ')
 		value = (struct sn_str){value.p + 1, value.n - 1};
 	value = printable(value);
-	if (equals(name, "Transfer-Encoding"))
+	if (equals(name, transfer_encoding))
 		framing->transfer = value;
-	else if (equals(name, "Upgrade"))
+	else if (equals(name, upgrade))
 		framing->upgrade = value;
 	for (size_t i = 0; i < SN_COUNT(fields); i++) {
 		struct sn_str *field = &message->fields[fields[i].field];
