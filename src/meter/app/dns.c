@@ -6,6 +6,7 @@
 
 #include "meter/app/dns_internal.h"
 #include "meter/app/names.h"
+#include "meter/decode/load.h"
 
 #define HEADER_BYTES 12
 #define PORT_DNS     53
@@ -43,16 +44,16 @@ static void read_header(struct sn_rd *rd, struct sn_dns_event *event)
 	event->client_is_source = (event->flags & QR) == 0;
 }
 
+/* Asked of nearly every datagram that is looked at, so as one block. */
 bool sn_dns_looks_right(struct sn_rd message)
 {
 	struct sn_rd whole = message;
-	struct sn_dns_event header;
+	const uint8_t *header = take_bytes(&message, HEADER_BYTES);
 
-	read_header(&message, &header);
-	if (!sn_rd_ok(&message) || (header.flags & OPCODE) >> OPCODE_SHIFT > 5 ||
-	    header.questions < 1 || header.questions > LIKELY_QUESTIONS_MAX ||
-	    header.answers > LIKELY_RECORDS_MAX || header.authorities > LIKELY_RECORDS_MAX ||
-	    header.additionals > LIKELY_RECORDS_MAX)
+	if (header == NULL || (load_u16(header + 2) & OPCODE) >> OPCODE_SHIFT > 5 ||
+	    load_u16(header + 4) - 1U >= LIKELY_QUESTIONS_MAX ||
+	    load_u16(header + 6) > LIKELY_RECORDS_MAX ||
+	    load_u16(header + 8) > LIKELY_RECORDS_MAX || load_u16(header + 10) > LIKELY_RECORDS_MAX)
 		return false;
 	return sn_dns_take_name(&whole, &message, NULL) && sn_rd_left(&message) >= 4;
 }

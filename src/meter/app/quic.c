@@ -185,15 +185,20 @@ static void note_zero_rtt(const struct udp_look *look)
 		app->quic_zero_rtt++;
 }
 
+static bool has_begun(const struct udp_look *look)
+{
+	return look->flow->app != NULL && look->flow->app->quic_version[SN_CLIENT] != 0;
+}
+
 static bool look_google(const struct udp_look *look)
 {
-	struct sn_app_udp *app = look->flow->app;
 	uint32_t version = sn_quic_google_version(look->packet->payload);
 	struct sn_quic_facts facts;
+	struct sn_app_udp *app;
 	struct sn_rd message;
 
 	if (version == 0)
-		return app != NULL && app->quic_version[SN_CLIENT] != 0;
+		return has_begun(look);
 	app = sn_udp_app(look);
 	app->quic_version[look->side] = version;
 	if (look->side == SN_CLIENT && app->quic_server_name == NULL &&
@@ -222,6 +227,8 @@ bool sn_quic_look(const struct udp_look *look)
 	struct sn_quic_packet packet;
 	bool is_quic = false;
 
+	if (!sn_quic_may_begin(datagram))
+		return has_begun(look);
 	while (sn_quic_next_packet(&datagram, &packet)) {
 		is_quic = true;
 		if (packet.type == SN_QUIC_INITIAL)

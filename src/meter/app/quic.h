@@ -53,6 +53,8 @@ bool sn_quic_is_known(uint32_t version);
 /* "Q043", "T051", ... */
 bool sn_quic_is_google(uint32_t version);
 
+/* By its first byte it may have a long header or Google's with a version. */
+bool sn_quic_may_begin(struct sn_rd datagram);
 /* Takes the next of the packets that share a datagram; false at its end or for anything else. */
 bool sn_quic_next_packet(struct sn_rd *datagram, struct sn_quic_packet *packet);
 

@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "meter/app/quic.h"
 #include "meter/app/tls.h"
+#include "meter/decode/load.h"
 
 #define PARAMETER_AGENT 0x3129 /* Google's user agent */
 
@@ -256,13 +257,25 @@ bool sn_quic_is_google(uint32_t version)
 	return version >> 24 == 'Q' || version >> 24 == 'T';
 }
 
+/* Google's up to Q043: version and connection id are there, nothing unknown is. */
+static bool is_public_header(uint8_t first)
+{
+	return (first & 0xc0) == 0 && (first & 0x0b) == 0x09;
+}
+
+bool sn_quic_may_begin(struct sn_rd datagram)
+{
+	const uint8_t *first = take_bytes(&datagram, 1);
+
+	return first != NULL && (*first >= 0xc0 || is_public_header(*first));
+}
+
 uint32_t sn_quic_google_version(struct sn_rd datagram)
 {
 	uint8_t first = sn_rd_u8(&datagram);
 	uint32_t version;
 
-	/* Public header up to Q043: version and connection id are there, nothing unknown is. */
-	if ((first & 0xc0) == 0 && (first & 0x0b) == 0x09)
+	if (is_public_header(first))
 		sn_rd_skip(&datagram, 8);
 	else if (first < 0xc0)
 		return 0;

@@ -28,7 +28,7 @@ unsigned sn_rtp_clock(uint8_t type);
 void sn_rtp_range_add(struct sn_rtp_range *range, double value);
 void sn_rtp_stream_add(struct sn_rtp_stream *stream, const struct sn_rtp_header *header,
 		       int64_t time_ns);
-/* `opposite`: streams of RTCP of the other side, to find the report that a report answers. */
+/* `streams`: all of the flow, among them the one whose report a report answers. */
 void sn_rtcp_stream_add(struct sn_rtp_stream *stream, struct sn_rtp_stream *streams,
 			struct sn_rd datagram, uint32_t bytes, int64_t time_ns);
 

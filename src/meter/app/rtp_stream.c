@@ -4,6 +4,7 @@
 
 #include "base/util.h"
 #include "meter/app/rtp_internal.h"
+#include "meter/decode/load.h"
 
 #define WINDOW         32   /* sequence numbers in which a duplicate is known */
 #define DROPOUT_MAX    3000 /* RFC 3550 appendix A.1: a larger step forward is a restart, */
@@ -30,11 +31,13 @@ unsigned sn_rtp_clock(uint8_t type)
 
 bool sn_rtp_is_rtcp(struct sn_rd datagram, uint32_t *ssrc)
 {
-	uint8_t first = sn_rd_u8(&datagram), type = sn_rd_u8(&datagram);
-	uint16_t words = sn_rd_u16be(&datagram);
+	enum { WORDS_AT = 2, SSRC_AT = 4, CHECKED = 8 };
+	const uint8_t *header = take_bytes(&datagram, CHECKED);
 
-	*ssrc = sn_rd_u32be(&datagram);
-	return sn_rd_ok(&datagram) && first >> 6 == 2 && type >= 192 && type <= 223 && words > 0;
+	if (header == NULL || header[0] >> 6 != 2 || header[1] < 192 || header[1] > 223)
+		return false;
+	*ssrc = load_u32(header + SSRC_AT);
+	return load_u16(header + WORDS_AT) > 0;
 }
 
 static bool is_type(uint8_t type)
@@ -44,21 +47,25 @@ static bool is_type(uint8_t type)
 
 bool sn_rtp_read(struct sn_rd rd, uint32_t bytes, struct sn_rtp_header *header)
 {
-	uint8_t first = sn_rd_u8(&rd), second = sn_rd_u8(&rd);
-	uint32_t before = HEADER_BYTES + SOURCE_BYTES * (first & 15U);
+	enum { SEQUENCE_AT = 2, TIMESTAMP_AT = 4, SSRC_AT = 8 };
+	const uint8_t *p = take_bytes(&rd, HEADER_BYTES);
+	uint32_t before;
 
-	header->marker = second >> 7;
-	header->type = second & 0x7f;
-	header->sequence = sn_rd_u16be(&rd);
-	header->timestamp = sn_rd_u32be(&rd);
-	header->ssrc = sn_rd_u32be(&rd);
-	sn_rd_skip(&rd, SOURCE_BYTES * (first & 15U));
-	if ((first & 0x10) != 0) {
+	if (p == NULL || p[0] >> 6 != 2 || !is_type(p[1] & 0x7f))
+		return false;
+	header->marker = p[1] >> 7;
+	header->type = p[1] & 0x7f;
+	header->sequence = load_u16(p + SEQUENCE_AT);
+	header->timestamp = load_u32(p + TIMESTAMP_AT);
+	header->ssrc = load_u32(p + SSRC_AT);
+	before = HEADER_BYTES + SOURCE_BYTES * (p[0] & 15U);
+	sn_rd_skip(&rd, SOURCE_BYTES * (p[0] & 15U));
+	if ((p[0] & 0x10) != 0) {
 		sn_rd_skip(&rd, 2); /* profile */
 		before += EXTENSION_UNIT * (1U + sn_rd_u16be(&rd));
 	}
 	header->bytes = bytes - before;
-	return sn_rd_ok(&rd) && first >> 6 == 2 && before <= bytes && is_type(header->type);
+	return sn_rd_ok(&rd) && before <= bytes;
 }
 
 void sn_rtp_range_add(struct sn_rtp_range *range, double value)

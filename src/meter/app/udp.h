@@ -53,7 +53,7 @@ struct sn_udp_parser;
 struct sn_app_udp {
 	struct sn_name *quic_server_name, *quic_agent, *quic_alpn;
 	uint32_t quic_version[2]; /* 0: not seen */
-	uint32_t quic_zero_rtt;   /* packets */
+	uint32_t quic_zero_rtt;   /* packets before the server's first; as Tstat counts */
 	uint16_t quic_ech;        /* length of the extension, 0: none */
 	struct sn_rtp_streams *rtp;
 	struct sn_udp_parser *parser; /* CRYPTO frames collected so far, ... */

@@ -3,11 +3,12 @@
  * Protocols that one datagram is enough for.  Sources: RFC 3261 (SIP), RFC 4380
  * (Teredo), RFC 9147 (DTLS), BEP 5 and BEP 29 (BitTorrent's DHT and uTP), Y. Kulbak,
  * D. Bickson, "The eMule protocol specification" (2005), the Gnutella protocol
- * specification 0.4 and 0.6.
+ * specification 0.4.
  */
 #include <string.h>
 
 #include "meter/app/udp_internal.h"
+#include "meter/decode/load.h"
 
 static bool starts_with(struct sn_rd rd, struct sn_str text)
 {
@@ -26,21 +27,22 @@ static bool starts_with_one_of(struct sn_rd rd, const struct sn_str *texts, size
 
 bool sn_udp_is_dtls(struct sn_rd rd)
 {
-	uint8_t type = sn_rd_u8(&rd);
-	uint16_t version = sn_rd_u16be(&rd), length;
+	enum { VERSION_AT = 1, LENGTH_AT = 11, HEADER = 13 };
+	const uint8_t *header = take_bytes(&rd, HEADER);
 
-	sn_rd_skip(&rd, 8); /* epoch and sequence number */
-	length = sn_rd_u16be(&rd);
-	return sn_rd_ok(&rd) && type >= 20 && type <= 25 &&
-	       (version == 0xfeff || version == 0xfefd) && length > 0;
+	return header != NULL && header[0] >= 20 && header[0] <= 25 &&
+	       (load_u16(header + VERSION_AT) == 0xfeff ||
+		load_u16(header + VERSION_AT) == 0xfefd) &&
+	       load_u16(header + LENGTH_AT) > 0;
 }
 
 bool sn_udp_is_stun(struct sn_rd rd)
 {
-	uint16_t type = sn_rd_u16be(&rd), length = sn_rd_u16be(&rd);
-	uint32_t cookie = sn_rd_u32be(&rd);
+	enum { LENGTH_AT = 2, COOKIE_AT = 4, CHECKED = 8 };
+	const uint8_t *header = take_bytes(&rd, CHECKED);
 
-	return sn_rd_ok(&rd) && type < 0x4000 && length % 4 == 0 && cookie == 0x2112a442;
+	return header != NULL && header[0] < 0x40 && load_u16(header + LENGTH_AT) % 4 == 0 &&
+	       load_u32(header + COOKIE_AT) == 0x2112a442;
 }
 
 static bool is_sip(const struct udp_look *look)
@@ -92,36 +94,20 @@ static bool is_dht(const struct udp_look *look)
 	return starts_with_one_of(look->packet->payload, openings, SN_COUNT(openings));
 }
 
-/* The fields of a uTP header that tell it from others. */
-struct utp {
-	uint8_t type, extension;
-	uint32_t delay;
-	uint16_t acknowledged;
-};
-
-static bool read_utp(struct sn_rd rd, struct utp *utp)
-{
-	uint8_t first = sn_rd_u8(&rd);
-
-	utp->type = first >> 4;
-	utp->extension = sn_rd_u8(&rd);
-	sn_rd_skip(&rd, 2 + 4); /* connection, time stamp */
-	utp->delay = sn_rd_u32be(&rd);
-	sn_rd_skip(&rd, 4 + 2); /* window, sequence number */
-	utp->acknowledged = sn_rd_u16be(&rd);
-	return sn_rd_ok(&rd) && (first & 15) == 1 && utp->type <= 4 && utp->extension <= 3;
-}
-
 /* A SYN, or anything as answer to a side that has sent one. */
 static bool is_utp(const struct udp_look *look)
 {
+	enum { VERSION = 1, SYN = 4, EXTENSION_MAX = 3, DELAY_AT = 8, ACKNOWLEDGED_AT = 18 };
+	struct sn_rd rd = look->packet->payload;
+	const uint8_t *header = take_bytes(&rd, 20);
 	uint8_t other = look->flow->type[!look->side];
-	struct utp utp;
 
-	if (!read_utp(look->packet->payload, &utp))
+	if (header == NULL || (header[0] & 15) != VERSION || header[0] >> 4 > SYN ||
+	    header[1] > EXTENSION_MAX)
 		return false;
-	return (utp.type == 4 && utp.delay == 0 && utp.acknowledged == 0) || other == SN_UDP_UTP ||
-	       other == SN_UDP_UTP_BITTORRENT;
+	return (header[0] >> 4 == SYN && load_u32(header + DELAY_AT) == 0 &&
+		load_u16(header + ACKNOWLEDGED_AT) == 0) ||
+	       other == SN_UDP_UTP || other == SN_UDP_UTP_BITTORRENT;
 }
 
 /* Messages of eDonkey, eMule and Kademlia that have one length. */
@@ -163,21 +149,19 @@ static bool is_kad(const struct udp_look *look)
 
 static bool is_gnutella(const struct udp_look *look)
 {
+	enum { TYPE_AT = 16, TTL_AT, HOPS_AT, LENGTH_AT, HEADER = 23, LIFE_MAX = 15 };
+	static const uint8_t types[] = {0x00, 0x01, 0x30, 0x31, 0x40, 0x80, 0x81};
 	struct sn_rd rd = look->packet->payload;
-	uint8_t type, ttl, hops;
+	const uint8_t *header = take_bytes(&rd, HEADER);
+	unsigned life;
 	uint32_t length;
 
-	if (starts_with(rd, SN_STR("GND")))
-		return true;
-	sn_rd_skip(&rd, 16); /* identifier */
-	type = sn_rd_u8(&rd);
-	ttl = sn_rd_u8(&rd);
-	hops = sn_rd_u8(&rd);
-	length = sn_rd_u32le(&rd);
-	return sn_rd_ok(&rd) && length + 23ULL == look->packet->payload_bytes &&
-	       (type <= 1 || type == 0x30 || type == 0x31 || type == 0x40 || type == 0x80 ||
-		type == 0x81) &&
-	       ttl + hops > 0 && ttl + hops <= 15;
+	if (header == NULL)
+		return false;
+	memcpy(&length, header + LENGTH_AT, sizeof(length));
+	life = header[TTL_AT] + (unsigned)header[HOPS_AT];
+	return le32toh(length) + (uint64_t)HEADER == look->packet->payload_bytes && life > 0 &&
+	       life <= LIFE_MAX && memchr(types, header[TYPE_AT], sizeof(types)) != NULL;
 }
 
 static bool is_dc(const struct udp_look *look)
@@ -187,30 +171,69 @@ static bool is_dc(const struct udp_look *look)
 
 static bool is_kazaa(const struct udp_look *look)
 {
-	struct sn_rd rd = look->packet->payload;
+	const struct sn_rd *rd = &look->packet->payload;
 
-	if (sn_rd_left(&rd) < 12)
-		return false;
-	sn_rd_skip(&rd, sn_rd_left(&rd) - 6);
-	return starts_with(rd, SN_STR("KaZaA\0"));
+	return bytes_left(rd) >= 12 && memcmp(rd->end - 6, "KaZaA", 6) == 0;
 }
 
 /* In the order in which they are tried. */
+enum { DTLS, UTP, DHT, SIP, TEREDO, EDK, KAD, DC, GNUTELLA, KAZAA, CLASSES };
+
 static const struct class
 {
 	bool (*is)(const struct udp_look *look);
 	enum sn_udp_type type;
-} classes[] = {
-	{is_dtls, SN_UDP_DTLS},   {is_utp, SN_UDP_UTP},           {is_dht, SN_UDP_BITTORRENT},
-	{is_sip, SN_UDP_SIP},     {is_teredo, SN_UDP_TEREDO},     {is_edk, SN_UDP_EDK},
-	{is_kad, SN_UDP_KAD},     {is_gnutella, SN_UDP_GNUTELLA}, {is_dc, SN_UDP_DC},
-	{is_kazaa, SN_UDP_KAZAA},
+} classes[CLASSES] = {
+	[DTLS] = {is_dtls, SN_UDP_DTLS},
+	[UTP] = {is_utp, SN_UDP_UTP},
+	[DHT] = {is_dht, SN_UDP_BITTORRENT},
+	[SIP] = {is_sip, SN_UDP_SIP},
+	[TEREDO] = {is_teredo, SN_UDP_TEREDO},
+	[EDK] = {is_edk, SN_UDP_EDK},
+	[KAD] = {is_kad, SN_UDP_KAD},
+	[DC] = {is_dc, SN_UDP_DC},
+	[GNUTELLA] = {is_gnutella, SN_UDP_GNUTELLA},
+	[KAZAA] = {is_kazaa, SN_UDP_KAZAA},
+};
+
+/* The classes whose datagrams begin with a byte; those that begin with any have no bit. */
+#define BIT(class) (1U << (class))
+static const uint16_t by_first[256] = {
+	[20 ... 25] = BIT(DTLS),
+	[0x01] = BIT(UTP),
+	[0x11] = BIT(UTP),
+	[0x21] = BIT(UTP),
+	[0x31] = BIT(UTP),
+	[0x41] = BIT(UTP) | BIT(SIP),
+	['$'] = BIT(DC),
+	['B'] = BIT(SIP),
+	['C'] = BIT(SIP),
+	['I'] = BIT(SIP),
+	['M'] = BIT(SIP),
+	['N'] = BIT(SIP),
+	['O'] = BIT(SIP),
+	['P'] = BIT(SIP),
+	['R'] = BIT(SIP),
+	['S'] = BIT(SIP),
+	['U'] = BIT(SIP),
+	[0x60 ... 0x63] = BIT(TEREDO),
+	['d'] = BIT(DHT) | BIT(TEREDO),
+	[0x65 ... 0x6f] = BIT(TEREDO),
+	[0xc5] = BIT(EDK),
+	[0xe3] = BIT(EDK),
+	[0xe4] = BIT(KAD),
 };
 
 enum sn_udp_type sn_udp_classify(const struct udp_look *look)
 {
-	for (size_t i = 0; i < SN_COUNT(classes); i++)
-		if (classes[i].is(look))
-			return classes[i].type;
+	unsigned left = by_first[look->packet->payload.p[0]] | BIT(GNUTELLA) | BIT(KAZAA);
+
+	while (left != 0) {
+		const struct class *class = &classes[__builtin_ctz(left)];
+
+		if (class->is(look))
+			return class->type;
+		left &= left - 1;
+	}
 	return SN_UDP_UNKNOWN;
 }
