@@ -118,21 +118,24 @@ static void settle(struct sn_meter *meter, struct sn_flow *flow)
 	flow->name = NULL;
 }
 
-static void remove_flow(struct sn_meter *meter, struct sn_flow *flow)
+static void remove_flow(struct sn_meter *meter, struct sn_flow *flow, uint64_t hash)
 {
 	if (!flow->closed)
 		settle(meter, flow);
 	if (flow->key.protocol == SN_PROTO_TCP)
 		meter->segments.budget--;
 	sn_list_remove(&flow->idle_link);
-	sn_flow_table_remove(&meter->table, flow);
+	sn_flow_table_remove(&meter->table, flow, hash);
 }
 
 static void end_flow(struct sn_meter *meter, struct sn_flow *flow, enum sn_flow_end end)
 {
+	uint64_t hash = sn_flow_table_hash(&meter->table, &flow->key);
+
+	sn_flow_table_prefetch_slot(&meter->table, hash);
 	if (!flow->closed)
 		report(meter, flow, end);
-	remove_flow(meter, flow);
+	remove_flow(meter, flow, hash);
 }
 
 /* Reported at once; stays for what comes late. */
@@ -151,8 +154,8 @@ void sn_meter_destroy(struct sn_meter *meter)
 	if (meter == NULL)
 		return;
 	for (unsigned i = 0; i < IDLE_LISTS; i++)
-		while (!sn_list_empty(&meter->idle[i]))
-			remove_flow(meter, oldest(&meter->idle[i]));
+		sn_list_for_each (node, &meter->idle[i])
+			settle(meter, sn_list_entry(node, struct sn_flow, idle_link));
 	sn_flow_table_finish(&meter->table);
 	sn_pool_finish(&meter->interims);
 	sn_segment_pool_finish(&meter->segments);
@@ -167,12 +170,24 @@ static bool is_over(const struct sn_meter *meter, const struct sn_flow *flow, in
 			    : now_ns - flow->last_ns > meter->timeout_ns[idle_list_of(flow)];
 }
 
+/* Asks the memory for the flow behind `flow`, which will be the next to go. */
+static void prefetch_next(const struct sn_flow *flow)
+{
+	const char *next =
+		(const char *)sn_list_entry(flow->idle_link.next, struct sn_flow, idle_link);
+
+	for (size_t at = 0; at < sizeof(struct sn_tcp_flow); at += 64)
+		__builtin_prefetch(next + at, 1);
+}
+
 static void expire_list(struct sn_meter *meter, struct sn_list *list)
 {
 	struct sn_flow *flow;
 
-	while ((flow = oldest(list)) != NULL && is_over(meter, flow, meter->now_ns))
+	while ((flow = oldest(list)) != NULL && is_over(meter, flow, meter->now_ns)) {
+		prefetch_next(flow);
 		end_flow(meter, flow, SN_END_IDLE);
+	}
 }
 
 /* Interim reports --------------------------------------------------------- */
@@ -229,17 +244,27 @@ static void sweep(struct sn_meter *meter)
 		expire_list(meter, &meter->idle[i]);
 }
 
+/* Flows are not taken out of the table one by one: it is empty afterwards. */
+static void flush_list(struct sn_meter *meter, struct sn_list *list)
+{
+	sn_list_for_each (node, list) {
+		struct sn_flow *flow = sn_list_entry(node, struct sn_flow, idle_link);
+		bool idle = is_over(meter, flow, meter->now_ns);
+
+		prefetch_next(flow);
+		report(meter, flow, idle ? SN_END_IDLE : SN_END_END);
+		settle(meter, flow);
+	}
+	sn_list_init(list);
+}
+
 void sn_meter_flush(struct sn_meter *meter)
 {
-	struct sn_flow *flow;
-
-	meter->swept = ~meter->tick;
-	sweep(meter);
-	while ((flow = oldest(&meter->closed)) != NULL)
-		remove_flow(meter, flow);
 	for (unsigned i = 0; i < IDLE_LISTS; i++)
-		while ((flow = oldest(&meter->idle[i])) != NULL)
-			end_flow(meter, flow, SN_END_END);
+		flush_list(meter, &meter->idle[i]);
+	sn_list_init(&meter->closed);
+	meter->segments.budget -= meter->table.slabs[SN_KIND_TCP].used;
+	sn_flow_table_clear(&meter->table);
 }
 
 static void set_clock(struct sn_meter *meter, int64_t now_ns)

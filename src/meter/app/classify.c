@@ -305,6 +305,19 @@ static void answer_imap(struct sn_tcp_parser *parser, const struct sn_tcp_segmen
 	}
 }
 
+/* One byte says little: con_t asks for the answer before the client says more. */
+static void answer_rtmp(struct sn_tcp_parser *parser, const struct sn_tcp_segment *segment,
+			bool is_first)
+{
+	if (segment->side == SN_CLIENT) {
+		parser->is_weak = true;
+	} else if (is_first && is_rtmp(segment)) {
+		segment->app->word = SN_WORD_RTMP;
+		if (!parser->is_weak)
+			settle(parser, segment->app, SN_WORD_RTMP);
+	}
+}
+
 static void answer(struct sn_tcp_parser *parser, const struct sn_tcp_segment *segment,
 		   bool is_first)
 {
@@ -315,8 +328,7 @@ static void answer(struct sn_tcp_parser *parser, const struct sn_tcp_segment *se
 		if (segment->side == SN_SERVER && sn_tls_opens(SN_SERVER, payload))
 			settle(parser, segment->app, SN_WORD_TLS);
 	} else if (parser->candidate == SN_WORD_RTMP) {
-		if (segment->side == SN_SERVER && is_first && is_rtmp(segment))
-			settle(parser, segment->app, SN_WORD_RTMP);
+		answer_rtmp(parser, segment, is_first);
 	} else if (parser->candidate == SN_WORD_IMAP) {
 		answer_imap(parser, segment);
 	} else {

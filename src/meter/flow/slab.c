@@ -6,47 +6,63 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "meter/flow/pages.h"
 
-#define CHUNK_BYTES (512 * 1024) /* at most; chunks hold a power of two of objects */
-#define SLACK_BYTES 64           /* a copy may read a little beyond the last object */
+#define REGION_BYTES ((size_t)32 << 20) /* at most; regions hold a power of two of objects */
+#define SMALL_BYTES  ((size_t)2 << 20)  /* of the first region: most slabs hold little */
+#define SLACK_BYTES  64                 /* a copy may read a little beyond the last object */
 
-void sn_slab_init(struct sn_slab *slab, size_t object_size)
+void sn_slab_init(struct sn_slab *slab, size_t object_size, size_t link)
 {
-	assert(object_size >= sizeof(uint64_t) && object_size % sizeof(uint64_t) == 0);
-	*slab = (struct sn_slab){.object_size = (uint32_t)object_size, .free = SN_SLAB_NONE};
-	while ((object_size << (slab->shift + 1)) <= CHUNK_BYTES)
+	assert(object_size % sizeof(uint64_t) == 0 && link + sizeof(uint32_t) <= object_size);
+	*slab = (struct sn_slab){
+		.object_size = (uint32_t)object_size,
+		.link = (uint32_t)link,
+		.free = SN_SLAB_NONE,
+	};
+	while ((object_size << (slab->shift + 1)) + SLACK_BYTES <= REGION_BYTES)
 		slab->shift++;
+}
+
+static size_t region_bytes(const struct sn_slab *slab)
+{
+	return ((size_t)slab->object_size << slab->shift) + SLACK_BYTES;
 }
 
 void sn_slab_finish(struct sn_slab *slab)
 {
-	for (uint32_t i = 0; i < slab->chunk_count; i++)
-		free(slab->chunks[i]);
-	free(slab->chunks);
+	for (uint32_t i = 0; i < slab->region_count; i++)
+		sn_pages_give(slab->regions[i], region_bytes(slab));
+	free(slab->regions);
 	*slab = (struct sn_slab){.free = SN_SLAB_NONE};
 }
 
-static void add_chunk(struct sn_slab *slab)
+static void add_region(struct sn_slab *slab)
 {
-	/* The system gives large blocks zeroed, and pages only when they are touched. */
-	slab->chunks = sn_xrealloc(slab->chunks, slab->chunk_count + 1, sizeof(*slab->chunks));
-	slab->chunks[slab->chunk_count++] =
-		sn_xcalloc(1, ((size_t)slab->object_size << slab->shift) + SLACK_BYTES);
+	size_t small = slab->region_count == 0 ? SMALL_BYTES : 0;
+
+	slab->regions = sn_xrealloc(slab->regions, slab->region_count + 1, sizeof(*slab->regions));
+	slab->regions[slab->region_count++] = sn_pages_take(region_bytes(slab), small);
 }
 
 static uint32_t cut(struct sn_slab *slab)
 {
-	if (slab->cut >> slab->shift == slab->chunk_count)
-		add_chunk(slab);
+	if (slab->cut >> slab->shift == slab->region_count)
+		add_region(slab);
 	assert(slab->cut < SN_SLAB_NONE - 1);
 	return slab->cut++;
+}
+
+static void *link_of(const struct sn_slab *slab, uint32_t number)
+{
+	return (char *)sn_slab_at(slab, number) + slab->link;
 }
 
 static uint32_t reuse(struct sn_slab *slab)
 {
 	uint32_t number = slab->free;
 
-	memcpy(&slab->free, sn_slab_at(slab, number), sizeof(slab->free));
+	memcpy(&slab->free, link_of(slab, number), sizeof(slab->free));
 	return number;
 }
 
@@ -58,24 +74,34 @@ uint32_t sn_slab_take(struct sn_slab *slab)
 
 uint32_t sn_slab_take_zeroed(struct sn_slab *slab)
 {
-	uint32_t number;
+	bool fresh = slab->free == SN_SLAB_NONE && slab->cut >= slab->dirty;
+	uint32_t number = sn_slab_take(slab);
 
-	slab->used++;
-	if (slab->free == SN_SLAB_NONE)
-		return cut(slab);
-	number = reuse(slab);
-	memset(sn_slab_at(slab, number), 0, slab->object_size);
+	if (!fresh)
+		memset(sn_slab_at(slab, number), 0, slab->object_size);
 	return number;
 }
 
 void sn_slab_give(struct sn_slab *slab, uint32_t number)
 {
-	memcpy(sn_slab_at(slab, number), &slab->free, sizeof(slab->free));
-	slab->free = number;
-	slab->used--;
+	sn_slab_give_chain(slab, number, number, 1);
+}
+
+void sn_slab_give_chain(struct sn_slab *slab, uint32_t first, uint32_t last, uint32_t count)
+{
+	memcpy(link_of(slab, last), &slab->free, sizeof(slab->free));
+	slab->free = first;
+	slab->used -= count;
+}
+
+void sn_slab_give_all(struct sn_slab *slab)
+{
+	slab->dirty = SN_MAX(slab->dirty, slab->cut);
+	slab->cut = slab->used = 0;
+	slab->free = SN_SLAB_NONE;
 }
 
 size_t sn_slab_memory(const struct sn_slab *slab)
 {
-	return (size_t)slab->cut * slab->object_size;
+	return (size_t)SN_MAX(slab->dirty, slab->cut) * slab->object_size;
 }

@@ -2,17 +2,24 @@
 #include "meter/flow/table.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "meter/flow/pages.h"
 
-#define SIZE_MIN   1024
-#define SIZE_SPARE 4 /* free slots behind the end, so that a guess needs no wrapping */
+#define SIZE_MIN    1024
+#define SMALL_BYTES (4 << 20) /* of slots, for which large pages are not worth while */
+#define SIZE_SPARE  4         /* free slots behind the end, so that a guess needs no wrapping */
+
+static size_t slots_bytes(size_t size)
+{
+	return (size + SIZE_SPARE) * sizeof(struct sn_flow_slot);
+}
 
 static struct sn_flow_slot *new_slots(size_t size)
 {
-	return sn_new_n(struct sn_flow_slot, size + SIZE_SPARE);
+	size_t bytes = slots_bytes(size);
+
+	return sn_pages_take(bytes, bytes < SMALL_BYTES ? bytes : 0);
 }
 
 void sn_flow_table_init(struct sn_flow_table *table, bool traffic)
@@ -20,16 +27,17 @@ void sn_flow_table_init(struct sn_flow_table *table, bool traffic)
 	*table = (struct sn_flow_table){.slots = new_slots(SIZE_MIN), .size = SIZE_MIN};
 	sn_flow_secret_init(&table->secret);
 	sn_slab_init(&table->slabs[SN_KIND_TCP],
-		     traffic ? sizeof(struct sn_tcp_flow) : offsetof(struct sn_tcp_flow, traffic));
-	sn_slab_init(&table->slabs[SN_KIND_UDP], sizeof(struct sn_udp_flow));
-	sn_slab_init(&table->slabs[SN_KIND_OTHER], sizeof(struct sn_flow));
+		     traffic ? sizeof(struct sn_tcp_flow) : offsetof(struct sn_tcp_flow, traffic),
+		     0);
+	sn_slab_init(&table->slabs[SN_KIND_UDP], sizeof(struct sn_udp_flow), 0);
+	sn_slab_init(&table->slabs[SN_KIND_OTHER], sizeof(struct sn_flow), 0);
 }
 
 void sn_flow_table_finish(struct sn_flow_table *table)
 {
 	for (unsigned i = 0; i < SN_KINDS; i++)
 		sn_slab_finish(&table->slabs[i]);
-	free(table->slots);
+	sn_pages_give(table->slots, slots_bytes(table->size));
 	*table = (struct sn_flow_table){0};
 }
 
@@ -80,7 +88,7 @@ static void grow(struct sn_flow_table *table)
 	for (size_t i = 0; i < old_size; i++)
 		if (old[i].number != 0)
 			place(table, old[i]);
-	free(old);
+	sn_pages_give(old, slots_bytes(old_size));
 }
 
 static enum sn_flow_kind kind_of(const struct sn_flow_key *key)
@@ -106,9 +114,9 @@ struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_f
 	return flow;
 }
 
-static size_t slot_of(const struct sn_flow_table *table, const struct sn_flow *flow)
+static size_t slot_of(const struct sn_flow_table *table, const struct sn_flow *flow, uint64_t hash)
 {
-	uint32_t tag = (uint32_t)(sn_flow_table_hash(table, &flow->key) >> 32);
+	uint32_t tag = (uint32_t)(hash >> 32);
 	size_t i = sn_flow_table_home(table, tag);
 
 	for (;; i = after(table, i)) {
@@ -144,14 +152,22 @@ static void close_gap(struct sn_flow_table *table, size_t gap)
 	table->slots[gap] = (struct sn_flow_slot){0};
 }
 
-void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow)
+void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow, uint64_t hash)
 {
-	size_t slot = slot_of(table, flow);
+	size_t slot = slot_of(table, flow, hash);
 	uint32_t number = table->slots[slot].number;
 
 	close_gap(table, slot);
 	table->count--;
 	sn_slab_give(&table->slabs[number & 3], (number >> 2) - 1);
+}
+
+void sn_flow_table_clear(struct sn_flow_table *table)
+{
+	for (unsigned i = 0; i < SN_KINDS; i++)
+		sn_slab_give_all(&table->slabs[i]);
+	memset(table->slots, 0, slots_bytes(table->size));
+	table->count = 0;
 }
 
 size_t sn_flow_table_memory(const struct sn_flow_table *table)

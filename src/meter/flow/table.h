@@ -42,7 +42,9 @@ struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const stru
 /* A zeroed flow with its key set; the key must not be there yet. */
 struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
 				  uint64_t hash);
-void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow);
+void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow, uint64_t hash);
+void sn_flow_table_clear(
+	struct sn_flow_table *table); /* removes all; costs as much as one growth */
 
 static inline size_t sn_flow_table_home(const struct sn_flow_table *table, uint32_t tag)
 {

@@ -125,6 +125,12 @@ static void add_options(struct sn_record *record, const struct sn_tcp_side *side
 	sn_record_i(record, side->odd_repeat);
 }
 
+/* Tstat tells what the server says only if a segment begins with its hello (app/tcp.h). */
+static bool is_tls(const struct sn_app_tcp *app)
+{
+	return (app->con_type & SN_CON_TLS) != 0;
+}
+
 static void add_tls(struct sn_record *record, const struct sn_view_flow *view,
 		    const struct sn_app_tcp *app)
 {
@@ -133,7 +139,7 @@ static void add_tls(struct sn_record *record, const struct sn_view_flow *view,
 	const struct sn_tls_side *c = &tls->side[SN_CLIENT], *s = &tls->side[SN_SERVER];
 
 	sn_record_s(record, view->tls_server_name);
-	sn_record_s(record, view->tls_certificate_name);
+	sn_record_s(record, is_tls(app) ? view->tls_certificate_name : (struct sn_str){0});
 	sn_record_i(record, c->npn_alpn);
 	sn_record_i(record, s->npn_alpn);
 	sn_record_i(record, app->tls_session);
@@ -170,7 +176,7 @@ static void add_layer7(struct sn_record *record, const struct sn_view_flow *view
 	add_dns(record, view);
 	sn_record_s(record, view->http_host);
 	sn_record_s(record, sn_name_text(sn_app_tls(app)->client_versions));
-	if (app->tls_version != 0)
+	if (is_tls(app) && app->tls_version != 0)
 		sn_record_printf(record, "%04x", app->tls_version);
 	else
 		sn_record_s(record, (struct sn_str){0});

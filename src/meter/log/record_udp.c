@@ -79,6 +79,7 @@ static double mean(const struct sn_rtp_range *range)
 	return range->count > 0 ? range->sum / (double)range->count : 0;
 }
 
+/* As Tstat prints it: divided by n - 1 twice, once in the variance and once behind the root. */
 static double deviation(const struct sn_rtp_range *range)
 {
 	double n = (double)range->count, variance;
@@ -86,7 +87,7 @@ static double deviation(const struct sn_rtp_range *range)
 	if (range->count < 2)
 		return 0;
 	variance = (range->sum2 - range->sum * range->sum / n) / (n - 1);
-	return variance > 0 ? sqrt(variance) : 0;
+	return variance > 0 ? sqrt(variance / (n - 1)) : 0;
 }
 
 static void add_end(struct sn_record *record, const struct sn_view_address *address, uint16_t port,

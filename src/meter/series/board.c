@@ -9,6 +9,8 @@
 #include "base/util.h"
 #include "meter/series/internal.h"
 
+#define SHEETS_KEPT 3 /* of each level; more are needed when workers are far apart only */
+
 static const unsigned seconds_of[SN_TRAFFIC_STEPS] = {1, 60, 300};
 
 /* Life --------------------------------------------------------------------- */
@@ -66,7 +68,7 @@ void sn_traffic_board_destroy(struct sn_traffic_board *board)
 	assert(board->workers == NULL);
 	sn_traffic_board_finish(board, NULL);
 	for (unsigned i = 0; i < SN_TRAFFIC_STEPS; i++)
-		for (unsigned s = 0; s < SN_TRAFFIC_PIECES; s++)
+		for (unsigned s = 0; s < SN_TRAFFIC_OPEN_MAX; s++)
 			sn_sheet_destroy(board->levels[i].steps[s].sheet);
 	sn_sheet_destroy(board->global);
 	sn_rrd_conf_finish(&board->conf);
@@ -125,15 +127,20 @@ static void close_step(struct sn_traffic_board *board, unsigned number,
 		if (board->global != NULL)
 			sn_sheet_merge(board->global, step->sheet, NULL);
 	}
-	sn_sheet_clear(step->sheet);
 	step->open = false;
+	if (step - board->levels[number].steps < SHEETS_KEPT) {
+		sn_sheet_clear(step->sheet);
+	} else {
+		sn_sheet_destroy(step->sheet);
+		step->sheet = NULL;
+	}
 }
 
 static struct sn_traffic_step *oldest_open(struct sn_traffic_level *level)
 {
 	struct sn_traffic_step *oldest = NULL;
 
-	for (unsigned i = 0; i < SN_TRAFFIC_PIECES; i++)
+	for (unsigned i = 0; i < SN_TRAFFIC_OPEN_MAX; i++)
 		if (level->steps[i].open &&
 		    (oldest == NULL || level->steps[i].index < oldest->index))
 			oldest = &level->steps[i];
@@ -161,24 +168,12 @@ static void close_level(struct sn_traffic_board *board, unsigned number, int64_t
 	}
 }
 
-/* What all have passed, or the slowest should have. */
-static int64_t passed_ns(const struct sn_traffic_board *board)
-{
-	int64_t slowest = INT64_MAX, fastest = INT64_MIN;
-
-	for (const struct sn_traffic *w = board->workers; w != NULL; w = w->next) {
-		slowest = SN_MIN(slowest, w->position_ns);
-		fastest = SN_MAX(fastest, w->position_ns);
-	}
-	if (fastest < INT64_MIN + SN_TRAFFIC_LAG_SECONDS * SN_NS_PER_S)
-		return slowest;
-	return SN_MAX(slowest, fastest - SN_TRAFFIC_LAG_SECONDS * SN_NS_PER_S);
-}
-
 static void close_passed(struct sn_traffic_board *board)
 {
-	int64_t until_ns = passed_ns(board);
+	int64_t until_ns = INT64_MAX;
 
+	for (const struct sn_traffic *w = board->workers; w != NULL; w = w->next)
+		until_ns = SN_MIN(until_ns, w->position_ns);
 	for (unsigned i = 0; i < SN_TRAFFIC_STEPS; i++)
 		if (i != SN_TRAFFIC_LONG || !is_tstat(board))
 			close_level(board, i, until_ns, false);
@@ -209,22 +204,31 @@ int sn_traffic_board_finish(struct sn_traffic_board *board, struct sn_err *err)
 
 /* What workers tell -------------------------------------------------------- */
 
-static struct sn_traffic_step *open_step(struct sn_traffic_level *level, int64_t index)
+static struct sn_traffic_step *find_step(struct sn_traffic_level *level, int64_t index)
 {
-	struct sn_traffic_step *found = NULL;
-
-	for (unsigned i = 0; i < SN_TRAFFIC_PIECES; i++) {
+	for (unsigned i = 0; i < SN_TRAFFIC_OPEN_MAX; i++)
 		if (level->steps[i].open && level->steps[i].index == index)
 			return &level->steps[i];
+	return NULL;
+}
+
+static struct sn_traffic_step *find_free(struct sn_traffic_level *level)
+{
+	for (unsigned i = 0; i < SN_TRAFFIC_OPEN_MAX; i++)
 		if (!level->steps[i].open)
-			found = &level->steps[i];
-	}
-	assert(found != NULL); /* what is open lies within the lag */
-	if (found->sheet == NULL)
-		found->sheet = sn_sheet_create();
-	found->open = true;
-	found->index = index;
-	return found;
+			return &level->steps[i];
+	return NULL;
+}
+
+static struct sn_traffic_step *open_step(struct sn_traffic_level *level, int64_t index)
+{
+	struct sn_traffic_step *step = find_free(level);
+
+	if (step->sheet == NULL)
+		step->sheet = sn_sheet_create();
+	step->open = true;
+	step->index = index;
+	return step;
 }
 
 /* The step that the worker's piece belongs to; another one when that is closed. */
@@ -232,17 +236,24 @@ static struct sn_traffic_step *step_for(struct sn_traffic_board *board, unsigned
 					const struct sn_traffic *traffic)
 {
 	struct sn_traffic_level *level = &board->levels[number];
-	struct sn_traffic_step *oldest = oldest_open(level);
+	struct sn_traffic_step *oldest = oldest_open(level), *found;
 	bool astray = traffic->time_line != board->time_line;
 	int64_t at_ns = astray ? board->last_ns : traffic->begin_ns;
 	int64_t index = at_ns / level->step_ns - (at_ns % level->step_ns < 0);
+	bool full = find_free(level) == NULL;
 
 	if (number == SN_TRAFFIC_LONG && is_tstat(board))
 		return oldest != NULL ? oldest : open_step(level, index);
-	if (!astray && index >= level->closed)
-		return open_step(level, index);
-	board->stats.late++;
-	return oldest != NULL ? oldest : open_step(level, SN_MAX(index, level->closed));
+	found = find_step(level, index);
+	if (found != NULL && !astray)
+		return found;
+	if (astray || index < level->closed || (full && index < oldest->index)) {
+		board->stats.late++;
+		return oldest != NULL ? oldest : open_step(level, SN_MAX(index, level->closed));
+	}
+	if (full)
+		close_level(board, number, (oldest->index + 1) * level->step_ns, false);
+	return open_step(level, index);
 }
 
 void sn_traffic_hand_over(struct sn_traffic *traffic)

@@ -9,8 +9,7 @@
 #include "meter/series/rrd_conf.h"
 #include "meter/series/series.h"
 
-#define SN_TRAFFIC_PIECES (SN_TRAFFIC_LAG_SECONDS + 2) /* steps of a level that may be open */
-#define SN_TRAFFIC_LONG   (SN_TRAFFIC_STEPS - 1)       /* the level of 300 s */
+#define SN_TRAFFIC_LONG (SN_TRAFFIC_STEPS - 1) /* the level of 300 s */
 
 /* The board ---------------------------------------------------------------- */
 
@@ -24,7 +23,7 @@ struct sn_traffic_level {
 	unsigned seconds;
 	int64_t step_ns;
 	bool wanted[SN_HISTOGRAMS];
-	struct sn_traffic_step steps[SN_TRAFFIC_PIECES];
+	struct sn_traffic_step steps[SN_TRAFFIC_OPEN_MAX];
 	int64_t closed; /* all before this index are */
 };
 

@@ -10,9 +10,10 @@
  *
  * Steps lie on the grid of Unix time, so that those of several nodes and workers
  * fit together; a step without packets is not told, so that a gap of years costs
- * nothing.  A step is closed when all workers have passed it, or when the first is
- * SN_TRAFFIC_LAG_SECONDS ahead; what a worker counts later than that goes to the
- * oldest open step and is counted as late, never lost.
+ * nothing.  A step is closed when all workers have passed it; at most
+ * SN_TRAFFIC_OPEN_MAX of a length stay open, the oldest goes first.  What a worker
+ * counts in a step that is closed goes to the oldest open one and is counted as
+ * late, never lost.
  */
 #ifndef SONDE_METER_SERIES_SERIES_H
 #define SONDE_METER_SERIES_SERIES_H
@@ -21,10 +22,10 @@
 #include "meter/output/sink.h"
 #include "meter/view/networks.h"
 
-#define SN_TRAFFIC_STEPS       3 /* 1 s, 60 s, 300 s */
-#define SN_TRAFFIC_LAG_SECONDS 10
-#define SN_TRAFFIC_CONF_MAX    (1024 * 1024) /* bytes of an rrd.conf */
-#define SN_TRAFFIC_CLOCK_BACK  300           /* more seconds backwards: a new time line */
+#define SN_TRAFFIC_STEPS      3             /* 1 s, 60 s, 300 s */
+#define SN_TRAFFIC_OPEN_MAX   64            /* steps of one length that wait for a slow worker */
+#define SN_TRAFFIC_CONF_MAX   (1024 * 1024) /* bytes of an rrd.conf */
+#define SN_TRAFFIC_CLOCK_BACK 300           /* more seconds backwards: a new time line */
 
 struct sn_tcp_verdict;
 struct sn_traffic_board; /* shared by the workers */

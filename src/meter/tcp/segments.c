@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meter/tcp/segments.h"
 
+#include <stddef.h>
+
 _Static_assert(sizeof(struct sn_segment) == 24, "a node is 24 bytes");
 
 void sn_segment_pool_init(struct sn_segment_pool *pool, unsigned max)
 {
-	sn_slab_init(&pool->slab, sizeof(struct sn_segment));
+	sn_slab_init(&pool->slab, sizeof(struct sn_segment), offsetof(struct sn_segment, next));
 	pool->max = max != 0 ? max : SN_SEGMENTS_DEFAULT;
 	pool->budget = SN_SEGMENTS_FREE;
 }
@@ -57,8 +59,13 @@ void sn_segments_drop_first(struct sn_segments *segments, struct sn_segment_pool
 	sn_slab_give(&pool->slab, first);
 }
 
-void sn_segments_clear(struct sn_segments *segments, struct sn_segment_pool *pool)
+void sn_segments_clear(struct sn_segments *segments, struct sn_segment_pool *pool, unsigned count)
 {
-	while (segments->last != 0)
-		sn_segments_drop_first(segments, pool, false);
+	uint32_t last = segments->last - 1;
+
+	if (segments->last == 0)
+		return;
+	/* The ring is opened behind its last node. */
+	sn_slab_give_chain(&pool->slab, sn_segment_at(pool, last)->next, last, count);
+	segments->last = 0;
 }

@@ -80,6 +80,7 @@ uint32_t sn_segments_insert(struct sn_segments *segments, struct sn_segment_pool
 			    uint32_t before);
 /* Removes the first node; with `merge`, the second one begins where it began. */
 void sn_segments_drop_first(struct sn_segments *segments, struct sn_segment_pool *pool, bool merge);
-void sn_segments_clear(struct sn_segments *segments, struct sn_segment_pool *pool);
+/* All `count` nodes; costs the same however many they are. */
+void sn_segments_clear(struct sn_segments *segments, struct sn_segment_pool *pool, unsigned count);
 
 #endif

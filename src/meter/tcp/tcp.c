@@ -228,6 +228,10 @@ void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 
 void sn_tcp_forget(struct sn_tcp *tcp, struct sn_segment_pool *pool)
 {
-	for (unsigned i = 0; i < 2; i++)
-		sn_segments_clear(&tcp->side[i].segments, pool);
+	for (unsigned i = 0; i < 2; i++) {
+		struct sn_tcp_side *side = &tcp->side[i];
+
+		sn_segments_clear(&side->segments, pool, side->segment_count);
+		side->segment_count = 0;
+	}
 }

@@ -101,6 +101,15 @@ static void binary_protocols_have_their_class(void **state SN_UNUSED)
 	talk_say(&talk, SN_SERVER, "\x03\x00\x00\x06\x01\x02", 6);
 	assert_int_equal(talk.flow.app->con_type, 0);
 	talk_finish(&talk);
+
+	/* RTMP's handshake in two segments, as Tstat has it. */
+	talk_init(&talk, 1935);
+	talk_say(&talk, SN_CLIENT, "\x03\x00\x00\x00\x00", 5);
+	talk_say(&talk, SN_CLIENT, "\x00\x00", 2);
+	talk_say(&talk, SN_SERVER, "\x03\x00\x00\x00\x00", 5);
+	assert_int_equal(talk.flow.app->con_type, 0);
+	assert_string_equal(sn_app_tcp_word(talk.flow.app), "rtmp");
+	talk_finish(&talk);
 }
 
 static void nothing_has_no_word(void **state SN_UNUSED)

@@ -324,23 +324,39 @@ static void workers_add_up(void **state SN_UNUSED)
 
 static void the_slowest_is_not_waited_for_without_end(void **state SN_UNUSED)
 {
+	const int64_t open = SN_TRAFFIC_OPEN_MAX;
 	struct sn_traffic_stats stats;
 
 	open_board(rates, 1);
 	workers[1] = sn_traffic_create(board);
 	begin_flows(true, false);
 	send_udp(workers[1], SN_CLIENT, 500, T0);
-	for (int i = 0; i <= SN_TRAFFIC_LAG_SECONDS; i++)
+	for (int i = 0; i <= open; i++)
 		send_udp(workers[0], SN_CLIENT, 1000, T0 + i * S);
 	assert_int_equal(told_count, 0);
-	send_udp(workers[0], SN_CLIENT, 1000, T0 + (SN_TRAFFIC_LAG_SECONDS + 1) * S);
+	send_udp(workers[0], SN_CLIENT, 1000, T0 + (open + 1) * S);
 	assert_told(1, T0, "ip_bitrate_out", "idx3", 8000);
 	/* What it tells now is in the oldest step that is open. */
-	advance(workers[1], T0 + (SN_TRAFFIC_LAG_SECONDS + 1) * S);
+	advance(workers[1], T0 + (open + 1) * S);
 	assert_told(1, T0 + S, "ip_bitrate_out", "idx3", 12000);
 	sn_traffic_board_stats(board, &stats);
 	assert_int_equal(stats.late, 1);
-	assert_int_equal(stats.steps[0], SN_TRAFFIC_LAG_SECONDS + 1);
+	assert_int_equal(stats.steps[0], open + 1);
+}
+
+static void workers_may_be_years_apart(void **state SN_UNUSED)
+{
+	const int64_t years = 10LL * 365 * 86400 * S;
+
+	open_board(rates, 7);
+	workers[1] = sn_traffic_create(board);
+	begin_flows(true, false);
+	for (int i = 0; i < 3; i++)
+		send_udp(workers[0], SN_CLIENT, 1000, T0 + i * years);
+	for (int i = 0; i < 3; i++)
+		send_udp(workers[1], SN_CLIENT, 500, T0 + i * years);
+	assert_told(1, T0, "ip_bitrate_out", "idx3", 12000);
+	assert_told(300, T0 + years, "ip_bitrate_out", "idx3", 40);
 }
 
 static void a_worker_that_is_idle_holds_nobody_up(void **state SN_UNUSED)
@@ -783,6 +799,7 @@ int main(void)
 		TEST(times_before_1970_have_steps_too),
 		TEST(workers_add_up),
 		TEST(the_slowest_is_not_waited_for_without_end),
+		TEST(workers_may_be_years_apart),
 		TEST(a_worker_that_is_idle_holds_nobody_up),
 		TEST(a_clock_that_goes_back_in_one_worker_after_the_other_loses_nothing),
 		TEST(nothing_is_lost_between_threads),
