@@ -306,6 +306,17 @@ int meter_parts_open(struct meter_parts *parts, struct sn_err *err)
 
 /* Starting ------------------------------------------------------------------------------- */
 
+/* Tstat's periodic logs live from interim reports.  They may be switched on while it runs. */
+static int64_t periodic_ns(const struct meter_parts *parts)
+{
+	const struct sn_tstat_choice *logs = &parts->settings.logs;
+	bool wanted = logs->on[SN_TSTAT_TCP_PERIODIC] || logs->on[SN_TSTAT_UDP_PERIODIC];
+
+	return parts->logs != NULL && (wanted || parts->control != NULL)
+		       ? parts->globals.periodic_ns
+		       : 0;
+}
+
 static struct sn_meter_options metering(const struct meter_parts *parts)
 {
 	const struct meter_options *o = parts->options;
@@ -317,7 +328,7 @@ static struct sn_meter_options metering(const struct meter_parts *parts)
 	meter.udp_idle_ns = o->idle_ns > 0 ? o->idle_ns : g->udp_idle_ns;
 	meter.tcp_singleton_ns = SN_MIN(g->tcp_singleton_ns, meter.tcp_idle_ns);
 	meter.udp_singleton_ns = SN_MIN(g->udp_singleton_ns, meter.udp_idle_ns);
-	meter.active_ns = o->active_ns;
+	meter.active_ns = o->active_ns > 0 ? o->active_ns : periodic_ns(parts);
 	meter.max_flows = SN_MAX(o->max_flows / o->workers, (uint64_t)1);
 	if (o->max_segments > 0 || o->globals_conf != NULL)
 		meter.max_segments =
