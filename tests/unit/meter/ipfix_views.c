@@ -41,6 +41,7 @@ void ipfix_test_view_tcp(struct ipfix_test_view *test)
 
 	init(test, SN_PROTO_TCP);
 	test->tcp.app = &test->app_tcp;
+	test->app_tcp.con_type = SN_CON_TLS;
 	test->app_tcp.tls_version = 0x0304;
 	test->view.application = "tls";
 	test->view.server_name = SN_STR("www.example.com");
