@@ -58,7 +58,11 @@ static char *put_field(char *p, const union sn_field *field, enum sn_tstat_type 
 	switch (type) {
 	case SN_TSTAT_TYPE_INTEGER:
 	case SN_TSTAT_TYPE_FLAG:
-		return sn_put_i64(p, field->i);
+		/* Most are 0 or 1. */
+		if ((uint64_t)field->i >= 10)
+			return sn_put_i64(p, field->i);
+		*p = (char)('0' + field->i);
+		return p + 1;
 	case SN_TSTAT_TYPE_TEXT:
 		if (field->s.n > 0)
 			return put_text(p, field->s, separator);
@@ -69,24 +73,34 @@ static char *put_field(char *p, const union sn_field *field, enum sn_tstat_type 
 	}
 }
 
+/* Room for all fields at once: numbers as long as they can be, texts as long as they are. */
+static size_t room_for(const struct sn_record *record)
+{
+	const struct sn_tstat_table *table = record->table;
+	size_t room = table->count * (SN_NUMBER_MAX + 1);
+
+	for (size_t i = 0; i < table->count; i++)
+		if (table->columns[i].type == SN_TSTAT_TYPE_TEXT)
+			room += record->fields[i].s.n;
+	return room;
+}
+
 void sn_record_write(const struct sn_record *record, uint8_t level, struct sn_buf *out)
 {
 	const struct sn_tstat_table *table = record->table;
 	char *p;
 
 	assert(record->count >= table->count);
+	sn_buf_reserve(out, room_for(record));
+	p = out->p + out->n;
 	for (size_t i = 0; i < table->count; i++) {
 		const struct sn_tstat_column *column = &table->columns[i];
-		const union sn_field *field = &record->fields[i];
 
 		if (!sn_tstat_in_level(column, level))
 			continue;
-		sn_buf_reserve(out, SN_NUMBER_MAX + 2 +
-					    (column->type == SN_TSTAT_TYPE_TEXT ? field->s.n : 0));
-		p = put_field(out->p + out->n, field, column->type, table->separator);
+		p = put_field(p, &record->fields[i], column->type, table->separator);
 		*p++ = table->separator;
-		out->n = (size_t)(p - out->p);
 	}
-	/* Instead of the last separator. */
-	out->p[out->n - 1] = '\n';
+	p[-1] = '\n'; /* instead of the last separator */
+	out->n = (size_t)(p - out->p);
 }
