@@ -64,6 +64,8 @@ static void tell_all(struct sn_anonymiser *an, struct sn_str text, bool dropped)
 	check_told(text, sn_anonymise_url(an, text, &out), &out, dropped);
 	check_told(text, sn_anonymise_agent(an, text, false, &out), &out, dropped);
 	check_told(text, sn_anonymise_cookie(an, text, &out), &out, dropped);
+	check_told(text, sn_anonymise_field(an, text, &out), &out, dropped);
+	check_told(text, sn_anonymise_id(an, text, &out), &out, dropped);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		check_told(text, sn_anonymise_answer(an, types[i], text, &out), &out, dropped);
 	sn_buf_finish(&out);
