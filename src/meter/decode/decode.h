@@ -2,11 +2,17 @@
 /*
  * decode: from captured bytes to what a flow is made of.
  *
- * Ethernet with any mixture of up to eight 802.1Q/802.1ad tags, MPLS labels and
- * one PPPoE session header (IEEE 802.1Q, RFC 3032, RFC 2516); Linux cooked
- * captures v1 and v2; raw IP; BSD loopback; PPP.  IPv4 with options and fragments
- * (RFC 791), IPv6 with extension headers and fragments (RFC 8200), TCP (RFC
+ * Ethernet with any mixture of up to eight 802.1Q/802.1ad tags, MPLS labels, Ethernet
+ * over MPLS and PPPoE session headers (IEEE 802.1Q, RFC 3032, RFC 4448, RFC 2516);
+ * Linux cooked captures v1 and v2; raw IP; BSD loopback; PPP.  IPv4 with options and
+ * fragments (RFC 791), IPv6 with extension headers and fragments (RFC 8200), TCP (RFC
  * 9293), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443).
+ *
+ * Tunnels: IP in IP in all four ways (RFC 2003, RFC 4213, RFC 2473), GRE with IP, MPLS,
+ * Ethernet, ERSPAN or PPP inside (RFC 2784, RFC 2890, RFC 7637, RFC 2637), VXLAN (RFC
+ * 7348), GTP-U (3GPP TS 29.281), Geneve (RFC 8926).  Those over UDP only if what is
+ * inside is sound IP of a flow; else the datagram is a datagram.  Of a tunnel's packet
+ * that comes in fragments the first tells the inner packet's length and stands for it.
  *
  * Lengths are taken from the headers, so that a short snap length changes no
  * byte count.  Each header is taken as one checked block with take_bytes() and

@@ -24,6 +24,7 @@ enum { PPP_IPV4 = 0x0021, PPP_IPV6 = 0x0057 };
 #define MPLS_BOTTOM        0x100
 #define PPPOE_VERSION_TYPE 0x11
 #define SNAP_HEADER        8
+#define CONTROL_WORD       4
 
 typedef enum sn_skip link_fn(struct sn_rd *rd, uint16_t *ethertype);
 
@@ -144,6 +145,11 @@ static enum sn_skip take_mpls(struct sn_rd *rd, uint16_t *ethertype)
 		return SN_SKIP_BAD_LINK;
 	if ((load_u32(p) & MPLS_BOTTOM) == 0)
 		return SN_SKIP_NONE; /* another label follows, the type stays */
+	/* A control word: Ethernet over a pseudowire, RFC 4385, RFC 4448. */
+	if (bytes_left(rd) > CONTROL_WORD && rd->p[0] >> 4 == 0) {
+		take_bytes(rd, CONTROL_WORD);
+		return take_ethernet(rd, ethertype);
+	}
 	return guess_ip(rd, ethertype);
 }
 

@@ -504,6 +504,17 @@ static void pppoe_with_both_families(void **state SN_UNUSED)
 	assert_int_equal(decoded.dst_port, 6);
 }
 
+static void ethernet_over_mpls_has_a_control_word(void **state SN_UNUSED)
+{
+	outer_ethernet(0x8847);
+	put32(&f, 0x000101ff);
+	put32(&f, 0);
+	outer_ethernet(0x8100);
+	put_vlan(&f, 7, 0x0800);
+	add_inner();
+	expect_inner(0);
+}
+
 static void teredo_is_the_flow_that_it_is(void **state SN_UNUSED)
 {
 	add_outer_udp(3544);
@@ -886,6 +897,7 @@ int main(void)
 		TEST(gtp_of_other_kinds_is_a_datagram),
 		TEST(geneve_is_entered_behind_its_options),
 		TEST(pppoe_with_both_families),
+		TEST(ethernet_over_mpls_has_a_control_word),
 		TEST(teredo_is_the_flow_that_it_is),
 		TEST(tunnels_in_tunnels_up_to_the_limit),
 		TEST(beyond_the_limit_a_datagram_is_a_datagram),
