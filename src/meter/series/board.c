@@ -48,7 +48,7 @@ int sn_traffic_board_create(const struct sn_traffic_options *options,
 	made->options = *options;
 	made->interface = options->interface != NULL ? sn_xstrdup(options->interface) : NULL;
 	made->conf = conf;
-	made->directory = -1;
+	made->directory = made->numbered = -1;
 	for (unsigned i = SN_TRAFFIC_STEPS; i-- > 0;) {
 		made->levels[i].seconds = seconds_of[i];
 		made->levels[i].step_ns = seconds_of[i] * SN_NS_PER_S;
@@ -81,7 +81,10 @@ void sn_traffic_board_histograms(struct sn_traffic_board *board, int directory)
 {
 	pthread_mutex_lock(&board->lock);
 	board->directory = directory;
-	board->file_number = 0;
+	if (directory >= 0 && directory != board->numbered)
+		board->file_number = 0;
+	if (directory >= 0)
+		board->numbered = directory;
 	if (directory >= 0 && board->options.global && board->global == NULL)
 		board->global = sn_sheet_create();
 	set_wanted(board);

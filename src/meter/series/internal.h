@@ -41,6 +41,7 @@ struct sn_traffic_board {
 	int64_t first_ns, last_ns; /* of this time line */
 	int64_t tstat_begin_ns;    /* of the open step of Tstat's kind */
 	int directory;             /* of histogram files; -1: none */
+	int numbered;              /* the last directory: numbers in it go on */
 	unsigned file_number;
 	struct sn_sheet *global; /* NULL: not wanted */
 	struct sn_err error;     /* the first */

@@ -66,7 +66,7 @@ int sn_traffic_board_create(const struct sn_traffic_options *options,
 void sn_traffic_board_destroy(struct sn_traffic_board *board); /* after the workers; NULL is fine */
 /*
  * Where closed steps of 300 s write Tstat's histogram files (000, 001, ..., LAST); -1: nowhere.
- * The descriptor is borrowed until the next call; numbers begin at 000 again.
+ * The descriptor is borrowed until the next call; in another one numbers begin at 000 again.
  */
 void sn_traffic_board_histograms(struct sn_traffic_board *board, int directory);
 /*

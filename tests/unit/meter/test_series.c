@@ -704,6 +704,30 @@ static void closed_steps_write_histogram_files(void **state SN_UNUSED)
 	assert_int_equal(sn_fs_remove_tree(directory, &err), 0);
 }
 
+static void files_that_are_switched_off_and_on_go_on_in_their_directory(void **state SN_UNUSED)
+{
+	int fd = open_files();
+	char *second = sn_fs_join(directory, "001"), *third = sn_fs_join(directory, "002");
+
+	open_board("", 4);
+	sn_traffic_board_histograms(board, fd);
+	begin_flows(true, false);
+	send_udp(workers[0], SN_CLIENT, 50, T0);
+	send_udp(workers[0], SN_CLIENT, 50, T0 + 300 * S);
+	sn_traffic_board_histograms(board, -1);
+	send_udp(workers[0], SN_CLIENT, 50, T0 + 600 * S);
+	assert_false(sn_fs_exists(second));
+	sn_traffic_board_histograms(board, fd);
+	send_udp(workers[0], SN_CLIENT, 50, T0 + 900 * S);
+	assert_true(sn_fs_exists(second));
+	assert_false(sn_fs_exists(third));
+	close_board();
+	close(fd);
+	free(second);
+	free(third);
+	assert_int_equal(sn_fs_remove_tree(directory, &err), 0);
+}
+
 static void files_that_cannot_be_written_are_an_error(void **state SN_UNUSED)
 {
 	struct sn_sink sink;
@@ -813,6 +837,7 @@ int main(void)
 		TEST(classes_follow_what_is_known_of_the_application),
 		TEST(services_are_known_by_their_domain),
 		TEST(closed_steps_write_histogram_files),
+		TEST(files_that_are_switched_off_and_on_go_on_in_their_directory),
 		TEST(files_that_cannot_be_written_are_an_error),
 		TEST(values_become_rows_of_their_dataset),
 		TEST(a_writer_that_fails_is_told_at_the_flush),
