@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meter/flow/key.h"
 
-#include <string.h>
-
 #include "base/rand.h"
-#include "meter/flow/siphash.h"
 
 _Static_assert(sizeof(struct sn_flow_key) == 40, "the key has no padding");
 
@@ -50,28 +47,4 @@ bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet)
 void sn_flow_secret_init(struct sn_flow_secret *secret)
 {
 	sn_random(secret, sizeof(*secret));
-}
-
-uint64_t sn_flow_key_hash(const struct sn_flow_key *key, const struct sn_flow_secret *secret)
-{
-	struct sip s;
-	uint64_t rest;
-
-	memcpy(&rest, &key->low_port, sizeof(rest));
-	sip_init(&s, secret->k0, secret->k1);
-	if (key->family == 4) { /* both addresses fit into one word, after the family's bits */
-		uint32_t low, high;
-
-		memcpy(&low, key->low, sizeof(low));
-		memcpy(&high, key->high, sizeof(high));
-		sip_word(&s, (uint64_t)low << 32 | high);
-		sip_word(&s, rest);
-		return sip_final(&s, 16);
-	}
-	sip_word(&s, key->low[0]);
-	sip_word(&s, key->low[1]);
-	sip_word(&s, key->high[0]);
-	sip_word(&s, key->high[1]);
-	sip_word(&s, rest);
-	return sip_final(&s, 40);
 }

@@ -14,7 +14,8 @@
 
 void sn_slab_init(struct sn_slab *slab, size_t object_size, size_t link)
 {
-	assert(object_size % sizeof(uint64_t) == 0 && link + sizeof(uint32_t) <= object_size);
+	assert(object_size % sizeof(uint64_t) == 0 && link % sizeof(uint32_t) == 0 &&
+	       link + sizeof(uint32_t) <= object_size);
 	*slab = (struct sn_slab){
 		.object_size = (uint32_t)object_size,
 		.link = (uint32_t)link,
@@ -45,31 +46,12 @@ static void add_region(struct sn_slab *slab)
 	slab->regions[slab->region_count++] = sn_pages_take(region_bytes(slab), small);
 }
 
-static uint32_t cut(struct sn_slab *slab)
+uint32_t sn_slab_cut(struct sn_slab *slab)
 {
 	if (slab->cut >> slab->shift == slab->region_count)
 		add_region(slab);
 	assert(slab->cut < SN_SLAB_NONE - 1);
 	return slab->cut++;
-}
-
-static void *link_of(const struct sn_slab *slab, uint32_t number)
-{
-	return (char *)sn_slab_at(slab, number) + slab->link;
-}
-
-static uint32_t reuse(struct sn_slab *slab)
-{
-	uint32_t number = slab->free;
-
-	memcpy(&slab->free, link_of(slab, number), sizeof(slab->free));
-	return number;
-}
-
-uint32_t sn_slab_take(struct sn_slab *slab)
-{
-	slab->used++;
-	return slab->free != SN_SLAB_NONE ? reuse(slab) : cut(slab);
 }
 
 uint32_t sn_slab_take_zeroed(struct sn_slab *slab)
@@ -80,18 +62,6 @@ uint32_t sn_slab_take_zeroed(struct sn_slab *slab)
 	if (!fresh)
 		memset(sn_slab_at(slab, number), 0, slab->object_size);
 	return number;
-}
-
-void sn_slab_give(struct sn_slab *slab, uint32_t number)
-{
-	sn_slab_give_chain(slab, number, number, 1);
-}
-
-void sn_slab_give_chain(struct sn_slab *slab, uint32_t first, uint32_t last, uint32_t count)
-{
-	memcpy(link_of(slab, last), &slab->free, sizeof(slab->free));
-	slab->free = first;
-	slab->used -= count;
 }
 
 void sn_slab_give_all(struct sn_slab *slab)

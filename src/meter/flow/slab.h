@@ -26,12 +26,9 @@ struct sn_slab {
 
 /* `object_size` is a multiple of 8, `link` the offset of 32 bits in it. */
 void sn_slab_init(struct sn_slab *slab, size_t object_size, size_t link);
-void sn_slab_finish(struct sn_slab *slab);   /* everything in it is gone; harmless on zeroed */
-uint32_t sn_slab_take(struct sn_slab *slab); /* what is in the object is undefined */
+void sn_slab_finish(struct sn_slab *slab);  /* everything in it is gone; harmless on zeroed */
+uint32_t sn_slab_cut(struct sn_slab *slab); /* one that is not in the chain */
 uint32_t sn_slab_take_zeroed(struct sn_slab *slab);
-void sn_slab_give(struct sn_slab *slab, uint32_t number);
-/* `count` objects that are chained by their links already, from `first` to `last`. */
-void sn_slab_give_chain(struct sn_slab *slab, uint32_t first, uint32_t last, uint32_t count);
 /* All of them; those taken afterwards are used memory. */
 void sn_slab_give_all(struct sn_slab *slab);
 size_t sn_slab_memory(const struct sn_slab *slab); /* bytes that were ever in use */
@@ -41,6 +38,41 @@ static inline void *sn_slab_at(const struct sn_slab *slab, uint32_t number)
 	uint32_t in_region = number & ((1U << slab->shift) - 1);
 
 	return slab->regions[number >> slab->shift] + (size_t)in_region * slab->object_size;
+}
+
+typedef uint32_t __attribute__((may_alias)) sn_slab_number; /* in place of what was there */
+
+static inline sn_slab_number *sn_slab_link(const struct sn_slab *slab, uint32_t number)
+{
+	return (sn_slab_number *)(void *)((char *)sn_slab_at(slab, number) + slab->link);
+}
+
+/* What is in the object is undefined. */
+static inline uint32_t sn_slab_take(struct sn_slab *slab)
+{
+	uint32_t number = slab->free;
+
+	slab->used++;
+	if (number == SN_SLAB_NONE)
+		return sn_slab_cut(slab);
+	slab->free = *sn_slab_link(slab, number);
+	if (slab->free != SN_SLAB_NONE)
+		__builtin_prefetch(sn_slab_link(slab, slab->free), 1); /* for the next one */
+	return number;
+}
+
+/* `count` objects that are chained by their links already, from `first` to `last`. */
+static inline void sn_slab_give_chain(struct sn_slab *slab, uint32_t first, uint32_t last,
+				      uint32_t count)
+{
+	*sn_slab_link(slab, last) = slab->free;
+	slab->free = first;
+	slab->used -= count;
+}
+
+static inline void sn_slab_give(struct sn_slab *slab, uint32_t number)
+{
+	sn_slab_give_chain(slab, number, number, 1);
 }
 
 #endif

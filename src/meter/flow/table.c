@@ -41,11 +41,6 @@ void sn_flow_table_finish(struct sn_flow_table *table)
 	*table = (struct sn_flow_table){0};
 }
 
-uint64_t sn_flow_table_hash(const struct sn_flow_table *table, const struct sn_flow_key *key)
-{
-	return sn_flow_key_hash(key, &table->secret);
-}
-
 static size_t after(const struct sn_flow_table *table, size_t slot)
 {
 	return slot + 1 < table->size ? slot + 1 : 0;
@@ -63,7 +58,7 @@ struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const stru
 		if (table->slots[i].tag != tag)
 			continue;
 		flow = sn_flow_table_at(table, table->slots[i].number);
-		if (memcmp(&flow->key, key, sizeof(*key)) == 0)
+		if (sn_flow_key_equal(&flow->key, key))
 			return flow;
 	}
 	return NULL;

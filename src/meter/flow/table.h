@@ -36,7 +36,12 @@ struct sn_flow_table {
 void sn_flow_table_init(struct sn_flow_table *table, bool traffic);
 void sn_flow_table_finish(struct sn_flow_table *table); /* flows too; harmless on zeroed */
 
-uint64_t sn_flow_table_hash(const struct sn_flow_table *table, const struct sn_flow_key *key);
+static inline uint64_t sn_flow_table_hash(const struct sn_flow_table *table,
+					  const struct sn_flow_key *key)
+{
+	return sn_flow_key_hash(key, &table->secret);
+}
+
 struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const struct sn_flow_key *key,
 				   uint64_t hash);
 /* A zeroed flow with its key set; the key must not be there yet. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "meter/tcp/segments.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 _Static_assert(sizeof(struct sn_segment) == 24, "a node is 24 bytes");
@@ -8,6 +9,7 @@ _Static_assert(sizeof(struct sn_segment) == 24, "a node is 24 bytes");
 void sn_segment_pool_init(struct sn_segment_pool *pool, unsigned max)
 {
 	sn_slab_init(&pool->slab, sizeof(struct sn_segment), offsetof(struct sn_segment, next));
+	assert(pool->slab.shift == SN_SEGMENTS_SHIFT);
 	pool->max = max != 0 ? max : SN_SEGMENTS_DEFAULT;
 	pool->budget = SN_SEGMENTS_FREE;
 }
@@ -15,21 +17,6 @@ void sn_segment_pool_init(struct sn_segment_pool *pool, unsigned max)
 void sn_segment_pool_finish(struct sn_segment_pool *pool)
 {
 	sn_slab_finish(&pool->slab);
-}
-
-uint32_t sn_segments_append(struct sn_segments *segments, struct sn_segment_pool *pool)
-{
-	uint32_t number = sn_slab_take(&pool->slab), last = segments->last - 1;
-	struct sn_segment *node = sn_segment_at(pool, number);
-
-	if (segments->last == 0) {
-		node->next = number;
-	} else {
-		node->next = sn_segment_at(pool, last)->next;
-		sn_segment_at(pool, last)->next = number;
-	}
-	segments->last = number + 1;
-	return number;
 }
 
 uint32_t sn_segments_insert(struct sn_segments *segments, struct sn_segment_pool *pool,

@@ -20,7 +20,7 @@
 
 #define SN_SEGMENTS_DEFAULT 512   /* of one side; see sn_meter_options */
 #define SN_SEGMENTS_TIGHT   16    /* the same while the pool is tight */
-#define SN_SEGMENTS_KEPT    16    /* acknowledged ones; none while the pool is tight */
+#define SN_SEGMENTS_KEPT    8     /* acknowledged ones; none while the pool is tight */
 #define SN_SEGMENTS_FREE    32768 /* nodes the pool gives without becoming tight, ... */
 
 struct sn_segment {
@@ -54,9 +54,14 @@ static inline bool sn_segment_pool_is_tight(const struct sn_segment_pool *pool)
 	return pool->slab.used > pool->budget;
 }
 
+/* As sn_slab_at(), with what is known of this slab. */
+#define SN_SEGMENTS_SHIFT 20
+
 static inline struct sn_segment *sn_segment_at(const struct sn_segment_pool *pool, uint32_t number)
 {
-	return sn_slab_at(&pool->slab, number);
+	char *region = pool->slab.regions[number >> SN_SEGMENTS_SHIFT];
+
+	return (struct sn_segment *)(void *)region + (number & ((1U << SN_SEGMENTS_SHIFT) - 1));
 }
 
 static inline void sn_segment_set_time(struct sn_segment *segment, int64_t time_ns)
@@ -73,8 +78,24 @@ static inline int64_t sn_segment_age(const struct sn_segment *segment, int64_t t
 	return (int64_t)(((uint64_t)time_ns - sent) << 16) >> 16;
 }
 
-/* A new node behind the last; returns its number. */
-uint32_t sn_segments_append(struct sn_segments *segments, struct sn_segment_pool *pool);
+/* A new node behind the last; all of it but its place is undefined. */
+static inline struct sn_segment *sn_segments_append(struct sn_segments *segments,
+						    struct sn_segment_pool *pool)
+{
+	uint32_t number = sn_slab_take(&pool->slab);
+	struct sn_segment *node = sn_segment_at(pool, number);
+
+	node->next = number;
+	if (segments->last != 0) {
+		struct sn_segment *last = sn_segment_at(pool, segments->last - 1);
+
+		node->next = last->next;
+		last->next = number;
+	}
+	segments->last = number + 1;
+	return node;
+}
+
 /* A new node behind `before`, or as the first if that is SN_SLAB_NONE. */
 uint32_t sn_segments_insert(struct sn_segments *segments, struct sn_segment_pool *pool,
 			    uint32_t before);

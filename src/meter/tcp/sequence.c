@@ -18,6 +18,7 @@ struct sending {
 	unsigned side;
 	int64_t time_ns;
 	uint32_t begin, end;
+	uint16_t ip_id;
 	enum sn_tcp_anomaly anomaly;
 };
 
@@ -63,17 +64,15 @@ static void fill(const struct sending *s, struct sn_segment *node, uint32_t begi
 	node->begin = begin;
 	node->end = end;
 	sn_segment_set_time(node, s->time_ns);
-	node->ip_id = s->packet->ip_id;
+	node->ip_id = s->ip_id;
 	node->acks = 0;
-	node->anomaly = s->anomaly;
+	node->anomaly = s->anomaly & 15;
 	node->repeated = node->acked = 0;
 }
 
 static void append(const struct sending *s, uint32_t begin, uint32_t end)
 {
-	uint32_t number = sn_segments_append(&s->from->segments, s->pool);
-
-	fill(s, node_at(s->pool, number), begin, end);
+	fill(s, sn_segments_append(&s->from->segments, s->pool), begin, end);
 	s->from->next = end;
 	if (++s->from->segment_count > SN_SEGMENTS_TIGHT)
 		limit_count(s->from, s->inner, s->pool);
@@ -159,8 +158,8 @@ static void repeat(struct sending *s, uint32_t previous, struct sn_segment *node
 {
 	classify(s, node, previous, false);
 	sn_segment_set_time(node, s->time_ns);
-	node->ip_id = s->packet->ip_id;
-	node->anomaly = s->anomaly;
+	node->ip_id = s->ip_id;
+	node->anomaly = s->anomaly & 15;
 	node->repeated = 1;
 }
 
@@ -236,11 +235,18 @@ static void begin_side(struct sending *s)
 	s->from->next = s->begin;
 }
 
+/* A client's first SYN, alone: most are never answered (sn_tcp_remember_syn()). */
+static bool may_wait(const struct sending *s)
+{
+	return s->side == CLIENT && s->from->segments.last == 0 && s->packet->payload_bytes == 0 &&
+	       (s->packet->tcp_flags & (SN_TCP_SYN | SN_TCP_FIN)) == SN_TCP_SYN;
+}
+
 void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct sn_decoded *packet,
 		 unsigned side, int64_t time_ns, struct sn_tcp_verdict *verdict)
 {
-	bool syn = (packet->tcp_flags & SN_TCP_SYN) != 0,
-	     fin = (packet->tcp_flags & SN_TCP_FIN) != 0;
+	uint32_t length = packet->payload_bytes + ((packet->tcp_flags & SN_TCP_SYN) != 0) +
+			  ((packet->tcp_flags & SN_TCP_FIN) != 0);
 	struct sending s = {
 		.tcp = tcp,
 		.from = &tcp->side[side],
@@ -250,7 +256,8 @@ void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct 
 		.side = side,
 		.time_ns = time_ns,
 		.begin = packet->tcp_seq,
-		.end = packet->tcp_seq + packet->payload_bytes + syn + fin,
+		.end = packet->tcp_seq + length,
+		.ip_id = packet->ip_id,
 		.anomaly = SN_TCP_ANOMALIES,
 	};
 	uint32_t seen = 0;
@@ -259,36 +266,36 @@ void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct 
 		begin_side(&s);
 	verdict->offset = s.begin - s.from->isn;
 	verdict->in_order = s.begin == s.from->next;
-	if (syn && side == CLIENT && packet->payload_bytes == 0 && verdict->in_order &&
-	    s.from->segments.last == 0) {
+	if (verdict->in_order && may_wait(&s)) {
 		tcp->syn_id = packet->ip_id;
 		s.inner->syn_waits = 1;
 		s.from->next = s.end;
 	} else if (!sn_seq_before(s.begin, s.from->next)) {
 		append(&s, s.begin, s.end);
 	} else {
-		seen = take_again(&s);
+		seen = repeated_payload(&s, take_again(&s));
 		verdict->anomaly = s.anomaly;
 	}
-	seen = repeated_payload(&s, seen);
 	verdict->fresh = packet->payload_bytes - seen;
-	s.from->n.retransmitted_bytes += seen;
-	s.from->n.unique_bytes += verdict->fresh;
-	s.inner->news = s.inner->news || verdict->fresh > 0;
-	if (!s.inner->answered)
-		s.from->flight_initial += verdict->fresh;
+	if (seen > 0)
+		s.from->n.retransmitted_bytes += seen;
+	if (verdict->fresh > 0) {
+		s.from->n.unique_bytes += verdict->fresh;
+		s.inner->news = 1;
+		if (!s.inner->answered)
+			s.from->flight_initial += verdict->fresh;
+	}
 }
 
 void sn_tcp_remember_syn(struct sn_tcp *tcp, struct sn_segment_pool *pool)
 {
-	struct sn_decoded syn = {.ip_id = tcp->syn_id};
 	struct sending s = {
 		.tcp = tcp,
 		.from = &tcp->side[CLIENT],
 		.inner = &tcp->inner[CLIENT],
 		.pool = pool,
-		.packet = &syn,
 		.time_ns = tcp->syn_ns,
+		.ip_id = tcp->syn_id,
 		.anomaly = SN_TCP_ANOMALIES,
 	};
 

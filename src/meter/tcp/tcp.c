@@ -178,12 +178,6 @@ static void take_reset(struct sn_tcp *tcp, unsigned side)
 	tcp->reset_side = side & 1;
 }
 
-bool sn_tcp_is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
-{
-	return side == CLIENT && packet->payload_bytes > 0 && !has(packet, SN_TCP_SYN) &&
-	       tcp->side[CLIENT].has_syn && !tcp->side[SERVER].has_syn;
-}
-
 void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 		   const struct sn_decoded *packet, unsigned side, int64_t time_ns,
 		   struct sn_tcp_verdict *verdict)

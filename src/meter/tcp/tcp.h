@@ -148,7 +148,13 @@ struct sn_tcp_verdict {
  * The client begins to send data and no SYN of the server was seen: half a connection.  It ends
  * before this segment.
  */
-bool sn_tcp_is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side);
+static inline bool sn_tcp_is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet,
+				  unsigned side)
+{
+	return side == 0 && !tcp->side[1].has_syn && tcp->side[0].has_syn &&
+	       packet->payload_bytes > 0 && (packet->tcp_flags & SN_TCP_SYN) == 0;
+}
+
 /*
  * The segment belongs to the connection, which was zeroed before its first one; `side` is the
  * sender.
