@@ -192,29 +192,25 @@ static void expire_list(struct sn_meter *meter, struct sn_list *list)
 
 /* Interim reports --------------------------------------------------------- */
 
+/* With a packet; until one comes there is nothing to report, and no time that runs. */
 static void begin_period(struct sn_meter *meter, struct sn_interim *interim)
 {
-	sn_interim_begin(interim, meter->now_ns);
-	sn_list_remove(&interim->age_link);
+	interim->running = true;
+	interim->since_ns = meter->now_ns;
 	sn_list_append(&meter->age, &interim->age_link);
 }
 
-static bool has_news(const struct sn_flow *flow)
-{
-	return sn_flow_period(flow, SN_CLIENT).packets + sn_flow_period(flow, SN_SERVER).packets >
-	       0;
-}
-
+/* As with Tstat, a packet exactly at its end still belongs to it. */
 static bool is_due(const struct sn_meter *meter, const struct sn_interim *interim, int64_t now_ns)
 {
-	return interim != NULL && now_ns - interim->since_ns >= meter->options.active_ns;
+	return interim->running && now_ns - interim->since_ns > meter->options.active_ns;
 }
 
-static void next_period(struct sn_meter *meter, struct sn_interim *interim)
+static void end_period(struct sn_meter *meter, struct sn_interim *interim)
 {
-	if (has_news(interim->flow))
-		report(meter, interim->flow, SN_END_ACTIVE);
-	begin_period(meter, interim);
+	report(meter, interim->flow, SN_END_ACTIVE);
+	sn_list_remove(&interim->age_link);
+	sn_interim_begin(interim);
 }
 
 static void report_active(struct sn_meter *meter)
@@ -225,10 +221,11 @@ static void report_active(struct sn_meter *meter)
 
 		if (!is_due(meter, interim, meter->now_ns))
 			break;
+		/* Its last report will tell, unless it goes on after all. */
 		if (is_over(meter, interim->flow, meter->now_ns))
-			end_flow(meter, interim->flow, SN_END_IDLE);
+			sn_list_remove(&interim->age_link);
 		else
-			next_period(meter, interim);
+			end_period(meter, interim);
 	}
 }
 
@@ -394,6 +391,7 @@ static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, 
 		flow->interim = sn_pool_take(&meter->interims);
 		flow->interim->flow = flow;
 		sn_list_init(&flow->interim->age_link);
+		sn_interim_begin(flow->interim);
 		begin_period(meter, flow->interim);
 	}
 	meter->stats.flows_peak = SN_MAX(meter->stats.flows_peak, meter->table.count);
@@ -446,6 +444,14 @@ static bool is_too_late(const struct sn_meter *meter, const struct sn_flow *flow
 			    : time_ns - flow->last_ns > REVIVAL * meter->timeout_ns[list];
 }
 
+static void follow_period(struct sn_meter *meter, struct sn_interim *interim, int64_t time_ns)
+{
+	if (is_due(meter, interim, time_ns))
+		end_period(meter, interim);
+	if (!interim->running)
+		begin_period(meter, interim);
+}
+
 /* The flow in the table if the packet still belongs to it; else it is ended. */
 static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flow,
 				     const struct job *job, int64_t time_ns, bool *late)
@@ -466,8 +472,8 @@ static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flo
 		return NULL;
 	}
 	*late = fate == LATE;
-	if (!flow->closed && is_due(meter, flow->interim, time_ns))
-		next_period(meter, flow->interim);
+	if (!flow->closed && flow->interim != NULL)
+		follow_period(meter, flow->interim, time_ns);
 	return flow;
 }
 

@@ -7,11 +7,11 @@ static uint32_t smaller(uint32_t a, uint32_t b)
 	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-void sn_interim_begin(struct sn_interim *interim, int64_t now_ns)
+void sn_interim_begin(struct sn_interim *interim)
 {
 	struct sn_tcp_flow *tcp = sn_flow_tcp(interim->flow);
 
-	interim->since_ns = now_ns;
+	interim->running = false;
 	for (unsigned i = 0; i < 2; i++) {
 		interim->side[i] = interim->flow->side[i];
 		if (tcp == NULL)

@@ -11,8 +11,8 @@
 
 #include "meter/flow/flow.h"
 
-/* A period begins with what the flow has counted so far. */
-void sn_interim_begin(struct sn_interim *interim, int64_t now_ns);
+/* The next period is what comes from now on; it runs when its first packet comes. */
+void sn_interim_begin(struct sn_interim *interim);
 /* Before a report: what is told of the period, and the flow as a whole. */
 void sn_interim_complete(struct sn_interim *interim);
 

@@ -20,7 +20,7 @@ static void add_side(struct sn_record *record, const struct sn_udp_flow *udp, un
 	sn_record_f(record,
 		    silent ? 0 : sn_record_elapsed_us(times->first_ns, times->last_ns) / 1000000.0);
 	sn_record_i(record, (int64_t)times->bytes);
-	sn_record_i(record, (int64_t)udp->flow.side[side].packets);
+	sn_record_i(record, (int64_t)sn_flow_datagrams(&udp->flow, side));
 	sn_record_i(record, address->internal);
 	sn_record_i(record, address->anonymised);
 	sn_record_i(record, silent ? 0 : udp->type[side]);
