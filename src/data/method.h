@@ -52,6 +52,7 @@ struct sn_method {
 
 extern const struct sn_method sn_method_ping; /* catalog/method_ping.c */
 extern const struct sn_method sn_method_flow; /* catalog/method_flow.c */
+extern const struct sn_method sn_method_tstat, sn_method_meter_switch; /* catalog/method_meter.c */
 
 extern const struct sn_method *const sn_methods[];
 extern const size_t sn_method_count;

@@ -164,7 +164,7 @@ static int join(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UN
 
 struct component_options {
 	const char *listen, *supervisor, *cert, *key, *ca, *identity, *policy, *name, *programs,
-		*priv_socket, *log_level;
+		*priv_socket, *meters, *log_level;
 	struct sn_opt_texts allow, sources;
 	bool plain, native, json;
 };
@@ -259,6 +259,7 @@ static int component(const struct sn_verb *verb SN_UNUSED, void *opts, int argc 
 		.native = options->native,
 		.program_dir = options->programs != NULL ? options->programs : own_dir,
 		.priv_socket = options->priv_socket,
+		.meter_dir = options->meters,
 	};
 	struct sn_err err = {0};
 	int error = check_component(options, &err);
@@ -337,6 +338,8 @@ static const struct sn_opt component_options[] = {
 		.help = "directory of sonde-probe and sonde-meter; by default that of sonde-node"),
 	COMPONENT("priv-socket", SN_OPT_TEXT, priv_socket, .argument = "PATH",
 		  .help = "socket of sonde-priv, which opens captures for meters"),
+	COMPONENT("meters", SN_OPT_TEXT, meters, .argument = "DIR",
+		  .help = "directory of the control sockets of meters, for the tstat-... labels"),
 	COMPONENT("json", SN_OPT_FLAG, json, .group = "Output",
 		  .help = "say where it listens as JSON"),
 	COMPONENT("log-level", SN_OPT_TEXT, log_level, .argument = "LEVEL",

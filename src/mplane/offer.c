@@ -24,9 +24,12 @@ static size_t offer_count;
 static void add_views(const struct sn_method *method)
 {
 	for (size_t i = 0; i < sn_mp_view_count; i++)
-		if (sn_mp_views[i].method == method)
+		if (sn_mp_views[i]->method == method)
 			offers[offer_count++] = (struct sn_mp_offer){
-				sn_mp_views[i].label, SN_MP_REGISTRY_CORE, method, &sn_mp_views[i]};
+				sn_mp_views[i]->label,
+				sn_mp_view_is_switch(sn_mp_views[i]) ? SN_MP_REGISTRY_TSTAT
+								     : SN_MP_REGISTRY_CORE,
+				method, sn_mp_views[i]};
 }
 
 static void make_offers(void)
@@ -235,6 +238,16 @@ static void add_view(struct sn_mp_message *capability, const struct sn_mp_view *
 		must(sn_mp_add_column(capability, registries, view->columns[i].element, NULL));
 }
 
+/* "System_ID" may stand for the machine or be left open: there is only one value. */
+static void add_switch(struct sn_mp_message *capability, const struct sn_mp_view *view,
+		       const struct sn_mp_registries *registries, const char *system_id)
+{
+	must(sn_mp_add_param(capability, registries, SN_MP_SYSTEM_ID, system_id, NULL));
+	mark_optional(capability, SN_MP_SYSTEM_ID);
+	for (const char *const *element = view->elements; *element != NULL; element++)
+		must(sn_mp_add_column(capability, registries, *element, NULL));
+}
+
 static void add_metadata(struct sn_mp_message *capability, const struct sn_mp_offer *offer,
 			 const struct sn_mp_place *place)
 {
@@ -257,7 +270,7 @@ struct sn_mp_message *sn_mp_offer_capability(const struct sn_mp_offer *offer,
 	const char *address = ip6 ? place->ip6 : place->ip4;
 	struct sn_mp_message *capability;
 
-	if (offer->view != NULL && address == NULL)
+	if (offer->view != NULL && !sn_mp_view_is_switch(offer->view) && address == NULL)
 		return NULL;
 	capability = sn_mp_message_create(SN_MP_CAPABILITY, SN_MP_VERB_MEASURE);
 	sn_mp_set_text(&capability->registry, offer->registry);
@@ -269,6 +282,8 @@ struct sn_mp_message *sn_mp_offer_capability(const struct sn_mp_offer *offer,
 		capability->when.span.period_ns = SN_NS_PER_S;
 	if (offer->view == NULL)
 		add_native(capability, offer->method, registries);
+	else if (sn_mp_view_is_switch(offer->view))
+		add_switch(capability, offer->view, registries, place->system_id);
 	else
 		add_view(capability, offer->view, registries, address);
 	add_metadata(capability, offer, place);

@@ -232,6 +232,20 @@ static int order_view(const struct sn_mp_view *view, const struct sn_mp_message 
 	return view->average ? set_count(order, &sampling, err) : set_period(order, &sampling, err);
 }
 
+static int order_switch(const struct sn_mp_view *view, struct sn_mp_order *order,
+			struct sn_err *err)
+{
+	struct sampling sampling = sampling_of(&order->when);
+
+	if (sampling.period_ns != 0)
+		return sn_err_set(
+			err, -EINVAL,
+			"'%s' holds all the time and has no period (leave it out of 'when')",
+			view->label);
+	json_object_set_new(order->parameters, view->parameter, json_string(view->value));
+	return 0;
+}
+
 /* Orders ----------------------------------------------------------------- */
 
 int sn_mp_offer_order(const struct sn_mp_offer *offer, const struct sn_mp_message *specification,
@@ -246,8 +260,12 @@ int sn_mp_offer_order(const struct sn_mp_offer *offer, const struct sn_mp_messag
 		return sn_err_set(err, -EINVAL, "'when': that time is over");
 	order->when = sn_mp_when_resolve(&specification->when, t0_ns);
 	order->parameters = json_object();
-	rc = offer->view == NULL ? order_native(specification, order, err)
-				 : order_view(offer->view, specification, order, err);
+	if (offer->view == NULL)
+		rc = order_native(specification, order, err);
+	else if (sn_mp_view_is_switch(offer->view))
+		rc = order_switch(offer->view, order, err);
+	else
+		rc = order_view(offer->view, specification, order, err);
 	if (rc == 0)
 		rc = sn_method_check(offer->method, order->parameters, err);
 	if (rc != 0) {

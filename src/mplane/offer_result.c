@@ -280,8 +280,11 @@ struct sn_mp_message *sn_mp_offer_result(const struct sn_mp_offer *offer,
 	size_t omitted = 0;
 	char number[32];
 
+	/* A switch measures nothing itself: its result is that it was so. */
 	if (offer->view == NULL)
 		add_native(result, rows, &omitted);
+	else if (sn_mp_view_is_switch(offer->view))
+		omitted = 0;
 	else if (offer->view->average)
 		add_average(offer->view, result, rows, &omitted);
 	else

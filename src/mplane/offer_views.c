@@ -19,21 +19,30 @@ static const struct sn_mp_view_column detail[] = {
 	{"delay.twoway.icmp.us", "rtt_min_seconds", US_PER_S, SN_MP_FOLD_MIN, NULL},
 };
 
-const struct sn_mp_view sn_mp_views[] = {
-	{"ping-average-ip4", &sn_method_ping, true, "4", "source.ip4", "destination.ip4", average,
-	 SN_COUNT(average)},
-	{"ping-detail-ip4", &sn_method_ping, false, "4", "source.ip4", "destination.ip4", detail,
-	 SN_COUNT(detail)},
-	{"ping-average-ip6", &sn_method_ping, true, "6", "source.ip6", "destination.ip6", average,
-	 SN_COUNT(average)},
-	{"ping-detail-ip6", &sn_method_ping, false, "6", "source.ip6", "destination.ip6", detail,
-	 SN_COUNT(detail)},
+#define PING(label_, average_, v_, columns_)                                                       \
+	{                                                                                          \
+		.label = label_, .method = &sn_method_ping, .average = average_, .family = v_,     \
+		.source = "source.ip" v_, .destination = "destination.ip" v_, .columns = columns_, \
+		.column_count = SN_COUNT(columns_)                                                 \
+	}
+
+static const struct sn_mp_view ping_views[] = {
+	PING("ping-average-ip4", true, "4", average),
+	PING("ping-detail-ip4", false, "4", detail),
+	PING("ping-average-ip6", true, "6", average),
+	PING("ping-detail-ip6", false, "6", detail),
+};
+
+const struct sn_mp_view *const sn_mp_views[] = {
+	&ping_views[0],        &ping_views[1],        &ping_views[2],        &ping_views[3],
+	&sn_mp_tstat_views[0], &sn_mp_tstat_views[1], &sn_mp_tstat_views[2], &sn_mp_tstat_views[3],
+	&sn_mp_tstat_views[4], &sn_mp_tstat_views[5], &sn_mp_tstat_views[6],
 };
 const size_t sn_mp_view_count = SN_COUNT(sn_mp_views);
 
 bool sn_mp_view_is_ip6(const struct sn_mp_view *view)
 {
-	return view->family[0] == '6';
+	return view->family != NULL && view->family[0] == '6';
 }
 
 const struct sn_mp_view_column *sn_mp_view_column(const struct sn_mp_view *view, const char *name)

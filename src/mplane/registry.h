@@ -24,7 +24,9 @@
 
 #include "mplane/value.h"
 
-#define SN_MP_REGISTRY_CORE  "http://ict-mplane.eu/registry/core"
+#define SN_MP_REGISTRY_CORE "http://ict-mplane.eu/registry/core"
+#define SN_MP_REGISTRY_TSTAT                                                                       \
+	"https://raw.githubusercontent.com/fp7mplane/components/master/tstat/tstat-registry.json"
 #define SN_MP_REGISTRY_SONDE "urn:sonde:registry"
 
 #define SN_MP_REGISTRIES_MAX 64

@@ -25,6 +25,8 @@ const size_t sn_catalog_count = SN_COUNT(sn_catalog);
 const struct sn_method *const sn_methods[] = {
 	&sn_method_ping,
 	&sn_method_flow,
+	&sn_method_tstat,
+	&sn_method_meter_switch,
 };
 const size_t sn_method_count = SN_COUNT(sn_methods);
 

@@ -96,7 +96,7 @@ static const struct sn_opt own_options[] = {
 	     "rows of these datasets, with commas between (flow)")},
 	{OPT("output", 'o', SN_OPT_TEXT, output, "FILE",
 	     "write rows here and the summary to standard output")},
-	{OPT("directory", 'D', SN_OPT_TEXT, directory, "DIR", "where Tstat's logs go")},
+	{OPT("directory", 'D', SN_OPT_TEXT, directory, "DIR", "write Tstat's logs here")},
 	{OPT("runtime-conf", 'T', SN_OPT_TEXT, runtime_conf, "FILE",
 	     "which logs and columns, as Tstat's runtime.conf; read again when it changes")},
 	{OPT("gzip", 'Z', SN_OPT_FLAG, gzip, NULL, "compress the logs")},
@@ -130,7 +130,8 @@ static const struct sn_opt own_options[] = {
 	     "answer here while running: settings, counts, metrics"),
 	 .group = "Control"},
 	{OPT("switch", 0, SN_OPT_TEXTS, switches, "NAME=VALUE",
-	     "do not meter: change this at the meter behind --control, for as long as we run")},
+	     "do not meter: change this (more with commas) at the meter behind --control, for as "
+	     "long as we run")},
 };
 _Static_assert(SN_COUNT(own_options) + SN_COUNT(method_members) <= METER_OPTIONS_MAX,
 	       "the table is large enough");
@@ -189,7 +190,7 @@ static const char *method_default(const char *name)
 /* Declared defaults are for a live interface; of a file people want one row per connection. */
 static void default_timeouts(struct meter_options *options, bool live)
 {
-	bool as_tstat = meter_options_format(options) == METER_TSTAT;
+	bool as_tstat = options->directory != NULL;
 
 	if (options->idle_ns == 0 && live && !as_tstat)
 		sn_parse_duration(sn_str(method_default("idle-timeout")), &options->idle_ns);
@@ -252,12 +253,10 @@ static const char *format_problem(const struct meter_options *o)
 		return "options '--format', '--json' and '--csv' exclude each other";
 	if (format == METER_TSTAT && o->directory == NULL)
 		return "format tstat needs '--directory DIR'";
-	if (o->directory != NULL && format != METER_TSTAT)
-		return "'--directory' goes with '--format tstat'";
 	if ((o->runtime_conf != NULL || o->gzip || o->keep > 0 || o->histograms) &&
-	    format != METER_TSTAT)
-		return "'--runtime-conf', '--gzip', '--keep' and '--histograms' go with '--format "
-		       "tstat'";
+	    o->directory == NULL)
+		return "'--runtime-conf', '--gzip', '--keep' and '--histograms' need '--directory "
+		       "DIR'";
 	if (o->datasets != NULL && format != METER_JSON && (format == METER_TSTAT || o->csv))
 		return "several datasets are written as JSON Lines only";
 	return NULL;

@@ -22,21 +22,42 @@ static json_t *value_of(struct sn_str text)
 	return json_stringn(text.p, text.n);
 }
 
+static int read_change(struct sn_str text, json_t *changes, struct sn_err *err)
+{
+	struct sn_str name;
+	json_t *value;
+
+	sn_str_split(&text, '=', &name);
+	if (text.p == NULL || name.n == 0)
+		return sn_err_set(err, -EINVAL, "'%.*s' is no change (NAME=VALUE)",
+				  (int)SN_MIN(name.n, (size_t)60), name.p);
+	value = value_of(text);
+	if (value == NULL || json_object_setn_new(changes, name.p, name.n, value) != 0)
+		return sn_err_set(err, -EINVAL, "a change of '%.*s' is not UTF-8", (int)name.n,
+				  name.p);
+	return 0;
+}
+
+/* A filter or a policy may have commas in it: it stands alone. */
+static bool is_text(struct sn_str text)
+{
+	return sn_str_has_prefix(text, "filter=") || sn_str_has_prefix(text, "privacy=");
+}
+
 static int read_changes(const struct sn_opt_texts *switches, json_t *changes, struct sn_err *err)
 {
-	for (unsigned i = 0; i < switches->count; i++) {
-		struct sn_str rest = sn_str(switches->items[i]), name;
-		json_t *value;
+	int result = 0;
 
-		sn_str_split(&rest, '=', &name);
-		if (rest.p == NULL || name.n == 0)
-			return sn_err_set(err, -EINVAL, "'%.60s' is no change (NAME=VALUE)",
-					  switches->items[i]);
-		value = value_of(rest);
-		if (value == NULL || json_object_setn_new(changes, name.p, name.n, value) != 0)
-			return sn_err_set(err, -EINVAL, "'%.60s' is not UTF-8", switches->items[i]);
+	for (unsigned i = 0; result == 0 && i < switches->count; i++) {
+		struct sn_str rest = sn_str(switches->items[i]), one;
+
+		if (is_text(rest))
+			result = read_change(rest, changes, err);
+		else
+			while (result == 0 && sn_str_split(&rest, ',', &one))
+				result = read_change(sn_str_trim(one), changes, err);
 	}
-	return 0;
+	return result;
 }
 
 int meter_switch(const struct meter_options *options)

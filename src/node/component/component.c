@@ -153,7 +153,8 @@ static int create_host(struct sn_node_component *self, struct sn_err *err)
 	const struct sn_node_component_config *config = &self->config;
 	struct sn_runner_config runner = {.loop = config->loop,
 					  .program_dir = config->program_dir,
-					  .priv_socket = config->priv_socket};
+					  .priv_socket = config->priv_socket,
+					  .meter_dir = config->meter_dir};
 	struct sn_host_config host = {
 		.loop = config->loop, .gate = self->gate, .native = config->native};
 	struct sn_sources ignored;

@@ -28,7 +28,7 @@ struct sn_node_component_config { /* texts must stay */
 	unsigned allowed_count;
 	const char *sources[SN_NODE_SOURCES_MAX]; /* addresses to measure from; NULL: found out */
 	bool native;                              /* offer the methods under their own names, too */
-	const char *program_dir, *priv_socket;    /* as in node/run/run.h */
+	const char *program_dir, *priv_socket, *meter_dir; /* as in node/run/run.h */
 };
 
 /* `bound` (may be NULL) is where it listens. */

@@ -17,9 +17,8 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "data/codec.h"
-#include "priv/client.h"
+#include "node/run/meters.h"
 
-#define FIRST_FD       "3" /* that a child is given */
 #define LAST_WORDS_MAX 200
 #define NAME_MAX_BYTES 64
 #define ERR_READS      64 /* of one wake-up: a pipe holds no more */
@@ -27,7 +26,7 @@
 
 struct sn_runner {
 	struct sn_loop *loop;
-	char *program_dir, *priv_socket;
+	char *program_dir, *priv_socket, *meter_dir;
 	uint64_t stop_ns;
 	int never_fd; /* a file in memory, of the networks that get nothing; -1: none */
 	struct sn_batch **scratch; /* one per dataset that was ever used */
@@ -65,6 +64,7 @@ struct sn_runner *sn_runner_create(const struct sn_runner_config *config)
 	runner->loop = config->loop;
 	runner->program_dir = copy(config->program_dir);
 	runner->priv_socket = copy(config->priv_socket);
+	runner->meter_dir = copy(config->meter_dir);
 	runner->stop_ns = config->stop_ns > 0 ? config->stop_ns : (uint64_t)SN_RUN_STOP_NS;
 	runner->never_fd = -1;
 	return runner;
@@ -81,6 +81,7 @@ void sn_runner_destroy(struct sn_runner *runner)
 	free(runner->scratch);
 	free(runner->program_dir);
 	free(runner->priv_socket);
+	free(runner->meter_dir);
 	free(runner);
 }
 
@@ -330,50 +331,15 @@ pid_t sn_run_pid(const struct sn_run *run)
 
 /* Its start ------------------------------------------------------------------------------ */
 
-/* The capture socket for a meter; -1 if it must open the interface itself. */
-static int capture_socket(const struct sn_run *run, const json_t *parameters)
+static void hand(const struct sn_run *run, const json_t *parameters, struct sn_handed *handed)
 {
-	const char *interface = json_string_value(json_object_get(parameters, "interface"));
-	struct sn_priv *priv;
-	struct sn_err err = {0};
-	int fd;
+	const struct sn_runner *runner = run->runner;
 
-	if (run->method->dataset != &sn_dataset_flow || run->runner->priv_socket[0] == '\0' ||
-	    interface == NULL)
-		return -1;
-	fd = sn_priv_connect(run->runner->priv_socket, &priv, &err);
-	if (fd == 0) {
-		fd = sn_priv_capture_socket(priv, "", interface, &err);
-		sn_priv_close(priv);
-	}
-	if (fd >= 0)
-		return fd;
-	sn_warn("no capture socket from the root helper; the meter tries by itself for=%s "
-		"reason=\"%s\"",
-		run->name, err.text);
-	return -1;
-}
-
-/* A descriptor that the process is given, and the option that tells it so. */
-struct handed {
-	int fd; /* -1: none */
-	const char *option, *value;
-};
-
-/* `argv` with the option behind the first `at` words; the strings stay whose they are. */
-static const char **with_option(char **argv, size_t at, const struct handed *handed)
-{
-	size_t count = 0;
-	const char **out;
-
-	while (argv[count] != NULL)
-		count++;
-	out = sn_new_n(const char *, count + 3);
-	memcpy(out, argv, at * sizeof(*out));
-	out[at] = handed->option;
-	out[at + 1] = handed->value;
-	memcpy(out + at + 2, argv + at, (count - at) * sizeof(*out));
-	return out;
+	sn_meters_hand(handed, run->method, parameters, runner->priv_socket, runner->meter_dir,
+		       run->name);
+	if (sn_run_has_targets(run->method) && runner->never_fd >= 0)
+		sn_handed_add_fd(handed, "--never-probe", "/proc/self/fd/",
+				 fcntl(runner->never_fd, F_DUPFD_CLOEXEC, 3));
 }
 
 static int start_process(struct sn_run *run, const json_t *parameters, struct sn_err *err)
@@ -381,8 +347,7 @@ static int start_process(struct sn_run *run, const json_t *parameters, struct sn
 	sn_autofree char *path = sn_fs_join(run->runner->program_dir, run->method->program);
 	char **argv = sn_method_argv(run->method, parameters, path);
 	sn_autofree const char **more_argv = NULL;
-	sn_autoclose int capture = capture_socket(run, parameters);
-	struct handed handed = {capture, "--capture-fd", FIRST_FD};
+	struct sn_handed handed = {0};
 	sn_autoclose int child_err = open_errors(run);
 	struct sn_proc_spec spec = {.argv = (const char *const *)argv,
 				    .err_fd = SN_MAX(child_err, 0),
@@ -391,16 +356,14 @@ static int start_process(struct sn_run *run, const json_t *parameters, struct sn
 				    .ctx = run};
 	int error;
 
-	if (sn_run_has_targets(run->method))
-		handed = (struct handed){run->runner->never_fd, "--never-probe",
-					 "/proc/self/fd/" FIRST_FD};
-	if (handed.fd >= 0) {
-		more_argv = with_option(argv, run->method->verb != NULL ? 2 : 1, &handed);
-		spec.argv = more_argv;
-		spec.fds[spec.fd_count++] = handed.fd;
-	}
+	hand(run, parameters, &handed);
+	more_argv = sn_handed_argv(&handed, argv, run->method->verb != NULL ? 2 : 1);
+	spec.argv = more_argv;
+	for (size_t i = 0; i < handed.fd_count; i++)
+		spec.fds[spec.fd_count++] = handed.fds[i];
 	error = sn_proc_start(run->runner->loop, &spec, &run->proc, err);
 	sn_method_argv_free(argv);
+	sn_handed_finish(&handed);
 	return error;
 }
 

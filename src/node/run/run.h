@@ -31,6 +31,7 @@ struct sn_runner_config { /* texts are copied */
 	struct sn_loop *loop;
 	const char *program_dir; /* where sonde-probe and sonde-meter are */
 	const char *priv_socket; /* of the root helper; NULL or "": meters capture by themselves */
+	const char *meter_dir;   /* node/run/meters.h; NULL or "": no control and no logs */
 	uint64_t stop_ns;        /* 0: SN_RUN_STOP_NS */
 };
 

@@ -182,10 +182,12 @@ static void clock_set(void *ctx)
 struct sn_tasks *sn_tasks_create(const struct sn_tasks_config *config)
 {
 	struct sn_tasks *tasks = sn_new(struct sn_tasks);
+	sn_autofree char *meter_dir = sn_fs_join(config->state_dir, "meters");
 	struct sn_runner_config runner = {
 		.loop = config->loop,
 		.program_dir = config->program_dir,
 		.priv_socket = config->priv_socket,
+		.meter_dir = meter_dir,
 		.stop_ns = config->stop_ns,
 	};
 

@@ -140,8 +140,10 @@ static void columns_that_views_name_are_in_the_dataset(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sn_mp_view_count; i++) {
-		const struct sn_mp_view *v = &sn_mp_views[i];
+		const struct sn_mp_view *v = sn_mp_views[i];
 
+		if (sn_mp_view_is_switch(v))
+			continue;
 		assert_non_null(sn_method_param(v->method, "family"));
 		for (size_t c = 0; c < v->column_count; c++) {
 			const struct sn_mp_view_column *column = &v->columns[c];
@@ -152,6 +154,34 @@ static void columns_that_views_name_are_in_the_dataset(void **state)
 			assert_non_null(sn_mp_element_find(registries, SN_MP_REGISTRY_CORE,
 							   column->element));
 		}
+	}
+}
+
+static void switches_offer_what_the_tstat_proxy_offered(void **state)
+{
+	static const struct {
+		const char *label;
+		size_t columns;
+	} expected[] = {
+		{"tstat-log_tcp_complete-core", 42},
+		{"tstat-log_tcp_complete-end_to_end", 7},
+		{"tstat-log_tcp_complete-tcp_options", 46},
+		{"tstat-log_tcp_complete-p2p_stats", 6},
+		{"tstat-log_tcp_complete-layer7", 4},
+		{"tstat-log_http_complete", 17},
+		{"tstat-log_rrds", 9},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(expected); i++) {
+		const struct sn_mp_offer *offer = sn_mp_offer_find(expected[i].label);
+		sn_automp struct sn_mp_message *c = NULL;
+
+		assert_non_null(offer);
+		c = sn_mp_offer_capability(offer, registries, &place);
+		assert_int_equal(c->column_count, expected[i].columns);
+		assert_int_equal(c->param_count, 1);
+		assert_non_null(sn_mp_param(c, "System_ID"));
 	}
 }
 
@@ -393,6 +423,7 @@ static void every_offer_takes_an_order_with_what_it_needs(void **state)
 		const char *name, *value;
 	} fillings[] = {{"targets", "192.0.2.7"},
 			{"interface", "eth0"},
+			{"switch", "log_http_complete=1"},
 			{"destination.ip4", "192.0.2.7"},
 			{"destination.ip6", "2001:db8::7"}};
 	size_t count;
@@ -414,6 +445,37 @@ static void every_offer_takes_an_order_with_what_it_needs(void **state)
 		assert_int_equal(sn_method_check(order.method, order.parameters, &err), 0);
 		sn_mp_order_finish(&order);
 	}
+}
+
+static void a_switch_is_one_run_that_lasts_as_long_as_the_scope(void **state)
+{
+	sn_automp struct sn_mp_message *s = specification("tstat-log_tcp_complete-end_to_end",
+							  "now + 5m", (const char *const[]){NULL});
+	const struct sn_mp_offer *offer = sn_mp_offer_find("tstat-log_tcp_complete-end_to_end");
+	struct sn_mp_order order;
+	struct sn_err err = {0};
+
+	(void)state;
+	assert_int_equal(sn_mp_offer_order(offer, s, T0, &order, &err), 0);
+	assert_ptr_equal(order.method, &sn_method_meter_switch);
+	assert_string_equal(json_string_value(json_object_get(order.parameters, "switch")),
+			    "tcplog_end_to_end=1,log_tcp_complete=1");
+	assert_int_equal(order.when.span.end - order.when.span.start, 300 * SEC);
+	sn_mp_order_finish(&order);
+}
+
+static void the_result_of_a_switch_has_its_columns_and_no_rows(void **state)
+{
+	sn_automp struct sn_mp_message *s =
+		specification("tstat-log_http_complete", "now + 5m", (const char *const[]){NULL});
+	struct sn_batch *rows = sn_batch_create(&sn_dataset_tstat_tcp_complete);
+	sn_automp struct sn_mp_message *r =
+		sn_mp_offer_result(sn_mp_offer_find("tstat-log_http_complete"), s, rows, T0);
+
+	(void)state;
+	assert_int_equal(r->column_count, 17);
+	assert_int_equal(r->row_count, 0);
+	sn_batch_destroy(rows);
 }
 
 static void bad_order_is_refused_with_what_is_wrong(void **state)
@@ -714,6 +776,9 @@ int main(void)
 		cmocka_unit_test(scope_of_a_method_is_runs_and_their_time),
 		cmocka_unit_test(values_become_what_the_method_takes),
 		cmocka_unit_test(every_offer_takes_an_order_with_what_it_needs),
+		cmocka_unit_test(switches_offer_what_the_tstat_proxy_offered),
+		cmocka_unit_test(a_switch_is_one_run_that_lasts_as_long_as_the_scope),
+		cmocka_unit_test(the_result_of_a_switch_has_its_columns_and_no_rows),
 		cmocka_unit_test(bad_order_is_refused_with_what_is_wrong),
 		cmocka_unit_test(average_is_one_run_of_as_many_requests_as_fit),
 		cmocka_unit_test(detail_is_a_run_for_each_request),
