@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Logs that Tstat wrote of the captures: CAPTURES/NAME.pcap and
- * CAPTURES/../tstat-expected/NAME/all-local/LOG.  SONDE_CAPTURES names another
- * directory of captures than tests/data/pcap.
+ * Logs that Tstat wrote of the captures in tests/data/pcap: tests/data/udp-expected.txt.
+ * SONDE_CAPTURES names another directory of captures; its logs are then in
+ * SONDE_CAPTURES/../tstat-expected/NAME/all-local/LOG.
  */
 #ifndef SONDE_TESTS_METER_REFERENCE_H
 #define SONDE_TESTS_METER_REFERENCE_H
@@ -43,16 +43,40 @@ static inline size_t reference_split(char *line, char **fields)
 	return count;
 }
 
-/* False if there is no such log. */
-static inline bool reference_open(struct reference *reference, const char *capture, const char *log)
+/* The log's section of the file that has them all; NULL if there is none. */
+static inline FILE *reference_section(const char *capture, const char *log)
+{
+	sn_autofree char *wanted = sn_xasprintf("@%s %s\n", capture, log);
+	FILE *file = fopen(SN_TEST_DATA "/udp-expected.txt", "r");
+	char line[REFERENCE_LINE_MAX];
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strcmp(line, wanted) == 0)
+			return file;
+	if (file != NULL)
+		fclose(file);
+	return NULL;
+}
+
+static inline FILE *reference_file(const char *capture, const char *log)
 {
 	sn_autofree char *path = sn_xasprintf("%s/../tstat-expected/%s/all-local/%s",
 					      reference_captures(), capture, log);
 
-	reference->file = fopen(path, "r");
-	if (reference->file == NULL ||
-	    fgets(reference->header, sizeof(reference->header), reference->file) == NULL)
+	return getenv("SONDE_CAPTURES") != NULL ? fopen(path, "r")
+						: reference_section(capture, log);
+}
+
+/* False if there is no such log. */
+static inline bool reference_open(struct reference *reference, const char *capture, const char *log)
+{
+	reference->file = reference_file(capture, log);
+	if (reference->file == NULL)
 		return false;
+	if (fgets(reference->header, sizeof(reference->header), reference->file) == NULL) {
+		fclose(reference->file);
+		return false;
+	}
 	/* "#31#c_ip:1 ..." or "#c_ip:1 ..." */
 	reference->name_count =
 		reference_split(strrchr(reference->header, '#') + 1, reference->names);
@@ -61,20 +85,19 @@ static inline bool reference_open(struct reference *reference, const char *captu
 	return true;
 }
 
-static inline bool reference_has(const char *capture)
+static inline bool reference_has(const char *capture, const char *log)
 {
-	sn_autofree char *path =
-		sn_xasprintf("%s/../tstat-expected/%s/all-local", reference_captures(), capture);
-	DIR *dir = opendir(path);
+	FILE *file = reference_file(capture, log);
 
-	if (dir != NULL)
-		closedir(dir);
-	return dir != NULL;
+	if (file != NULL)
+		fclose(file);
+	return file != NULL;
 }
 
 static inline bool reference_next(struct reference *reference)
 {
-	if (fgets(reference->line, sizeof(reference->line), reference->file) == NULL) {
+	if (fgets(reference->line, sizeof(reference->line), reference->file) == NULL ||
+	    reference->line[0] == '@') {
 		fclose(reference->file);
 		return false;
 	}

@@ -70,8 +70,9 @@ static void tell(const char *capture, const char *log, const char *column, const
 	tallies[i].records++;
 	tallies[i].equal += equal;
 	if (!equal)
-		print_message("%s: %s: %s:%u > %s:%u: %s is %s, not %s\n", capture, log, ends->c_ip,
-			      ends->c_port, ends->s_ip, ends->s_port, column, expected, found);
+		print_message("# %s: %s: %s:%u > %s:%u: %s is %s, not %s\n", capture, log,
+			      ends->c_ip, ends->c_port, ends->s_ip, ends->s_port, column, expected,
+			      found);
 }
 
 /* Metering ------------------------------------------------------------------ */
@@ -415,7 +416,7 @@ static void compare_media(const char *capture, const struct reference *r)
 
 static void compare_capture(const char *name, const char *path)
 {
-	if (!reference_has(name))
+	if (!reference_has(name, "log_udp_complete") && !reference_has(name, "log_tcp_complete"))
 		return;
 	meter_capture(path);
 	line_at = 0;
@@ -429,12 +430,9 @@ static void compare_capture(const char *name, const char *path)
 static void columns_are_those_of_the_reference(void **state SN_UNUSED)
 {
 	reference_for_each(compare_capture);
-	if (tally_count == 0) {
-		print_message("no logs of the reference beside %s\n", reference_captures());
-		skip();
-	}
+	assert_true(tally_count > 0);
 	for (size_t i = 0; i < tally_count; i++)
-		print_message("%-18s %-16s %4u of %4u\n", tallies[i].log, tallies[i].column,
+		print_message("# %-18s %-16s %4u of %4u\n", tallies[i].log, tallies[i].column,
 			      tallies[i].equal, tallies[i].records);
 	for (size_t i = 0; i < tally_count; i++)
 		assert_true(tallies[i].equal >= SHARE_MIN * tallies[i].records);

@@ -199,7 +199,7 @@ static unsigned missing(const struct facts *facts, const struct facts *in, const
 		if (has(in, text) ||
 		    (strncmp(text, "server ", 7) == 0 && !sn_tls_is_name(sn_str(text + 7))))
 			continue;
-		print_message("only %s: %s\n", who, text);
+		print_message("# only %s: %s\n", who, text);
 		count++;
 	}
 	return count;
@@ -208,12 +208,12 @@ static unsigned missing(const struct facts *facts, const struct facts *in, const
 static void tshark_finds_the_same(void **state SN_UNUSED)
 {
 	if (!is_there("tshark") || !is_there("mergecap")) {
-		print_message("there is no tshark or no mergecap here\n");
+		print_message("# skipped: there is no tshark or no mergecap here\n");
 		skip();
 	}
 	meter_all();
 	ask_all();
-	print_message("%zu facts, tshark %zu\n", ours.count, theirs.count);
+	print_message("# %zu facts, tshark %zu\n", ours.count, theirs.count);
 	assert_true(ours.count > 10);
 	assert_int_equal(missing(&ours, &theirs, "ours") + missing(&theirs, &ours, "tshark's"), 0);
 }
