@@ -215,7 +215,7 @@ static void end_period(struct sn_meter *meter, struct sn_interim *interim)
 
 static void report_active(struct sn_meter *meter)
 {
-	while (!sn_list_empty(&meter->age)) {
+	while (!meter->options.active_lazily && !sn_list_empty(&meter->age)) {
 		struct sn_interim *interim =
 			sn_list_entry(meter->age.next, struct sn_interim, age_link);
 

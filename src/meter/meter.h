@@ -47,6 +47,7 @@ struct sn_meter_options {
 	int64_t udp_idle_ns;            /* 200 s; also ICMP */
 	int64_t udp_singleton_ns;       /* 10 s: one datagram */
 	int64_t active_ns;              /* 0: never */
+	bool active_lazily;             /* as Tstat: not before the flow's next packet */
 	size_t max_flows;               /* at least 1 */
 	unsigned max_segments;          /* remembered per direction of a connection; 0: default */
 	unsigned tunnels_max;           /* decode.h */

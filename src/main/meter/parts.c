@@ -329,6 +329,7 @@ static struct sn_meter_options metering(const struct meter_parts *parts)
 	meter.tcp_singleton_ns = SN_MIN(g->tcp_singleton_ns, meter.tcp_idle_ns);
 	meter.udp_singleton_ns = SN_MIN(g->udp_singleton_ns, meter.udp_idle_ns);
 	meter.active_ns = o->active_ns > 0 ? o->active_ns : periodic_ns(parts);
+	meter.active_lazily = o->active_ns == 0;
 	meter.max_flows = SN_MAX(o->max_flows / o->workers, (uint64_t)1);
 	if (o->max_segments > 0 || o->globals_conf != NULL)
 		meter.max_segments =

@@ -50,6 +50,7 @@ struct sn_interim {
 		/* Bytes in flight: of the period that a report is about, and before it. */
 		uint32_t flight_max, flight_min, before_max, before_min;
 	} more[2];
+	uint16_t later_fragments[2];
 	bool running;            /* a packet has come in this period */
 	int64_t since_ns;        /* when the first one came */
 	struct sn_list age_link; /* in order of since_ns */

@@ -14,6 +14,7 @@ void sn_interim_begin(struct sn_interim *interim)
 	interim->running = false;
 	for (unsigned i = 0; i < 2; i++) {
 		interim->side[i] = interim->flow->side[i];
+		interim->later_fragments[i] = interim->flow->later_fragments[i];
 		if (tcp == NULL)
 			continue;
 

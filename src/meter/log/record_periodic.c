@@ -10,16 +10,16 @@ static const struct sn_interim *told(const struct sn_flow *flow)
 	return !flow->closed && flow->interim != NULL ? flow->interim : NULL;
 }
 
-static void add_bin(struct sn_record *record, const struct sn_view_flow *view)
+static void add_bin(struct sn_record *record, const struct sn_view_flow *view, int64_t last_ns)
 {
 	int64_t first_ns = view->flow->first_ns, start_ns = view->period_first_ns;
 	double from_ms = sn_record_elapsed_ms(first_ns, start_ns);
-	double to_ms = sn_record_elapsed_ms(first_ns, view->flow->last_ns);
+	double to_ms = sn_record_elapsed_ms(first_ns, last_ns);
 
 	sn_record_f(record, sn_record_ms(start_ns));
 	sn_record_f(record, from_ms);
 	sn_record_f(record, to_ms);
-	sn_record_f(record, sn_record_elapsed_ms(start_ns, view->flow->last_ns));
+	sn_record_f(record, sn_record_elapsed_ms(start_ns, last_ns));
 }
 
 static void add_counters(struct sn_record *record, const struct sn_flow_side *period,
@@ -68,7 +68,7 @@ void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow 
 	sn_record_i(record, view->client_port);
 	sn_record_s(record, sn_record_address(&view->server));
 	sn_record_i(record, view->server_port);
-	add_bin(record, view);
+	add_bin(record, view, view->flow->last_ns);
 	for (unsigned i = 0; i < 2; i++)
 		add_counters(record, &view->period[i], &side[i].n, &before->tcp[i]);
 	for (unsigned i = 0; i < 2; i++)
@@ -92,14 +92,22 @@ static void add_udp_end(struct sn_record *record, const struct sn_view_address *
 	sn_record_i(record, address->anonymised);
 }
 
+/* Tstat sees the first fragment of a datagram only. */
 void sn_record_udp_periodic(struct sn_record *record, const struct sn_view_flow *view)
 {
+	const struct sn_udp_flow *udp = sn_flow_udp(view->flow);
+	const struct sn_interim *interim = told(view->flow);
+	int64_t last_ns = SN_MAX(udp->side[0].last_ns, udp->side[1].last_ns);
+
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_UDP_PERIODIC]);
 	add_udp_end(record, &view->client, view->client_port);
 	add_udp_end(record, &view->server, view->server_port);
-	add_bin(record, view);
+	add_bin(record, view, last_ns);
 	for (unsigned i = 0; i < 2; i++) {
-		sn_record_i(record, (int64_t)view->period[i].packets);
+		unsigned before = interim != NULL ? interim->later_fragments[i] : 0;
+		unsigned later = view->flow->later_fragments[i] - before;
+
+		sn_record_i(record, (int64_t)view->period[i].packets - later);
 		sn_record_i(record, (int64_t)view->period[i].payload);
 	}
 }
