@@ -10,9 +10,9 @@
 /* What was captured of it: a datagram may end before its IP packet does. */
 static void set_payload(const struct sn_rd *rd, struct sn_decoded *out)
 {
-	out->payload = *rd;
-	if (bytes_left(rd) > out->payload_bytes)
-		out->payload.end = rd->p + out->payload_bytes;
+	size_t left = bytes_left(rd);
+
+	out->payload = make_rd(rd->p, SN_MIN(left, out->payload_bytes));
 }
 
 static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)

@@ -32,15 +32,15 @@ bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet)
 	const uint64_t *high = swapped ? packet->src : packet->dst;
 	/* Identifier and type of ICMP belong to neither end. */
 	bool swap_ports = swapped && !icmp;
+	uint16_t low_port = swap_ports ? packet->dst_port : packet->src_port;
+	uint16_t high_port = swap_ports ? packet->src_port : packet->dst_port;
 
-	*key = (struct sn_flow_key){
-		.low = {low[0], low[1]},
-		.high = {high[0], high[1]},
-		.low_port = swap_ports ? packet->dst_port : packet->src_port,
-		.high_port = swap_ports ? packet->src_port : packet->dst_port,
-		.family = packet->family,
-		.protocol = packet->protocol,
-	};
+	key->low[0] = low[0];
+	key->low[1] = low[1];
+	key->high[0] = high[0];
+	key->high[1] = high[1];
+	/* In one piece, because the hash reads it in one soon. */
+	key->rest = sn_flow_key_rest(low_port, high_port, packet->family, packet->protocol);
 	return swapped;
 }
 

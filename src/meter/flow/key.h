@@ -14,16 +14,32 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "meter/decode/decode.h"
 
 struct sn_flow_key {              /* no padding: compared as bytes */
 	uint64_t low[2], high[2]; /* addresses as in struct sn_decoded */
-	uint16_t low_port, high_port;
-	uint8_t family, protocol;
-	uint16_t zero;
+	union {
+		struct {
+			uint16_t low_port, high_port;
+			uint8_t family, protocol;
+			uint16_t zero;
+		};
+		uint64_t rest;
+	};
 };
+
+static inline uint64_t sn_flow_key_rest(uint16_t low_port, uint16_t high_port, uint8_t family,
+					uint8_t protocol)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return low_port | (uint64_t)high_port << 16 | (uint64_t)family << 32 |
+	       (uint64_t)protocol << 40;
+#else
+	return (uint64_t)low_port << 48 | (uint64_t)high_port << 32 | (uint64_t)family << 24 |
+	       (uint64_t)protocol << 16;
+#endif
+}
 
 /* Returns true when the packet goes from the high end point to the low one. */
 bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet);
@@ -39,12 +55,10 @@ static inline uint64_t sn_flow_key_hash(const struct sn_flow_key *key,
 					const struct sn_flow_secret *secret)
 {
 	const uint64_t *m = secret->factors;
-	uint32_t rest[2];
 	uint64_t sum;
 
-	memcpy(rest, &key->low_port, sizeof(rest)); /* ports; family and protocol */
-	sum = m[0] + m[1] * rest[0] + m[2] * rest[1] + m[3] * (uint32_t)key->low[0] +
-	      m[4] * (uint32_t)key->high[0];
+	sum = m[0] + m[1] * (uint32_t)key->rest + m[2] * (key->rest >> 32) +
+	      m[3] * (uint32_t)key->low[0] + m[4] * (uint32_t)key->high[0];
 	if (key->family != 4)
 		sum += m[5] * (key->low[0] >> 32) + m[6] * (key->high[0] >> 32) +
 		       m[7] * (uint32_t)key->low[1] + m[8] * (uint32_t)key->high[1] +
@@ -55,12 +69,8 @@ static inline uint64_t sn_flow_key_hash(const struct sn_flow_key *key,
 
 static inline bool sn_flow_key_equal(const struct sn_flow_key *a, const struct sn_flow_key *b)
 {
-	uint64_t rest_a, rest_b;
-
-	memcpy(&rest_a, &a->low_port, sizeof(rest_a));
-	memcpy(&rest_b, &b->low_port, sizeof(rest_b));
 	return ((a->low[0] ^ b->low[0]) | (a->low[1] ^ b->low[1]) | (a->high[0] ^ b->high[0]) |
-		(a->high[1] ^ b->high[1]) | (rest_a ^ rest_b)) == 0;
+		(a->high[1] ^ b->high[1]) | (a->rest ^ b->rest)) == 0;
 }
 
 #endif

@@ -132,7 +132,8 @@ static void take_payload(struct sn_tcp_side *side, const struct sn_decoded *pack
 	side->segment_min = SN_MIN(side->segment_min, bytes);
 }
 
-static void take_ack(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+/* True if the connection has ended: both FINs are acknowledged. */
+static bool take_ack(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 		     const struct sn_decoded *packet, unsigned side, int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side], *peer = &tcp->side[side ^ 1U];
@@ -149,12 +150,14 @@ static void take_ack(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 	from->acked = packet->tcp_ack;
 	from->has_ack = true;
 	if (!other->begun)
-		return;
+		return false;
 	sn_tcp_acknowledge(tcp, pool, side ^ 1U, packet->tcp_ack, again, time_ns);
 	if (sn_seq_before(peer->isn + 1, packet->tcp_ack))
 		other->answered = 1;
-	if (peer->has_fin && !sn_seq_before(packet->tcp_ack, peer->fin_end))
-		other->fin_acked = 1;
+	if (!peer->has_fin || sn_seq_before(packet->tcp_ack, peer->fin_end))
+		return false;
+	other->fin_acked = 1;
+	return tcp->inner[side].fin_acked;
 }
 
 /* Bytes in flight with this segment; of pure acknowledgements, too. */
@@ -178,46 +181,54 @@ static void take_reset(struct sn_tcp *tcp, unsigned side)
 	tcp->reset_side = side & 1;
 }
 
+/* A message ends with PSH or FIN. */
+static void count_message(struct sn_tcp_side *side, struct sn_tcp_inner *inner, uint8_t flags)
+{
+	if (inner->news && (flags & (SN_TCP_PSH | SN_TCP_FIN)) != 0) {
+		inner->news = 0;
+		side->messages++;
+	}
+}
+
 void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 		   const struct sn_decoded *packet, unsigned side, int64_t time_ns,
 		   struct sn_tcp_verdict *verdict)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
-	bool odd = from->has_syn && has(packet, SN_TCP_SYN) && from->isn != packet->tcp_seq;
+	uint8_t flags = packet->tcp_flags;
+	bool odd = false; /* a SYN elsewhere in the space of numbers: not part of the stream */
 
 	*verdict = (struct sn_tcp_verdict){.anomaly = SN_TCP_ANOMALIES};
-	tcp->flags |= packet->tcp_flags;
-	from->has_push |= has(packet, SN_TCP_PSH);
+	tcp->flags |= flags;
 	if (tcp->inner[CLIENT].syn_waits)
 		sn_tcp_remember_syn(tcp, pool);
 	take_ttl(from, packet->ttl);
-	if (!has(packet, SN_TCP_RST))
+	if ((flags & SN_TCP_RST) == 0)
 		take_window(tcp, packet, side);
-	if (has(packet, SN_TCP_SYN))
+	if ((flags & SN_TCP_SYN) != 0) {
+		odd = from->has_syn && from->isn != packet->tcp_seq;
 		take_syn(tcp, packet, side, time_ns);
-	else
+	} else {
 		take_later_options(tcp, packet, side, time_ns);
+	}
 	if (packet->payload_bytes > 0)
 		take_payload(from, packet, time_ns);
-	if (!odd &&
-	    (packet->payload_bytes > 0 || (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_FIN)) != 0))
+	if ((packet->payload_bytes > 0 || (flags & (SN_TCP_SYN | SN_TCP_FIN)) != 0) && !odd)
 		sn_tcp_send(tcp, pool, packet, side, time_ns, verdict);
-	if (verdict->anomaly == SN_TCP_ANOMALIES &&
-	    (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_RST)) == 0)
+	if (verdict->anomaly == SN_TCP_ANOMALIES && (flags & (SN_TCP_SYN | SN_TCP_RST)) == 0)
 		measure_flight(tcp, packet, side);
-	if (has(packet, SN_TCP_FIN))
+	if ((flags & SN_TCP_FIN) != 0)
 		take_fin(from, packet);
-	if (has(packet, SN_TCP_ACK)) {
-		take_ack(tcp, pool, packet, side, time_ns);
-		if (tcp->inner[side].news && (packet->tcp_flags & (SN_TCP_PSH | SN_TCP_FIN)) != 0) {
-			tcp->inner[side].news = 0;
-			from->messages++;
-		}
+	if ((flags & SN_TCP_ACK) != 0) {
+		verdict->closes = take_ack(tcp, pool, packet, side, time_ns);
+		count_message(from, &tcp->inner[side], flags);
 	}
-	if (has(packet, SN_TCP_RST))
+	if ((flags & SN_TCP_PSH) != 0)
+		from->has_push = true;
+	if ((flags & SN_TCP_RST) != 0) {
 		take_reset(tcp, side);
-	verdict->closes =
-		tcp->reset || (tcp->inner[CLIENT].fin_acked && tcp->inner[SERVER].fin_acked);
+		verdict->closes = true;
+	}
 }
 
 void sn_tcp_forget(struct sn_tcp *tcp, struct sn_segment_pool *pool)
