@@ -193,10 +193,10 @@ static void expire_list(struct sn_meter *meter, struct sn_list *list)
 /* Interim reports --------------------------------------------------------- */
 
 /* With a packet; until one comes there is nothing to report, and no time that runs. */
-static void begin_period(struct sn_meter *meter, struct sn_interim *interim)
+static void begin_period(struct sn_meter *meter, struct sn_interim *interim, int64_t time_ns)
 {
 	interim->running = true;
-	interim->since_ns = meter->now_ns;
+	interim->since_ns = time_ns;
 	sn_list_append(&meter->age, &interim->age_link);
 }
 
@@ -392,7 +392,7 @@ static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, 
 		flow->interim->flow = flow;
 		sn_list_init(&flow->interim->age_link);
 		sn_interim_begin(flow->interim);
-		begin_period(meter, flow->interim);
+		begin_period(meter, flow->interim, time_ns);
 	}
 	meter->stats.flows_peak = SN_MAX(meter->stats.flows_peak, meter->table.count);
 	return flow;
@@ -449,7 +449,7 @@ static void follow_period(struct sn_meter *meter, struct sn_interim *interim, in
 	if (is_due(meter, interim, time_ns))
 		end_period(meter, interim);
 	if (!interim->running)
-		begin_period(meter, interim);
+		begin_period(meter, interim, time_ns);
 }
 
 /* The flow in the table if the packet still belongs to it; else it is ended. */
