@@ -163,13 +163,19 @@ void session_give(struct sn_session *session, const struct sn_packet *packets, s
 				 ? sn_workers_give(session->threads, packets, count)
 				 : give_to_one(session, packets, count);
 	session->packets += count;
+	if (count > 0)
+		session->last_ns = SN_MAX(session->last_ns, packets[count - 1].time_ns);
 	session->full = session->full || (max > 0 && session->packets >= max);
 }
 
 int sn_session_finish(struct sn_session *session, struct sn_err *err)
 {
-	return session->threads != NULL ? sn_workers_finish(session->threads, err)
-					: sn_worker_finish(session->workers[0], err);
+	if (session->threads == NULL)
+		return sn_worker_finish(session->workers[0], err);
+	/* Who saw no packet at the end learns how late it is: flows of all end alike. */
+	if (!session->live && session->packets > 0)
+		sn_workers_advance(session->threads, session->last_ns);
+	return sn_workers_finish(session->threads, err);
 }
 
 /* Counts -------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@ struct sn_session {
 	char **sources;             /* names of files and interfaces; flows keep the index */
 	size_t source_count;
 	uint64_t packets;
+	int64_t last_ns; /* latest time of a packet that was given */
 	atomic_uint_fast64_t filtered;
 	int64_t deadline_ns; /* packet time of files; 0 before the first packet */
 	bool live, full;
