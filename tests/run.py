@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-TIERS = ["house", "unit", "fuzz", "web", "e2e", "browser"]
+TIERS = ["house", "unit", "compat", "fuzz", "web", "e2e", "browser"]
 TAP = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*?)(?:\s*#\s*(SKIP|TODO)\b\s*(.*))?$", re.IGNORECASE)
 
 
