@@ -70,9 +70,22 @@ static const struct {
 	{"ping", "time,node,target,sent_packets,loss_ratio,rtt_min_seconds,rtt_p50_seconds,"
 		 "rtt_p95_seconds,rtt_max_seconds,status,error"},
 	{"flow", "time,node,protocol,c_ip,c_port,s_ip,s_port,duration_seconds,c_packets,s_packets,"
-		 "c_bytes,s_bytes,handshake_rtt_seconds,state,end"},
+		 "c_bytes,s_bytes,handshake_rtt_seconds,application,server_name,state,end"},
 	{"health", "time,node,uptime_seconds,cpu_seconds,resident_bytes,load_1m,spool_batches,"
 		   "spool_bytes,dropped_rows,tasks_running,clock_synchronised"},
+	{"tstat_tcp_complete",
+	 "time,node,c_ip,c_port,s_ip,s_port,durat,c_bytes_all,s_bytes_all,c_pkts_retx,s_pkts_retx,"
+	 "c_rtt_avg,s_rtt_avg,con_t,c_tls_SNI,http_hostname,fqdn"},
+	{"tstat_tcp_nocomplete",
+	 "time,node,c_ip,c_port,s_ip,s_port,durat,c_pkts_all,s_pkts_all,c_bytes_all,s_bytes_all,"
+	 "c_syn_cnt,c_rst_cnt,s_rst_cnt,con_t"},
+	{"tstat_udp_complete",
+	 "time,node,c_ip,c_port,s_ip,s_port,c_durat,s_durat,c_pkts_all,s_pkts_all,c_bytes_all,"
+	 "s_bytes_all,c_type,s_type,fqdn,quic_SNI"},
+	{"tstat_http_complete",
+	 "time,node,c_ip,s_ip,s_port,method,hostname,path,user_agent,response,"
+	 "content_len,content_type,server,location"},
+	{"tstat_dns_complete", "time,node,c_ip,s_ip,entry,query,type,ttl,answer"},
 };
 
 /* From the end of the name to the unit that is shown, and the factor that makes it. */
