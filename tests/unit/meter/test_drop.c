@@ -197,11 +197,12 @@ static int listen_here(void)
 	return client;
 }
 
-static const bool sanitized =
-#ifdef __SANITIZE_ADDRESS__
-	true;
+#ifdef __has_feature
+static const bool sanitized = __has_feature(address_sanitizer);
+#elif defined(__SANITIZE_ADDRESS__)
+static const bool sanitized = true;
 #else
-	false;
+static const bool sanitized = false;
 #endif
 
 static void what_is_not_needed_is_refused(void **state SN_UNUSED)
