@@ -10,10 +10,11 @@
 #define FRACTION_BITS (DBL_MANT_DIG - 1)
 #define EXPONENT_BIAS (DBL_MAX_EXP - 1 + FRACTION_BITS)
 #define EXPONENT_MASK 0x7ffU
+#define MILLION       1000000U
 
 typedef unsigned __int128 u128;
 
-static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, MILLION};
 
 static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 			    "25262728293031323334353637383940414243444546474849"
@@ -100,8 +101,14 @@ char *sn_put_fixed(char *p, double value, unsigned decimals)
 		return p + snprintf(p, SN_NUMBER_MAX, "%.*f", (int)decimals, value);
 	if (bits >> 63 != 0)
 		*p++ = '-';
-	p = sn_put_u64(p, scaled / powers[decimals]);
-	fraction = scaled % powers[decimals];
+	/* The usual divisor as a constant, which the compiler makes a multiplication of. */
+	if (decimals == SN_NUMBER_DECIMALS) {
+		p = sn_put_u64(p, scaled / MILLION);
+		fraction = scaled % MILLION;
+	} else {
+		p = sn_put_u64(p, scaled / powers[decimals]);
+		fraction = scaled % powers[decimals];
+	}
 	*p++ = '.';
 	end = p + decimals;
 	if (fraction == 0) {

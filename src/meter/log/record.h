@@ -29,8 +29,9 @@ struct sn_record { /* texts are borrowed from the view or lie in `text` */
 	char text[SN_RECORD_TEXT_MAX];
 };
 
-/* log_tcp_complete, and log_tcp_nocomplete, which has the first columns of it. */
 void sn_record_tcp(struct sn_record *record, const struct sn_view_flow *view);
+/* log_tcp_nocomplete: the first columns of the other. */
+void sn_record_tcp_short(struct sn_record *record, const struct sn_view_flow *view);
 void sn_record_udp(struct sn_record *record, const struct sn_view_flow *view);
 struct sn_rtp_stream;
 struct sn_rtp_streams;

@@ -183,6 +183,12 @@ static void add_layer7(struct sn_record *record, const struct sn_view_flow *view
 	sn_record_i(record, view->fqdn.n > 0 && view->resolver.anonymised);
 }
 
+void sn_record_tcp_short(struct sn_record *record, const struct sn_view_flow *view)
+{
+	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_TCP_NOCOMPLETE]);
+	add_core(record, view, sn_flow_tcp(view->flow));
+}
+
 void sn_record_tcp(struct sn_record *record, const struct sn_view_flow *view)
 {
 	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);

@@ -132,8 +132,7 @@ static void log_tcp(struct sink *sink, const struct sn_view_flow *view,
 	if (sn_record_is_complete(view)) {
 		log_complete(sink, view);
 	} else if (choice->on[SN_TSTAT_TCP_NOCOMPLETE]) {
-		sn_record_tcp(&sink->record, view);
-		sink->record.table = &sn_tstat_tables[SN_TSTAT_TCP_NOCOMPLETE];
+		sn_record_tcp_short(&sink->record, view);
 		add_line(sink, SN_TSTAT_TCP_NOCOMPLETE, choice->tcp_level);
 	}
 }

@@ -123,9 +123,10 @@ static int add_tcp_record(struct sink *sink, const struct sn_view_flow *view)
 
 	if (!sink->rows->wanted[kind] || view->flow->mid_stream)
 		return 0;
-	sn_record_tcp(&sink->record, view);
 	if (kind == TCP_NOCOMPLETE)
-		sink->record.table = &sn_tstat_tables[SN_TSTAT_TCP_NOCOMPLETE];
+		sn_record_tcp_short(&sink->record, view);
+	else
+		sn_record_tcp(&sink->record, view);
 	return add_record(sink, kind, view->flow->first_ns);
 }
 
