@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runtime.conf and globals.conf: anything is taken or refused with a line, and what is refused changes nothing. */
+/* runtime.conf and globals.conf: anything is taken or refused with a line, and what is refused
+ * changes nothing. */
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/util.h"
-#include "fuzz.h"
 #include "meter/control/globals.h"
 #include "meter/control/settings.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

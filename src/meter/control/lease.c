@@ -23,9 +23,11 @@ struct lease {
 	struct sn_http_client *client;
 	struct sn_timer renewal, end;
 	char *body;
-	uint64_t held; /* number of the lease in force; 0: none */
-	bool taken;    /* the first answer was good */
-	bool ending;
+	uint64_t held;    /* number of the lease in force; 0: none */
+	unsigned waiting; /* for so many answers */
+	bool asking;      /* one of them is that to ask() */
+	bool taken;       /* the first answer was good */
+	bool ending;      /* the last answer ends it */
 	struct sn_err err;
 };
 
@@ -44,20 +46,25 @@ static void send_request(struct lease *lease, const char *method, const char *ur
 		.ctx = lease,
 	};
 
-	if (sn_http_fetch(lease->client, &spec) == NULL)
+	if (sn_http_fetch(lease->client, &spec) != NULL)
+		lease->waiting++;
+	else
 		sn_loop_stop(lease->loop, -EIO);
+}
+
+static void answered(struct lease *lease)
+{
+	if (--lease->waiting == 0 && lease->ending)
+		sn_loop_stop(lease->loop, 0);
 }
 
 static void released(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http_answer *answer,
 		     void *ctx)
 {
-	const struct lease *lease = ctx;
-
 	if (answer->error != 0)
 		sn_warn("a switch goes back only when its time is over reason=\"%s\"",
 			answer->err.text);
-	if (lease->ending)
-		sn_loop_stop(lease->loop, 0);
+	answered(ctx);
 }
 
 static void release(struct lease *lease, uint64_t number)
@@ -89,37 +96,52 @@ static int refusal(struct lease *lease, const struct sn_http_answer *answer)
 			  detail != NULL ? detail : "the meter refuses the change");
 }
 
+/* The new lease is there before the old one ends: nothing goes back in between. */
+static void take_lease(struct lease *lease, uint64_t number)
+{
+	if (lease->held != 0)
+		release(lease, lease->held);
+	lease->held = number;
+	lease->taken = true;
+}
+
+static void not_taken(struct lease *lease, const struct sn_http_answer *answer)
+{
+	int code = refusal(lease, answer);
+
+	if (!lease->taken && !lease->ending)
+		sn_loop_stop(lease->loop, code);
+	else
+		SN_LOG_LIMITED(SN_LOG_WARNING, "a switch is not renewed reason=\"%s\"",
+			       lease->err.text);
+}
+
 static void asked(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http_answer *answer,
 		  void *ctx)
 {
 	struct lease *lease = ctx;
 	sn_autojson json_t *json = NULL;
-	uint64_t before = lease->held;
 	int64_t number = 0;
 
 	if (answer->error == 0 && answer->status == 200)
 		json = sn_json_parse(answer->body.p, answer->body.n, NULL);
-	if (json == NULL || sn_json_get_i64(json, "lease", &number, NULL) != 0) {
-		int code = refusal(lease, answer);
-
-		if (!lease->taken)
-			sn_loop_stop(lease->loop, code);
-		else
-			SN_LOG_LIMITED(SN_LOG_WARNING, "a switch is not renewed reason=\"%s\"",
-				       lease->err.text);
-		return;
-	}
-	lease->taken = true;
-	lease->held = (uint64_t)number;
-	if (before != 0)
-		release(lease, before);
+	if (json != NULL && sn_json_get_i64(json, "lease", &number, NULL) == 0)
+		take_lease(lease, (uint64_t)number);
+	else
+		not_taken(lease, answer);
+	lease->asking = false;
+	if (lease->ending && lease->held != 0)
+		release(lease, lease->held);
+	answered(lease);
 }
 
 static void ask(struct sn_timer *timer)
 {
 	struct lease *lease = sn_container_of(timer, struct lease, renewal);
 
-	sn_timer_in(timer, SN_LEASE_RENEW_NS);
+	sn_timer_in(timer, lease->options->renew_ns > 0 ? (uint64_t)lease->options->renew_ns
+							: (uint64_t)SN_LEASE_RENEW_NS);
+	lease->asking = true;
 	send_request(lease, "PATCH", "http://meter/v1/settings", lease->body, asked);
 }
 
@@ -128,22 +150,25 @@ static void end(struct sn_timer *timer)
 	sn_loop_stop(sn_container_of(timer, struct lease, end)->loop, 0);
 }
 
-/* Before the process ends: the loop runs once more for the answer. */
+/* Before the process ends: the loop runs on for the answers that are still to come. */
 static void give_back(struct lease *lease)
 {
-	if (lease->held == 0)
-		return;
 	lease->ending = true;
 	sn_timer_stop(&lease->renewal);
-	release(lease, lease->held);
-	sn_loop_run(lease->loop);
+	sn_timer_stop(&lease->end);
+	/* While a new one is asked for, asked() gives it back. */
+	if (!lease->asking && lease->held != 0)
+		release(lease, lease->held);
+	if (lease->waiting > 0)
+		sn_loop_run(lease->loop);
 }
 
 static char *make_body(const struct sn_lease_options *options)
 {
 	char text[SN_DURATION_TEXT_MAX];
+	int64_t lease_ns = options->lease_ns > 0 ? options->lease_ns : SN_LEASE_NS;
 	json_t *json = json_pack("{s:O, s:s}", "changes", options->changes, "for",
-				 sn_format_duration(SN_LEASE_NS, text, sizeof(text)));
+				 sn_format_duration(lease_ns, text, sizeof(text)));
 	char *body = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);

@@ -21,6 +21,8 @@ struct sn_lease_options {
 	const char *socket_path;
 	const json_t *changes; /* {NAME: VALUE} */
 	int64_t duration_ns;   /* 0: until SIGINT or SIGTERM */
+	/* How long each asking is for, and how often it is asked; 0: as above. */
+	int64_t lease_ns, renew_ns;
 };
 
 /*

@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -255,11 +257,52 @@ static bool is_answered(const struct sockaddr_un *address)
 	return answered;
 }
 
+/* Of two meters that start at once one waits here until the other answers. */
+static int lock_directory(const char *path, struct sn_err *err)
+{
+	sn_autofree char *copy = sn_xstrdup(path);
+	const char *directory = dirname(copy);
+	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX) == 0)
+		return fd;
+	sn_err_sys(err, -errno, "cannot listen on '%s'", path);
+	if (fd >= 0)
+		close(fd);
+	return err->code;
+}
+
+/* What is no socket stays: then bind() says that the name is taken. */
+static void remove_socket(const char *path)
+{
+	struct stat info;
+
+	if (lstat(path, &info) == 0 && S_ISSOCK(info.st_mode))
+		unlink(path);
+}
+
+static int listen_at(const struct sockaddr_un *address, struct sn_err *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), result = 0;
+	mode_t before;
+
+	if (fd < 0)
+		return sn_err_sys(err, -errno, "cannot open a socket");
+	before = umask(0177);
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
+	    listen(fd, CONNECTIONS_MAX) != 0)
+		result = -errno;
+	umask(before);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return sn_err_sys(err, result, "cannot listen on '%s'", address->sun_path);
+}
+
 static int open_socket(const char *path, struct sn_err *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t before;
-	int fd, result;
+	int lock, result;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return sn_err_set(
@@ -267,23 +310,18 @@ static int open_socket(const char *path, struct sn_err *err)
 			"cannot listen on '%s': the path of a socket has at most %zu bytes", path,
 			sizeof(address.sun_path) - 1);
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (is_answered(&address))
-		return sn_err_set(err, -EADDRINUSE, "cannot listen on '%s': another meter does",
-				  path);
-	unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return sn_err_sys(err, -errno, "cannot open a socket");
-	before = umask(0177);
-	result = bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-				 listen(fd, CONNECTIONS_MAX) == 0
-			 ? 0
-			 : -errno;
-	umask(before);
-	if (result == 0)
-		return fd;
-	close(fd);
-	return sn_err_sys(err, result, "cannot listen on '%s'", path);
+	lock = lock_directory(path, err);
+	if (lock < 0)
+		return lock;
+	if (is_answered(&address)) {
+		result = sn_err_set(err, -EADDRINUSE, "cannot listen on '%s': another meter does",
+				    path);
+	} else {
+		remove_socket(path);
+		result = listen_at(&address, err);
+	}
+	close(lock);
+	return result;
 }
 
 static void stop(struct sn_io *io, int events SN_UNUSED)

@@ -10,10 +10,12 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "base/util.h"
 #include "meter/control/switches.h"
 
-#define RETRY_NS (1 * SN_NS_PER_S)
+#define RETRY_NS      (1 * SN_NS_PER_S)
+#define FIRST_NUMBERS ((uint64_t)1 << 48) /* exact in every reader of JSON */
 
 struct lease {
 	uint64_t number; /* 0: free */
@@ -43,6 +45,8 @@ struct sn_settings *sn_settings_create(const struct sn_settings_values *start,
 	struct sn_settings *settings = sn_new(struct sn_settings);
 
 	settings->base = settings->now = *start;
+	/* Who held one of a meter that is started anew must not end another's by its number. */
+	settings->last_number = sn_random_below(FIRST_NUMBERS);
 	settings->apply = apply;
 	settings->ctx = ctx;
 	return settings;
