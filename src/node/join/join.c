@@ -16,7 +16,7 @@
 
 #define ANSWER_MAX   65536
 #define TIMEOUT_NS   (30 * SN_NS_PER_S)
-#define DIR_MODE     0700
+#define DIR_MODE     0711 /* the way to the logs of meters; secrets have modes of their own */
 #define URL_TEXT_MAX 512
 #define SECRET_BYTES 16
 #define DIGEST_BYTES 32

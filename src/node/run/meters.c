@@ -4,7 +4,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,7 +18,9 @@
 #include "base/mem.h"
 #include "priv/client.h"
 
-#define KEEP_HOURS "3"
+#define CONTROL          "control"
+#define LOGS             "tstat"
+#define KEEP_DIRECTORIES "3"
 
 static bool is(const struct sn_method *method, const struct sn_method *other)
 {
@@ -49,7 +53,7 @@ static void hand_capture(struct sn_handed *handed, const char *priv_socket, cons
 			name, err.text);
 }
 
-/* Control ------------------------------------------------------------------- */
+/* Names ---------------------------------------------------------------------- */
 
 /* Part of a path, and no other. */
 static bool is_plain(const char *interface)
@@ -57,6 +61,19 @@ static bool is_plain(const char *interface)
 	return interface[0] != '\0' && interface[0] != '.' && strchr(interface, '/') == NULL;
 }
 
+/* malloc'ed; NULL if no socket can be there. */
+static char *socket_path(const char *dir, const char *interface)
+{
+	char *path = sn_xasprintf("%s/" CONTROL "/%s.sock", dir, interface);
+
+	if (strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return path;
+	sn_warn("meters cannot be switched: a socket's path would be too long path=%s", path);
+	free(path);
+	return NULL;
+}
+
+/* A socket alone tells nothing: a meter that was killed leaves it behind. */
 static bool is_answered(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -70,92 +87,104 @@ static bool is_answered(const char *path)
 	return answered;
 }
 
-/* malloc'ed; NULL if no socket can be there. */
-static char *socket_path(const char *dir, const char *interface)
-{
-	char *path = sn_xasprintf("%s/%s.sock", dir, interface);
+/* Logs and their control ------------------------------------------------------- */
 
-	if (strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return path;
-	sn_warn("a meter cannot be switched: its socket's path is too long path=%s", path);
-	free(path);
-	return NULL;
+/* A second meter of the same interface has rows only: both would write the same files. */
+static void hand_logs(struct sn_handed *handed, const char *dir, const char *interface)
+{
+	sn_autofree char *control = sn_fs_join(dir, CONTROL);
+	sn_autofree char *logs = sn_fs_join(dir, LOGS);
+	sn_autofree char *path = sn_fs_join(logs, interface);
+	sn_autofree char *conf = sn_fs_join(dir, "runtime.conf");
+	sn_autofree char *socket = socket_path(dir, interface);
+
+	if (socket != NULL && is_answered(socket))
+		return;
+	mkdir(dir, 0755);
+	mkdir(control, 0700);
+	mkdir(logs, 0755);
+	if (socket != NULL)
+		sn_handed_add(handed, "--control", socket);
+	sn_handed_add(handed, "--directory", path);
+	sn_handed_add(handed, "--keep", KEEP_DIRECTORIES);
+	if (access(conf, F_OK) == 0)
+		sn_handed_add(handed, "--runtime-conf", conf);
 }
 
-/* The one that listens, whoever it is. */
-static void hand_control(struct sn_handed *handed, const char *dir, const char *interface)
+/* Switching --------------------------------------------------------------------- */
+
+static bool is_running(const char *dir, const char *interface)
 {
 	sn_autofree char *path = socket_path(dir, interface);
 
-	mkdir(dir, 0700);
-	if (path != NULL && !is_answered(path))
-		sn_handed_add(handed, "--control", path);
+	return path != NULL && is_answered(path);
 }
 
-/* Name of the only socket there is, without its ending; "" if there are none or several. */
-static void only_interface(const char *dir, char out[NAME_MAX + 1])
+/* How many meters answer; `out` is the interface of one of them. */
+static unsigned count_running(const char *dir, char out[NAME_MAX + 1])
 {
-	DIR *list = opendir(dir);
+	sn_autofree char *control = sn_fs_join(dir, CONTROL);
+	DIR *list = opendir(control);
 	struct dirent *entry;
 	unsigned count = 0;
 
-	out[0] = '\0';
 	while (list != NULL && (entry = readdir(list)) != NULL) {
+		char interface[NAME_MAX + 1];
 		size_t n = strlen(entry->d_name);
 
 		if (n <= 5 || strcmp(entry->d_name + n - 5, ".sock") != 0)
 			continue;
-		snprintf(out, NAME_MAX + 1, "%.*s", (int)(n - 5), entry->d_name);
+		snprintf(interface, sizeof(interface), "%.*s", (int)(n - 5), entry->d_name);
+		if (!is_running(dir, interface))
+			continue;
+		memcpy(out, interface, sizeof(interface));
 		count++;
 	}
 	if (list != NULL)
 		closedir(list);
-	if (count > 1)
-		out[0] = '\0';
+	return count;
 }
 
-static void hand_control_of_other(struct sn_handed *handed, const char *dir, const char *interface)
+static int hand_switch(struct sn_handed *handed, const char *dir, const char *interface,
+		       struct sn_err *err)
 {
 	char only[NAME_MAX + 1] = "";
+	unsigned running = dir[0] == '\0'        ? 0
+			   : interface == NULL   ? count_running(dir, only)
+			   : is_plain(interface) ? is_running(dir, interface)
+						 : 0;
 	sn_autofree char *path = NULL;
 
-	if (interface == NULL)
-		only_interface(dir, only);
+	if (running == 0)
+		return sn_err_set(err, -ENOENT,
+				  "cannot switch logs: no meter writes any%s%.32s (start method "
+				  "tstat)",
+				  interface != NULL ? " of " : "",
+				  interface != NULL ? interface : "");
+	if (running > 1)
+		return sn_err_set(err, -EINVAL,
+				  "cannot switch logs: %u meters write some (name the interface of "
+				  "one)",
+				  running);
 	path = socket_path(dir, interface != NULL ? interface : only);
 	if (path != NULL)
 		sn_handed_add(handed, "--control", path);
+	return 0;
 }
 
-/* Logs ------------------------------------------------------------------------ */
-
-static void hand_logs(struct sn_handed *handed, const char *dir, const char *interface)
-{
-	sn_autofree char *logs = sn_fs_join(dir, "logs");
-	sn_autofree char *path = sn_fs_join(logs, interface);
-
-	mkdir(dir, 0700);
-	mkdir(logs, 0755);
-	sn_handed_add(handed, "--directory", path);
-	sn_handed_add(handed, "--keep", KEEP_HOURS);
-}
-
-void sn_meters_hand(struct sn_handed *handed, const struct sn_method *method,
-		    const json_t *parameters, const char *priv_socket, const char *dir,
-		    const char *name)
+int sn_meters_hand(struct sn_handed *handed, const struct sn_method *method,
+		   const json_t *parameters, const char *priv_socket, const char *dir,
+		   const char *name, struct sn_err *err)
 {
 	const char *interface = json_string_value(json_object_get(parameters, "interface"));
 
-	if (interface != NULL && !is_plain(interface))
-		return;
-	if (is(method, &sn_method_meter_switch) && dir[0] != '\0')
-		hand_control_of_other(handed, dir, interface);
-	if (!does_capture(method) || interface == NULL)
-		return;
+	if (is(method, &sn_method_meter_switch))
+		return hand_switch(handed, dir, interface, err);
+	if (!does_capture(method) || interface == NULL || !is_plain(interface))
+		return 0;
 	if (priv_socket[0] != '\0')
 		hand_capture(handed, priv_socket, interface, name);
-	if (dir[0] == '\0')
-		return;
-	hand_control(handed, dir, interface);
-	if (is(method, &sn_method_tstat))
+	if (is(method, &sn_method_tstat) && dir[0] != '\0')
 		hand_logs(handed, dir, interface);
+	return 0;
 }

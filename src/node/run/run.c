@@ -331,15 +331,17 @@ pid_t sn_run_pid(const struct sn_run *run)
 
 /* Its start ------------------------------------------------------------------------------ */
 
-static void hand(const struct sn_run *run, const json_t *parameters, struct sn_handed *handed)
+static int hand(const struct sn_run *run, const json_t *parameters, struct sn_handed *handed,
+		struct sn_err *err)
 {
 	const struct sn_runner *runner = run->runner;
+	int error = sn_meters_hand(handed, run->method, parameters, runner->priv_socket,
+				   runner->meter_dir, run->name, err);
 
-	sn_meters_hand(handed, run->method, parameters, runner->priv_socket, runner->meter_dir,
-		       run->name);
 	if (sn_run_has_targets(run->method) && runner->never_fd >= 0)
 		sn_handed_add_fd(handed, "--never-probe", "/proc/self/fd/",
 				 fcntl(runner->never_fd, F_DUPFD_CLOEXEC, 3));
+	return error;
 }
 
 static int start_process(struct sn_run *run, const json_t *parameters, struct sn_err *err)
@@ -354,14 +356,14 @@ static int start_process(struct sn_run *run, const json_t *parameters, struct sn
 				    .on_line = take_line,
 				    .on_exit = process_ended,
 				    .ctx = run};
-	int error;
+	int error = hand(run, parameters, &handed, err);
 
-	hand(run, parameters, &handed);
 	more_argv = sn_handed_argv(&handed, argv, run->method->verb != NULL ? 2 : 1);
 	spec.argv = more_argv;
 	for (size_t i = 0; i < handed.fd_count; i++)
 		spec.fds[spec.fd_count++] = handed.fds[i];
-	error = sn_proc_start(run->runner->loop, &spec, &run->proc, err);
+	if (error == 0)
+		error = sn_proc_start(run->runner->loop, &spec, &run->proc, err);
 	sn_method_argv_free(argv);
 	sn_handed_finish(&handed);
 	return error;
