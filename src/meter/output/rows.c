@@ -284,7 +284,7 @@ int sn_rows_out_create(const struct sn_rows_options *options, struct sn_rows_out
 	made->format = options->format;
 	pthread_mutex_init(&made->lock, NULL);
 	rc = choose(made, options->datasets, &count, err);
-	made->named = count > 1;
+	made->named = count > 1 || !made->wanted[FLOW];
 	if (rc == 0 && made->format == SN_ROWS_OUT_CSV && (count > 1 || made->wanted[TRAFFIC]))
 		rc = sn_err_set(err, -EINVAL,
 				"cannot write '%s' as CSV: a file has one header, and traffic is "

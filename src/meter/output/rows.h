@@ -3,9 +3,9 @@
  * rows: what the meter found as rows of datasets, to one descriptor, as JSON Lines
  * or CSV.
  *
- * Shared by the workers: each has its own sink, which collects whole lines.  With
- * several datasets each JSON line begins with the name of its own.  The first
- * error is kept and given back by every later call.
+ * Shared by the workers: each has its own sink, which collects whole lines.  Each
+ * JSON line begins with the name of its dataset, unless all are of `flow`.  The
+ * first error is kept and given back by every later call.
  */
 #ifndef SONDE_METER_OUTPUT_ROWS_H
 #define SONDE_METER_OUTPUT_ROWS_H

@@ -87,6 +87,16 @@ static bool is_answered(const char *path)
 	return answered;
 }
 
+/* Rows ----------------------------------------------------------------------- */
+
+/* By itself sonde-meter has rows of flows. */
+static void hand_datasets(struct sn_handed *handed, const json_t *parameters)
+{
+	if (json_object_get(parameters, "datasets") == NULL)
+		sn_handed_add(handed, "--datasets",
+			      sn_method_param(&sn_method_tstat, "datasets")->default_text);
+}
+
 /* Logs and their control ------------------------------------------------------- */
 
 /* A second meter of the same interface has rows only: both would write the same files. */
@@ -184,6 +194,8 @@ int sn_meters_hand(struct sn_handed *handed, const struct sn_method *method,
 		return 0;
 	if (priv_socket[0] != '\0')
 		hand_capture(handed, priv_socket, interface, name);
+	if (is(method, &sn_method_tstat))
+		hand_datasets(handed, parameters);
 	if (is(method, &sn_method_tstat) && dir[0] != '\0')
 		hand_logs(handed, dir, interface);
 	return 0;

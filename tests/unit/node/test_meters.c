@@ -124,13 +124,31 @@ static void operators_runtime_conf_is_handed_on(void **state)
 	assert_value("--runtime-conf", "runtime.conf");
 }
 
+static void rows_are_those_of_the_method_and_not_of_flows(void **state)
+{
+	json_t *parameters =
+		json_pack("{s:s, s:s}", "interface", "lo", "datasets", "tstat_udp_complete");
+
+	(void)state;
+	assert_int_equal(hand(&sn_method_tstat, "lo", "", NULL), 0);
+	assert_non_null(strstr(value_of("--datasets"), "tstat_tcp_complete,"));
+	sn_handed_finish(&handed);
+	handed = (struct sn_handed){0};
+	assert_int_equal(
+		sn_meters_hand(&handed, &sn_method_tstat, parameters, "", dir, "test", NULL), 0);
+	assert_null(value_of("--datasets")); /* it is on the command line anyway */
+	json_decref(parameters);
+}
+
 static void second_meter_of_an_interface_has_rows_only(void **state)
 {
 	int fd = pretend_meter("lo");
 
 	(void)state;
 	assert_int_equal(hand(&sn_method_tstat, "lo", "", NULL), 0);
-	assert_int_equal(handed.count, 0);
+	assert_null(value_of("--control"));
+	assert_null(value_of("--directory"));
+	assert_non_null(value_of("--datasets"));
 	assert_int_equal(hand(&sn_method_tstat, "veth0", "", NULL), 0);
 	assert_value("--directory", "tstat/veth0");
 	close(fd);
@@ -160,7 +178,8 @@ static void without_a_directory_there_are_no_logs(void **state)
 	(void)state;
 	dir[0] = '\0';
 	assert_int_equal(hand(&sn_method_tstat, "lo", "", &err), 0);
-	assert_int_equal(handed.count, 0);
+	assert_null(value_of("--control"));
+	assert_null(value_of("--directory"));
 	assert_int_equal(hand(&sn_method_meter_switch, "lo", "", &err), -ENOENT);
 }
 
@@ -249,6 +268,7 @@ int main(void)
 		WITH(tstat_gets_control_and_logs),
 		WITH(logs_are_for_all_and_sockets_are_not),
 		WITH(operators_runtime_conf_is_handed_on),
+		WITH(rows_are_those_of_the_method_and_not_of_flows),
 		WITH(second_meter_of_an_interface_has_rows_only),
 		WITH(socket_of_a_killed_meter_is_used_again),
 		WITH(flows_and_probes_get_neither),
