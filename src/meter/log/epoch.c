@@ -21,16 +21,12 @@
 #define CHUNK        16384
 #define NAME_PATTERN "dddd_dd_dd_dd_dd.out"
 
-#define NAME(log, text) [SN_TSTAT_##log] = "log_" text
-const char *const sn_epoch_file_names[SN_EPOCH_FILES] = {
-	NAME(TCP_COMPLETE, "tcp_complete"),         NAME(TCP_NOCOMPLETE, "tcp_nocomplete"),
-	NAME(UDP_COMPLETE, "udp_complete"),         NAME(MM_COMPLETE, "mm_complete"),
-	NAME(SKYPE_COMPLETE, "skype_complete"),     NAME(CHAT_COMPLETE, "chat_complete"),
-	NAME(CHAT_MESSAGES, "chat_messages"),       NAME(VIDEO_COMPLETE, "video_complete"),
-	NAME(HTTP_COMPLETE, "http_complete"),       NAME(DNS_COMPLETE, "dns_complete"),
-	NAME(TCP_PERIODIC, "tcp_periodic"),         NAME(UDP_PERIODIC, "udp_periodic"),
-	[SN_EPOCH_MIDSTREAM] = "log_tcp_midstream", [SN_EPOCH_CAPTURE] = "log_capture",
-};
+const char *sn_epoch_file_name(unsigned file)
+{
+	static const char *const ours[] = {"log_tcp_midstream", "log_capture"};
+
+	return file < SN_TSTAT_LOGS ? sn_tstat_tables[file].name : ours[file - SN_TSTAT_LOGS];
+}
 
 void sn_epoch_name(int64_t time_ns, char name[SN_EPOCH_NAME_MAX])
 {
@@ -121,9 +117,9 @@ static int describe(const struct sn_epoch *epoch, unsigned file, int rc, struct 
 
 	if (rc == -EPIPE)
 		return sn_err_set(err, rc, "cannot write '%s/%s/%s%s': it was removed",
-				  epoch->parent, epoch->name, sn_epoch_file_names[file], suffix);
+				  epoch->parent, epoch->name, sn_epoch_file_name(file), suffix);
 	return sn_err_sys(err, rc, "cannot write '%s/%s/%s%s'", epoch->parent, epoch->name,
-			  sn_epoch_file_names[file], suffix);
+			  sn_epoch_file_name(file), suffix);
 }
 
 static int open_file(struct sn_epoch *epoch, unsigned index, struct sn_err *err)
@@ -131,7 +127,7 @@ static int open_file(struct sn_epoch *epoch, unsigned index, struct sn_err *err)
 	struct sn_epoch_file *file = &epoch->files[index];
 	char name[SN_EPOCH_NAME_MAX * 2];
 
-	snprintf(name, sizeof(name), "%s%s", sn_epoch_file_names[index], epoch->gzip ? ".gz" : "");
+	snprintf(name, sizeof(name), "%s%s", sn_epoch_file_name(index), epoch->gzip ? ".gz" : "");
 	file->fd = openat(epoch->directory, name,
 			  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (file->fd < 0)

@@ -16,7 +16,7 @@
 
 /* Tstat's logs and two of ours. */
 enum { SN_EPOCH_MIDSTREAM = SN_TSTAT_LOGS, SN_EPOCH_CAPTURE, SN_EPOCH_FILES };
-extern const char *const sn_epoch_file_names[SN_EPOCH_FILES];
+const char *sn_epoch_file_name(unsigned file);
 
 #define SN_EPOCH_NAME_MAX 32 /* "2016_08_02_02_19.out" */
 

@@ -16,8 +16,6 @@
 #include "data/tstat/columns.h"
 #include "meter/output/sink.h"
 
-extern const char *const sn_tstat_log_names[SN_TSTAT_LOGS]; /* "log_tcp_complete", ... */
-
 /* What can be switched while the meter runs (Tstat's runtime.conf, control/settings.h). */
 struct sn_tstat_choice {
 	bool on[SN_TSTAT_LOGS];

@@ -20,16 +20,6 @@
 #define LEVEL_TCP   15
 #define LEVEL_VIDEO 31
 
-#define NAMED(log) [SN_TSTAT_##log]
-const char *const sn_tstat_log_names[SN_TSTAT_LOGS] = {
-	NAMED(TCP_COMPLETE) = "log_tcp_complete",     NAMED(TCP_NOCOMPLETE) = "log_tcp_nocomplete",
-	NAMED(UDP_COMPLETE) = "log_udp_complete",     NAMED(MM_COMPLETE) = "log_mm_complete",
-	NAMED(SKYPE_COMPLETE) = "log_skype_complete", NAMED(CHAT_COMPLETE) = "log_chat_complete",
-	NAMED(CHAT_MESSAGES) = "log_chat_messages",   NAMED(VIDEO_COMPLETE) = "log_video_complete",
-	NAMED(HTTP_COMPLETE) = "log_http_complete",   NAMED(DNS_COMPLETE) = "log_dns_complete",
-	NAMED(TCP_PERIODIC) = "log_tcp_periodic",     NAMED(UDP_PERIODIC) = "log_udp_periodic",
-};
-
 struct sn_tstat_logs {
 	struct sn_tstat_options options;
 	char *name;

@@ -48,12 +48,16 @@ static struct sn_str url_of(struct sn_str url, unsigned urls)
 
 static struct sn_str path_of(struct sn_str path, unsigned urls)
 {
-	return urls == URLS_HOSTS ? (struct sn_str){0} : url_of(path, urls);
+	static const struct sn_str none;
+
+	return urls == URLS_HOSTS ? none : url_of(path, urls);
 }
 
 static struct sn_str cookie_of(struct sn_str cookie, unsigned urls)
 {
-	return urls >= URLS_ALL ? cookie : (struct sn_str){0};
+	static const struct sn_str none;
+
+	return urls >= URLS_ALL ? cookie : none;
 }
 
 /*
@@ -122,7 +126,7 @@ static void add_response(struct part *part, const struct sn_view_http *view, uns
 	const struct sn_str *fields = view->message->fields;
 
 	sn_record_s(part->record, part->second ? SN_STR("RES2") : SN_STR("HTTP"));
-	sn_record_s(part->record, part->second ? (struct sn_str){0} : view->message->status);
+	sn_record_s(part->record, part->second ? SN_STR("-") : view->message->status);
 	add_field(part, view, SN_HTTP_CONTENT_LENGTH);
 	add_field(part, view, SN_HTTP_CONTENT_TYPE);
 	add_field(part, view, SN_HTTP_SERVER);

@@ -153,7 +153,7 @@ void sn_tidy_add(struct sn_tidy *tidy, const char *name)
 
 static void part_name(const struct sn_tidy *tidy, char out[FILE_NAME])
 {
-	snprintf(out, FILE_NAME, ".%s" PART_SUFFIX, sn_epoch_file_names[tidy->file]);
+	snprintf(out, FILE_NAME, ".%s" PART_SUFFIX, sn_epoch_file_name(tidy->file));
 }
 
 /* The file in work is done, or given up: then it stays as it was. */
@@ -162,13 +162,13 @@ static void end_file(struct sn_tidy *tidy, bool good)
 	char part[FILE_NAME], whole[FILE_NAME];
 
 	part_name(tidy, part);
-	snprintf(whole, sizeof(whole), "%s.gz", sn_epoch_file_names[tidy->file]);
+	snprintf(whole, sizeof(whole), "%s.gz", sn_epoch_file_name(tidy->file));
 	deflateEnd(&tidy->z);
 	good = close(tidy->out) == 0 && good;
 	close(tidy->in);
 	tidy->in = tidy->out = -1;
 	if (good && renameat(tidy->directory, part, tidy->directory, whole) == 0)
-		unlinkat(tidy->directory, sn_epoch_file_names[tidy->file], 0);
+		unlinkat(tidy->directory, sn_epoch_file_name(tidy->file), 0);
 	else
 		unlinkat(tidy->directory, part, 0);
 	tidy->file++;
@@ -178,7 +178,7 @@ static bool begin_file(struct sn_tidy *tidy)
 {
 	char part[FILE_NAME];
 
-	tidy->in = openat(tidy->directory, sn_epoch_file_names[tidy->file],
+	tidy->in = openat(tidy->directory, sn_epoch_file_name(tidy->file),
 			  O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (tidy->in < 0)
 		return false;

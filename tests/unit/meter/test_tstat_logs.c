@@ -205,8 +205,7 @@ static void all_logs_have_their_headers(void **state)
 	for (unsigned i = 0; i < SN_TSTAT_LOGS; i++) {
 		char name[64];
 
-		snprintf(name, sizeof(name), FIRST "/%s", sn_tstat_log_names[i]);
-		assert_string_equal(sn_tstat_log_names[i], sn_tstat_tables[i].name);
+		snprintf(name, sizeof(name), FIRST "/%s", sn_tstat_tables[i].name);
 		assert_int_equal(lines_of(name), i == SN_TSTAT_SKYPE_COMPLETE  ? 0
 						 : i == SN_TSTAT_HTTP_COMPLETE ? 2
 									       : 1);
