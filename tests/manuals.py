@@ -44,7 +44,7 @@ def missing_keys(programs, program, name):
 
 def missing_options(programs, program, name):
     words = (MAN / name).read_text(encoding="utf-8")
-    for option in re.findall(r"--([a-z][a-z-]*)", run(programs / program, "--help")):
+    for option in re.findall(r"--([a-z][a-z0-9-]*)", run(programs / program, "--help")):
         if not re.search(rf"\b(?:Fl -|--){option}\b", words) and option not in ("help", "version"):
             yield f"{name} does not have '--{option}'"
 

@@ -62,17 +62,17 @@ static void begin_path(struct sn_buf *path, const struct sn_rows_query *query, c
 	sn_buf_adds(path, "/api/v1/datasets/");
 	sn_url_encode(path, sn_str(query->name));
 	sn_buf_addf(path, "/%s", what);
+}
+
+/* Which rows, and how many. */
+static void add_filters(struct sn_buf *path, const struct sn_rows_query *query)
+{
 	if (query->limit > 0) {
 		char number[24];
 
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)query->limit);
 		add_parameter(path, "limit", sn_str(number));
 	}
-}
-
-/* Which rows. */
-static void add_filters(struct sn_buf *path, const struct sn_rows_query *query)
-{
 	if (query->has_since)
 		add_time(path, "since", query->since_ns);
 	if (query->has_until)

@@ -100,9 +100,12 @@ static int read_files(struct run *run)
 		result = sn_session_read_files(run->parts.session, files, run->captures,
 					       take_trouble, &err);
 	free(files);
-	if (result == -EINTR || (result != 0 && err.code != 0)) {
+	if (result == -EINTR) {
 		fail(&err);
 		run->failures++;
+	} else if (result != 0) {
+		/* A sink that cannot go on says why when it is flushed. */
+		return err.code != 0 ? fail(&err) : SN_EXIT_FAILED;
 	}
 	return run->failures == 0  ? SN_EXIT_OK
 	       : run->captures > 0 ? SN_EXIT_PARTIAL

@@ -80,6 +80,8 @@ static const struct allowed {
 	{"GET", "/api/v1/datasets/{name}/rows", "d"},
 	{"GET", "/api/v1/datasets/{name}/latest", "d"},
 	{"GET", "/api/v1/datasets/{name}/series", "d"},
+	{"GET", "/api/v1/datasets/{name}/groups", "d"},
+	{"GET", "/api/v1/datasets/{name}/quantiles", "d"},
 	{"GET", "/api/v1/check/{node}", "d"},
 	{"GET", "/api/v1/events", "u"},
 	{"POST", "/register/capability", "p"},
