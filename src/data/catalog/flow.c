@@ -49,6 +49,8 @@ static const struct sn_column columns[] = {
 	 "mean round trip of TCP segments so far: meter to server and back"},
 	{"s_rtt_min_seconds", SN_TYPE_F64, "s", "smallest of these"},
 	{"s_rtt_max_seconds", SN_TYPE_F64, "s", "largest of these"},
+	{"retransmitted_ratio", SN_TYPE_F64, "1",
+	 "segments that were sent again, of those with data, both ways"},
 	{"mid_stream", SN_TYPE_BOOL, "",
 	 "TCP: it began before the capture, so that the client is a guess"},
 };

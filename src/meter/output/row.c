@@ -47,6 +47,7 @@
 	X(s_rtt_avg_seconds)                                                                       \
 	X(s_rtt_min_seconds)                                                                       \
 	X(s_rtt_max_seconds)                                                                       \
+	X(retransmitted_ratio)                                                                     \
 	X(mid_stream)
 
 enum {
@@ -107,6 +108,13 @@ static void set_text(struct sn_cell *cell, struct sn_str text)
 {
 	if (text.n > 0)
 		*cell = (struct sn_cell){.kind = SN_CELL_TEXT, .s = text};
+}
+
+/* SYN and FIN may be sent again, too: the share is of what there was to send again. */
+static void set_ratio(struct sn_cell *cell, uint32_t part, uint32_t whole)
+{
+	if (whole > 0)
+		*cell = (struct sn_cell){.kind = SN_CELL_FIXED, .f = (double)part / whole};
 }
 
 static void set_count(struct sn_cell *cell, uint64_t count)
@@ -217,6 +225,9 @@ static void set_losses(struct sn_cell *cells, const struct sn_flow *flow, const 
 	set_count(&cells[at[COL_s_retransmitted_packets]], s->retransmitted - sb->retransmitted);
 	set_count(&cells[at[COL_c_out_of_order_packets]], c->out_of_order - cb->out_of_order);
 	set_count(&cells[at[COL_s_out_of_order_packets]], s->out_of_order - sb->out_of_order);
+	set_ratio(&cells[at[COL_retransmitted_ratio]],
+		  c->retransmitted + s->retransmitted - cb->retransmitted - sb->retransmitted,
+		  c->data + s->data - cb->data - sb->data);
 }
 
 static const char *state_of(const struct sn_tcp *tcp, enum sn_flow_end end)

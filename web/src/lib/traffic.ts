@@ -45,8 +45,8 @@ export const GROUPINGS = [
 
 // Distributions over time.
 export const SPREADS = [
-	{ column: 'c_rtt_avg_seconds', title: 'Round trip to servers', help: 'from the meter to the server and back, mean of each TCP flow' },
-	{ column: 's_rtt_avg_seconds', title: 'Round trip to clients', help: 'from the meter to the client and back, mean of each TCP flow' },
+	{ column: 's_rtt_avg_seconds', title: 'Round trip to servers', help: 'from the meter to the server and back, mean of each TCP flow' },
+	{ column: 'c_rtt_avg_seconds', title: 'Round trip to clients', help: 'from the meter to the client and back, mean of each TCP flow' },
 	{ column: 'handshake_rtt_seconds', title: 'Handshake', help: 'from the SYN to the ACK that ends the handshake' },
 	{ column: 'retransmitted_ratio', title: 'Retransmissions', help: 'segments of a TCP flow that were sent again, both ways' },
 	{ column: 'duration_seconds', title: 'Duration of flows', help: 'first to last packet' },
