@@ -1,33 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/metrics.h"
-
-#include <stdio.h>
-#include <time.h>
-#include <unistd.h>
-
+#include "base/metrics.h"
 #include "base/fs.h"
 #include "hub/api/api.h"
 
 #define OPENMETRICS "application/openmetrics-text"
-
-static void process_metrics(struct sn_metrics *metrics)
-{
-	struct sn_buf text = {0};
-	unsigned long pages = 0;
-	struct timespec cpu;
-
-	if (sn_fs_read("/proc/self/statm", 4096, &text, NULL) == 0 &&
-	    sscanf(sn_buf_cstr(&text), "%*u %lu", &pages) == 1) {
-		sn_metrics_family(metrics, "process_resident_memory_bytes", SN_METRIC_GAUGE,
-				  "bytes", "Resident memory of the hub.");
-		sn_metrics_sample(metrics, (double)pages * (double)sysconf(_SC_PAGESIZE), NULL);
-	}
-	sn_buf_finish(&text);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	sn_metrics_family(metrics, "process_cpu_seconds", SN_METRIC_COUNTER, "seconds",
-			  "Processor time of the hub.");
-	sn_metrics_sample(metrics, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9, NULL);
-}
 
 static void hub_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 {
@@ -125,7 +101,7 @@ static void get_metrics(struct sn_http_request *request, void *ctx)
 	hub_metrics(&metrics, hub);
 	ingest_metrics(&metrics, hub);
 	node_metrics(&metrics, hub);
-	process_metrics(&metrics);
+	sn_metrics_process(&metrics);
 	sn_metrics_end(&metrics);
 	sn_http_reply(request, 200,
 		      open_metrics ? OPENMETRICS "; version=1.0.0; charset=utf-8"

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "hub/metrics.h"
+#include "base/metrics.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fs.h"
 
 void sn_metrics_init(struct sn_metrics *metrics, struct sn_buf *out, bool open_metrics)
 {
@@ -61,6 +66,25 @@ void sn_metrics_sample(struct sn_metrics *metrics, double value, const char *con
 	sn_buf_addc(metrics->out, ' ');
 	add_number(metrics->out, value);
 	sn_buf_addc(metrics->out, '\n');
+}
+
+void sn_metrics_process(struct sn_metrics *metrics)
+{
+	struct sn_buf text = {0};
+	unsigned long pages = 0;
+	struct timespec cpu;
+
+	if (sn_fs_read("/proc/self/statm", 4096, &text, NULL) == 0 &&
+	    sscanf(sn_buf_cstr(&text), "%*u %lu", &pages) == 1) {
+		sn_metrics_family(metrics, "process_resident_memory_bytes", SN_METRIC_GAUGE,
+				  "bytes", "Resident memory of this process.");
+		sn_metrics_sample(metrics, (double)pages * (double)sysconf(_SC_PAGESIZE), NULL);
+	}
+	sn_buf_finish(&text);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	sn_metrics_family(metrics, "process_cpu_seconds", SN_METRIC_COUNTER, "seconds",
+			  "Processor time of this process.");
+	sn_metrics_sample(metrics, (double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9, NULL);
 }
 
 void sn_metrics_end(struct sn_metrics *metrics)

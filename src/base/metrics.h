@@ -6,8 +6,8 @@
  * The formats differ in how counters are declared (OpenMetrics: the family has no
  * _total, the sample has) and in the `# EOF` line.
  */
-#ifndef SONDE_HUB_METRICS_H
-#define SONDE_HUB_METRICS_H
+#ifndef SONDE_BASE_METRICS_H
+#define SONDE_BASE_METRICS_H
 
 #include <stdbool.h>
 
@@ -29,6 +29,8 @@ void sn_metrics_family(struct sn_metrics *metrics, const char *name, enum sn_met
 /* `labels`: SN_LABELS(name, value, ...), or NULL for none; values are escaped. */
 void sn_metrics_sample(struct sn_metrics *metrics, double value, const char *const *labels);
 #define SN_LABELS(...) ((const char *const[]){__VA_ARGS__, NULL})
+/* Memory and processor time of this process, under the names that all programs use. */
+void sn_metrics_process(struct sn_metrics *metrics);
 void sn_metrics_end(struct sn_metrics *metrics);
 
 #endif
