@@ -16,7 +16,7 @@
 #define TICK_SHIFT 27
 /* A flow that nobody has looked for goes on after a silence of up to two of its timeouts. */
 #define REVIVAL 2
-#define JOBS    16 /* packets in flight: enough to hide memory, few enough for the first cache */
+#define JOBS    32 /* packets in flight: enough to hide memory, few enough for the first cache */
 
 /* One for each timeout; oldest last packet first. */
 enum { IDLE_TCP, IDLE_TCP_SINGLETON, IDLE_UDP, IDLE_UDP_SINGLETON, IDLE_LISTS };
@@ -132,7 +132,6 @@ static void end_flow(struct sn_meter *meter, struct sn_flow *flow, enum sn_flow_
 {
 	uint64_t hash = sn_flow_table_hash(&meter->table, &flow->key);
 
-	sn_flow_table_prefetch_slot(&meter->table, hash);
 	if (!flow->closed)
 		report(meter, flow, end);
 	remove_flow(meter, flow, hash);
@@ -170,14 +169,34 @@ static bool is_over(const struct sn_meter *meter, const struct sn_flow *flow, in
 			    : now_ns - flow->last_ns > meter->timeout_ns[idle_list_of(flow)];
 }
 
-/* Asks the memory for the flow behind `flow`, which will be the next to go. */
-static void prefetch_next(const struct sn_flow *flow)
+/*
+ * Asks for the memory of a flow; none for NULL.  Functions that only prefetch must be inlined in
+ * any case: the compiler takes calls of them for calls without effect.
+ */
+static SN_ALWAYS_INLINE void prefetch_flow(const struct sn_flow *flow)
 {
-	const char *next =
-		(const char *)sn_list_entry(flow->idle_link.next, struct sn_flow, idle_link);
-
+	if (flow == NULL)
+		return;
 	for (size_t at = 0; at < sizeof(struct sn_tcp_flow); at += 64)
-		__builtin_prefetch(next + at, 1);
+		__builtin_prefetch((const char *)flow + at, 1);
+}
+
+/* While one flow ends: for the flow behind the next, and what the next one refers to. */
+static SN_ALWAYS_INLINE void prefetch_behind(const struct sn_meter *meter, const struct sn_list *list,
+			    const struct sn_flow *flow)
+{
+	const struct sn_list *link = flow->idle_link.next;
+	const struct sn_tcp_flow *tcp;
+
+	if (link == list)
+		return;
+	flow = sn_list_entry(link, struct sn_flow, idle_link);
+	sn_flow_table_prefetch_slot(&meter->table, sn_flow_table_hash(&meter->table, &flow->key));
+	tcp = sn_flow_tcp(flow);
+	if (tcp != NULL)
+		sn_tcp_prefetch(&tcp->tcp, &meter->segments);
+	if (flow->idle_link.next != list)
+		prefetch_flow(sn_list_entry(flow->idle_link.next, struct sn_flow, idle_link));
 }
 
 static void expire_list(struct sn_meter *meter, struct sn_list *list)
@@ -185,7 +204,7 @@ static void expire_list(struct sn_meter *meter, struct sn_list *list)
 	struct sn_flow *flow;
 
 	while ((flow = oldest(list)) != NULL && is_over(meter, flow, meter->now_ns)) {
-		prefetch_next(flow);
+		prefetch_behind(meter, list, flow);
 		end_flow(meter, flow, SN_END_IDLE);
 	}
 }
@@ -248,7 +267,7 @@ static void flush_list(struct sn_meter *meter, struct sn_list *list)
 		struct sn_flow *flow = sn_list_entry(node, struct sn_flow, idle_link);
 		bool idle = is_over(meter, flow, meter->now_ns);
 
-		prefetch_next(flow);
+		prefetch_behind(meter, list, flow);
 		report(meter, flow, idle ? SN_END_IDLE : SN_END_END);
 		settle(meter, flow);
 	}
@@ -452,6 +471,19 @@ static void follow_period(struct sn_meter *meter, struct sn_interim *interim, in
 		begin_period(meter, interim, time_ns);
 }
 
+/* Most packets: there is nothing to find out about the life of their flow. */
+static bool is_ordinary(const struct sn_meter *meter, const struct sn_flow *flow,
+			const struct sn_decoded *packet, int64_t time_ns)
+{
+	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+
+	if (flow->closed || flow->interim != NULL ||
+	    time_ns - flow->last_ns > meter->options.udp_singleton_ns)
+		return false;
+	return tcp == NULL ||
+	       (tcp->tcp.side[SN_SERVER].has_syn && (packet->tcp_flags & SN_TCP_SYN) == 0);
+}
+
 /* The flow in the table if the packet still belongs to it; else it is ended. */
 static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flow,
 				     const struct job *job, int64_t time_ns, bool *late)
@@ -482,8 +514,10 @@ static void count(struct sn_flow *flow, unsigned side, const struct sn_decoded *
 {
 	struct sn_flow_side *counters = &flow->side[side];
 
-	flow->first_ns = SN_MIN(flow->first_ns, time_ns);
-	flow->last_ns = SN_MAX(flow->last_ns, time_ns);
+	if (time_ns < flow->first_ns)
+		flow->first_ns = time_ns;
+	if (time_ns > flow->last_ns)
+		flow->last_ns = time_ns;
 	counters->packets++;
 	counters->bytes += packet->ip_bytes;
 	counters->payload += packet->payload_bytes;
@@ -530,26 +564,6 @@ static void find_key(const struct sn_meter *meter, struct job *job)
 	job->hash = sn_flow_table_hash(&meter->table, &job->key);
 }
 
-/* What the packet says beyond its addresses and length. */
-static void look_inside(struct sn_meter *meter, struct sn_flow *flow, unsigned side,
-			const struct sn_decoded *packet, struct sn_tcp_verdict *verdict,
-			int64_t time_ns)
-{
-	struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
-	struct sn_udp_flow *udp = sn_flow_udp(flow);
-	bool payload = meter->options.apps != NULL && sn_rd_left(&packet->payload) > 0;
-
-	if (tcp != NULL) {
-		sn_tcp_update(&tcp->tcp, &meter->segments, packet, side, time_ns, verdict);
-		if (payload)
-			sn_app_tcp(meter->options.apps, tcp, side, packet, verdict, time_ns);
-	} else if (udp != NULL) {
-		count_udp(udp, side, packet, time_ns);
-		if (payload)
-			sn_app_udp(meter->options.apps, udp, side, packet, time_ns);
-	}
-}
-
 static void tell_series(const struct sn_meter *meter, const struct sn_decoded *packet,
 			struct sn_flow *flow, unsigned side, const struct sn_tcp_verdict *verdict,
 			int64_t time_ns)
@@ -558,15 +572,40 @@ static void tell_series(const struct sn_meter *meter, const struct sn_decoded *p
 		sn_traffic_packet(meter->options.series, packet, flow, side, verdict, time_ns);
 }
 
+/* What the packet says beyond its addresses and length. */
+static void look_inside(struct sn_meter *meter, struct sn_flow *flow, unsigned side,
+			const struct sn_decoded *packet, struct sn_tcp_verdict *verdict,
+			int64_t time_ns)
+{
+	struct sn_apps *apps = sn_rd_left(&packet->payload) > 0 ? meter->options.apps : NULL;
+	struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
+	struct sn_udp_flow *udp = sn_flow_udp(flow);
+
+	if (!packet->has_transport) {
+		tell_series(meter, packet, flow, side, NULL, time_ns);
+	} else if (tcp != NULL) {
+		sn_tcp_update(&tcp->tcp, &meter->segments, packet, side, time_ns, verdict);
+		if (apps != NULL)
+			sn_app_tcp(apps, tcp, side, packet, verdict, time_ns);
+		tell_series(meter, packet, flow, side, verdict, time_ns);
+	} else {
+		if (udp != NULL)
+			count_udp(udp, side, packet, time_ns);
+		if (udp != NULL && apps != NULL)
+			sn_app_udp(apps, udp, side, packet, time_ns);
+		tell_series(meter, packet, flow, side, NULL, time_ns);
+	}
+}
+
 static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_ns, uint16_t source)
 {
 	const struct sn_decoded *packet = &job->decoded;
 	struct sn_flow *flow = sn_flow_table_find(&meter->table, &job->key, job->hash);
 	struct sn_tcp_verdict verdict = {.closes = false};
-	bool late = false, moved = true, segment;
+	bool late = false, moved = true;
 	unsigned side;
 
-	if (flow != NULL)
+	if (flow != NULL && !is_ordinary(meter, flow, packet, time_ns))
 		flow = continue_flow(meter, flow, job, time_ns, &late);
 	if (flow == NULL)
 		flow = open_flow(meter, job, time_ns, source);
@@ -579,13 +618,10 @@ static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_
 		return;
 	}
 	count(flow, side, packet, time_ns);
-	if (packet->has_transport)
-		look_inside(meter, flow, side, packet, &verdict, time_ns);
-	segment = packet->has_transport && packet->protocol == SN_PROTO_TCP;
-	tell_series(meter, packet, flow, side, segment ? &verdict : NULL, time_ns);
+	look_inside(meter, flow, side, packet, &verdict, time_ns);
 	if (verdict.closes)
 		close_flow(meter, flow);
-	else
+	else if (!moved || flow->singleton)
 		touch(meter, flow, moved);
 }
 
@@ -623,16 +659,6 @@ static void finish_job(struct sn_meter *meter, struct job *job, const struct sn_
 		add_to(&meter->stats.skipped[job->skip], packet);
 }
 
-static void prefetch_flow(const struct sn_meter *meter, uint64_t hash)
-{
-	const char *flow = (const char *)sn_flow_table_guess(&meter->table, hash);
-
-	if (flow == NULL)
-		return;
-	for (size_t at = 0; at < sizeof(struct sn_tcp_flow); at += 64)
-		__builtin_prefetch(flow + at, 1);
-}
-
 void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *packets,
 		      size_t count, uint16_t source)
 {
@@ -651,7 +677,7 @@ void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *
 		}
 		for (size_t i = 0; i < n; i++)
 			if (jobs[i].skip == SN_SKIP_NONE && !jobs[i].decoded.fragmented)
-				prefetch_flow(meter, jobs[i].hash);
+				prefetch_flow(sn_flow_table_guess(&meter->table, jobs[i].hash));
 		for (size_t i = 0; i < n; i++)
 			finish_job(meter, &jobs[i], &packets[i], source);
 		packets += n;

@@ -59,8 +59,15 @@ uint32_t sn_slab_take_zeroed(struct sn_slab *slab)
 	bool fresh = slab->free == SN_SLAB_NONE && slab->cut >= slab->dirty;
 	uint32_t number = sn_slab_take(slab);
 
-	if (!fresh)
-		memset(sn_slab_at(slab, number), 0, slab->object_size);
+	if (fresh)
+		return number;
+	memset(sn_slab_at(slab, number), 0, slab->object_size);
+	if (slab->free != SN_SLAB_NONE) { /* the next one will be written, too */
+		const char *next = sn_slab_at(slab, slab->free);
+
+		for (size_t at = 64; at < slab->object_size; at += 64)
+			__builtin_prefetch(next + at, 1);
+	}
 	return number;
 }
 

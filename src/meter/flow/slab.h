@@ -14,6 +14,8 @@
 
 #define SN_SLAB_NONE UINT32_MAX
 
+#define SN_ALWAYS_INLINE inline __attribute__((always_inline))
+
 struct sn_slab {
 	char **regions;
 	uint32_t object_size, link; /* link: where in a free object the number of the next is */

@@ -46,11 +46,10 @@ static size_t after(const struct sn_flow_table *table, size_t slot)
 	return slot + 1 < table->size ? slot + 1 : 0;
 }
 
-struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const struct sn_flow_key *key,
-				   uint64_t hash)
+/* As far as it takes. */
+static struct sn_flow *search(const struct sn_flow_table *table, const struct sn_flow_key *key,
+			      uint32_t tag)
 {
-	uint32_t tag = (uint32_t)(hash >> 32);
-
 	for (size_t i = sn_flow_table_home(table, tag); table->slots[i].number != 0;
 	     i = after(table, i)) {
 		struct sn_flow *flow;
@@ -62,6 +61,24 @@ struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const stru
 			return flow;
 	}
 	return NULL;
+}
+
+struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const struct sn_flow_key *key,
+				   uint64_t hash)
+{
+	uint32_t tag = (uint32_t)(hash >> 32);
+	size_t home = sn_flow_table_home(table, tag);
+	unsigned look = sn_flow_table_look(&table->slots[home], tag), found = look & 15;
+	struct sn_flow *flow;
+
+	if (found == 0 && look != 0 && home + SIZE_SPARE <= table->size)
+		return NULL;
+	if (found != 0) {
+		flow = sn_flow_table_at(table, table->slots[home + __builtin_ctz(found)].number);
+		if (sn_flow_key_equal(&flow->key, key))
+			return flow;
+	}
+	return search(table, key, tag);
 }
 
 static void place(struct sn_flow_table *table, struct sn_flow_slot slot)

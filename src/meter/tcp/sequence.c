@@ -238,7 +238,7 @@ static void begin_side(struct sending *s)
 /* A client's first SYN, alone: most are never answered (sn_tcp_remember_syn()). */
 static bool may_wait(const struct sending *s)
 {
-	return s->side == CLIENT && s->from->segments.last == 0 && s->packet->payload_bytes == 0 &&
+	return s->from->segments.last == 0 && s->side == CLIENT && s->packet->payload_bytes == 0 &&
 	       (s->packet->tcp_flags & (SN_TCP_SYN | SN_TCP_FIN)) == SN_TCP_SYN;
 }
 

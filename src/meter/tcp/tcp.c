@@ -43,7 +43,7 @@ static void take_later_options(struct sn_tcp *tcp, const struct sn_decoded *pack
 			       int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
-	bool awaited = side == CLIENT && !tcp->handshaken && tcp->synack_ns != 0 &&
+	bool awaited = !tcp->handshaken && side == CLIENT && tcp->synack_ns != 0 &&
 		       has(packet, SN_TCP_ACK);
 	struct sn_tcp_options options = {0};
 
@@ -184,10 +184,10 @@ static void take_reset(struct sn_tcp *tcp, unsigned side)
 /* A message ends with PSH or FIN. */
 static void count_message(struct sn_tcp_side *side, struct sn_tcp_inner *inner, uint8_t flags)
 {
-	if (inner->news && (flags & (SN_TCP_PSH | SN_TCP_FIN)) != 0) {
-		inner->news = 0;
-		side->messages++;
-	}
+	unsigned ends = inner->news & ((flags & (SN_TCP_PSH | SN_TCP_FIN)) != 0);
+
+	side->messages += ends;
+	inner->news ^= ends & 1;
 }
 
 void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,

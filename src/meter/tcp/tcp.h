@@ -151,7 +151,7 @@ struct sn_tcp_verdict {
 static inline bool sn_tcp_is_half(const struct sn_tcp *tcp, const struct sn_decoded *packet,
 				  unsigned side)
 {
-	return side == 0 && !tcp->side[1].has_syn && tcp->side[0].has_syn &&
+	return !tcp->side[1].has_syn && tcp->side[0].has_syn && side == 0 &&
 	       packet->payload_bytes > 0 && (packet->tcp_flags & SN_TCP_SYN) == 0;
 }
 
@@ -162,6 +162,14 @@ static inline bool sn_tcp_is_half(const struct sn_tcp *tcp, const struct sn_deco
 void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 		   const struct sn_decoded *packet, unsigned side, int64_t time_ns,
 		   struct sn_tcp_verdict *verdict);
+/* Asks for the memory that sn_tcp_forget() will touch. */
+static SN_ALWAYS_INLINE void sn_tcp_prefetch(const struct sn_tcp *tcp, const struct sn_segment_pool *pool)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (tcp->side[i].segments.last != 0)
+			__builtin_prefetch(sn_segment_at(pool, tcp->side[i].segments.last - 1), 1);
+}
+
 /* What hangs on the connection goes back to the pool. */
 void sn_tcp_forget(struct sn_tcp *tcp, struct sn_segment_pool *pool);
 
