@@ -24,7 +24,7 @@
 #define BATCH_PACKETS 512
 #define BATCH_BYTES   (2 * SN_CAPTURE_PACKET_MAX) /* of copies; the largest packet fits */
 #define BATCH_WINDOWS 8
-#define WINDOWS       8 /* of all, and as many again for each worker */
+#define WINDOWS       4 /* of all, and as many again for each worker: what the cache holds */
 #define SLICE         64
 #define QUEUE_MIN     4 /* batches */
 #define TURN_MS       500
@@ -37,6 +37,7 @@ struct batch {
 	size_t count, bytes;
 	int64_t advance_ns; /* behind the packets; 0: nothing is said */
 	bool last;
+	uint32_t slot; /* of the window held that was used last, or 0 */
 	unsigned window_count;
 	struct sn_window *windows[BATCH_WINDOWS]; /* held */
 	uint8_t *copies;                          /* made when the first packet is copied */
@@ -221,6 +222,7 @@ static bool begin(struct worker *worker, bool wait)
 	if (batch != NULL && worker->filling == NULL) {
 		batch->count = batch->bytes = 0;
 		batch->window_count = 0;
+		batch->slot = 0;
 		batch->advance_ns = 0;
 		batch->last = false;
 	}
@@ -233,8 +235,9 @@ static bool hold_window(const struct sn_workers *workers, struct batch *batch, u
 {
 	unsigned n = batch->window_count;
 
-	for (unsigned i = n; i > 0; i--)
-		if (batch->windows[i - 1]->slot == slot)
+	batch->slot = slot;
+	for (unsigned i = 0; i < n; i++)
+		if (batch->windows[i]->slot == slot)
 			return true;
 	if (n == BATCH_WINDOWS)
 		return false;
@@ -269,7 +272,8 @@ static bool put(const struct sn_workers *workers, struct batch *batch,
 	return true;
 }
 
-static void add(struct sn_workers *workers, struct worker *worker, const struct sn_packet *packet)
+static void add_carefully(struct sn_workers *workers, struct worker *worker,
+			  const struct sn_packet *packet)
 {
 	bool wait = !workers->options.drop, done = begin(worker, wait);
 
@@ -279,7 +283,18 @@ static void add(struct sn_workers *workers, struct worker *worker, const struct 
 	}
 	if (!done)
 		workers->dropped++;
-	else if (worker->filling->count == BATCH_PACKETS)
+}
+
+static void add(struct sn_workers *workers, struct worker *worker, const struct sn_packet *packet)
+{
+	struct batch *batch = worker->filling;
+
+	/* Nearly all are in the same window as the one before. */
+	if (batch != NULL && packet->window != 0 && batch->slot == packet->window)
+		batch->packets[batch->count++] = *packet;
+	else
+		add_carefully(workers, worker, packet);
+	if (worker->filling != NULL && worker->filling->count == BATCH_PACKETS)
 		push(worker);
 }
 

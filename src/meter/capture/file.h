@@ -47,8 +47,9 @@ int sn_capture_file_read(struct sn_capture_file *file, struct sn_packet *packets
 			 struct sn_err *err);
 
 /*
- * From now on the bytes of packets are in windows of the pool and stay valid while those are held.
- * False if they cannot be, because libpcap reads the file: then they are as before.
+ * From now on the bytes of packets are in windows of the pool and stay valid while those are held;
+ * the file keeps one itself, for which sn_windows_reserve() has made room.  False if they cannot
+ * be, because libpcap reads the file: then they are as before.
  */
 bool sn_capture_file_share(struct sn_capture_file *file, struct sn_windows *windows);
 

@@ -27,7 +27,7 @@ struct sn_windows *sn_windows_create(unsigned count, void (*starved)(void *ctx),
 {
 	struct sn_windows *pool = sn_new(struct sn_windows);
 
-	assert(count >= WAKE_AT);
+	assert(count > WAKE_AT);
 	pool->windows = sn_new_n(struct sn_window *, count);
 	pool->base = pool->count = count;
 	pool->starved = starved;
