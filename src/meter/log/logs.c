@@ -221,7 +221,7 @@ static int open_epoch(struct sn_tstat_logs *set, int64_t now_ns,
 			      : INT64_MAX;
 	set->step_ns = now_ns + options->step_ns;
 	set->stats.directories++;
-	if (options->keep > 0 && sn_tidy_keep(options->directory, options->keep) < 0)
+	if (options->keep > 0 && sn_tidy_keep(options->directory, name, options->keep) < 0)
 		SN_LOG_LIMITED(SN_LOG_WARNING, "cannot remove old logs directory=%s", set->name);
 	return 0;
 }

@@ -100,14 +100,15 @@ static char **list_directories(int parent, size_t *count)
 	return names;
 }
 
-int sn_tidy_keep(int parent, unsigned keep)
+int sn_tidy_keep(int parent, const char *present, unsigned keep)
 {
-	size_t count;
+	size_t count, others = 0;
 	char **names = list_directories(parent, &count);
 	int result = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		int rc = i >= keep ? sn_tidy_remove(parent, names[i]) : 0;
+		bool surplus = strcmp(names[i], present) != 0 && ++others >= keep;
+		int rc = surplus ? sn_tidy_remove(parent, names[i]) : 0;
 
 		if (rc < 0)
 			result = rc;

@@ -11,8 +11,11 @@
 
 /* The directory and all in it; absent is fine.  Links are removed, not followed. */
 int sn_tidy_remove(int parent, const char *name);
-/* The newest `keep` by name stay. */
-int sn_tidy_keep(int parent, unsigned keep);
+/*
+ * `present` and the newest others by name stay, `keep` in all.  Others may have names of a later
+ * time: each change of what is logged takes the next minute, and clocks are set back.
+ */
+int sn_tidy_keep(int parent, const char *present, unsigned keep);
 
 /* Files of finished directories become FILE.gz, a piece of the work with each call. */
 #define SN_TIDY_PIECE (256 * 1024)

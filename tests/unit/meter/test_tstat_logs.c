@@ -374,6 +374,22 @@ static void old_directories_go(void **state)
 	assert_true(exists("2016_mine"));
 }
 
+static void the_present_directory_stays_when_others_are_of_the_future(void **state)
+{
+	(void)state;
+	options.keep = 3;
+	mkdir(path_of("2030_01_01_00_00.out"), 0755);
+	mkdir(path_of("2031_01_01_00_00.out"), 0755);
+	mkdir(path_of("2032_01_01_00_00.out"), 0755);
+	open_logs();
+	advance(T0);
+	close_logs();
+	assert_true(exists(FIRST));
+	assert_false(exists("2030_01_01_00_00.out"));
+	assert_true(exists("2031_01_01_00_00.out"));
+	assert_true(exists("2032_01_01_00_00.out"));
+}
+
 static void another_choice_begins_a_new_directory_at_once(void **state)
 {
 	struct sn_tstat_choice choice;
@@ -657,6 +673,7 @@ int main(void)
 		TEST(without_steps_there_is_one_directory),
 		TEST(a_clock_that_goes_back_begins_a_new_directory),
 		TEST(old_directories_go),
+		TEST(the_present_directory_stays_when_others_are_of_the_future),
 		TEST(another_choice_begins_a_new_directory_at_once),
 		TEST(lines_can_be_read_within_a_second),
 		TEST(compressed_logs_hold_the_same_lines),
