@@ -50,8 +50,8 @@ struct sn_method {
 	size_t param_count;
 };
 
-extern const struct sn_method sn_method_ping; /* catalog/method_ping.c */
-extern const struct sn_method sn_method_flow; /* catalog/method_flow.c */
+extern const struct sn_method sn_method_ping;                          /* catalog/method_ping.c */
+extern const struct sn_method sn_method_flow;                          /* catalog/method_flow.c */
 extern const struct sn_method sn_method_tstat, sn_method_meter_switch; /* catalog/method_meter.c */
 
 extern const struct sn_method *const sn_methods[];

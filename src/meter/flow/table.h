@@ -64,7 +64,8 @@ static inline struct sn_flow *sn_flow_table_at(const struct sn_flow_table *table
 /* Ask the memory for what sn_flow_table_find() will look at: first the slot, a while later the
  * flow.
  */
-static SN_ALWAYS_INLINE void sn_flow_table_prefetch_slot(const struct sn_flow_table *table, uint64_t hash)
+static SN_ALWAYS_INLINE void sn_flow_table_prefetch_slot(const struct sn_flow_table *table,
+							 uint64_t hash)
 {
 	__builtin_prefetch(&table->slots[sn_flow_table_home(table, (uint32_t)(hash >> 32))]);
 }
