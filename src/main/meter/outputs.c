@@ -242,6 +242,8 @@ int meter_outputs_equip(struct meter_parts *parts, unsigned number,
 		add_sink(worker, sn_summary_sink_create(parts->summary));
 	if (parts->ipfix != NULL)
 		add_sink(worker, sn_ipfix_sink_create(parts->ipfix));
+	if (parts->control != NULL)
+		add_sink(worker, sn_tally_sink(&parts->tally));
 	if (parts->board != NULL) {
 		parts->traffic[number] = sn_traffic_create(parts->board);
 		worker->meter.series = parts->traffic[number];
@@ -250,10 +252,21 @@ int meter_outputs_equip(struct meter_parts *parts, unsigned number,
 	return 0;
 }
 
+void meter_outputs_tell_ignored(struct meter_parts *parts)
+{
+	struct sn_session_stats stats;
+
+	if (parts->ipfix == NULL)
+		return;
+	sn_session_read_stats(parts->session, &stats);
+	sn_ipfix_set_ignored(parts->ipfix, sn_meter_ignored(&stats));
+}
+
 int meter_outputs_finish(struct meter_parts *parts, struct sn_err *err)
 {
 	int result = 0;
 
+	meter_outputs_tell_ignored(parts);
 	if (parts->board != NULL)
 		result = sn_traffic_board_finish(parts->board, err);
 	if (result == 0 && parts->traffic_rows != NULL)
@@ -342,6 +355,26 @@ json_t *meter_outputs_stats(void *ctx)
 
 void meter_outputs_metrics(struct sn_buf *out, void *ctx)
 {
-	(void)out;
-	(void)ctx;
+	struct meter_parts *parts = ctx;
+	struct sn_session_stats session;
+	struct sn_tstat_stats logs;
+	struct sn_ipfix_stats ipfix;
+	struct sn_traffic_stats series;
+	struct sn_meter_facts facts = {
+		.session = &session, .tally = &parts->tally, .names = parts->names};
+
+	sn_session_read_stats(parts->session, &session);
+	if (parts->logs != NULL) {
+		sn_tstat_logs_stats(parts->logs, &logs);
+		facts.logs = &logs;
+	}
+	if (parts->ipfix != NULL) {
+		sn_ipfix_stats(parts->ipfix, &ipfix);
+		facts.ipfix = &ipfix;
+	}
+	if (parts->board != NULL) {
+		sn_traffic_board_stats(parts->board, &series);
+		facts.series = &series;
+	}
+	sn_meter_metrics(out, &facts, false);
 }

@@ -16,6 +16,8 @@ int meter_outputs_equip(struct meter_parts *parts, unsigned number,
 bool meter_outputs_want(const struct meter_parts *parts, const char *dataset);
 /* The settings have changed. */
 void meter_outputs_switch(struct meter_parts *parts);
+/* What the session has lost or skipped so far, to those who pass it on. */
+void meter_outputs_tell_ignored(struct meter_parts *parts);
 /* After all workers have finished. */
 int meter_outputs_finish(struct meter_parts *parts, struct sn_err *err);
 /* The summary, or, when rows go to standard output, what was lost. */

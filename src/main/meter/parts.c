@@ -348,10 +348,11 @@ static int equip(unsigned number, struct sn_worker_options *worker, void *ctx, s
 
 static void take_losses(const struct sn_capture_losses *losses, void *ctx)
 {
-	const struct meter_parts *parts = ctx;
+	struct meter_parts *parts = ctx;
 
 	if (parts->logs != NULL)
 		sn_tstat_logs_losses(parts->logs, losses);
+	meter_outputs_tell_ignored(parts);
 }
 
 int meter_parts_start(struct meter_parts *parts, struct sn_err *err)

@@ -11,6 +11,7 @@
 #include "meter/control/globals.h"
 #include "meter/control/server.h"
 #include "meter/ipfix/ipfix.h"
+#include "meter/metrics.h"
 #include "meter/output/rows.h"
 #include "meter/output/summary.h"
 #include "meter/series/rows.h"
@@ -39,6 +40,7 @@ struct meter_parts {
 	struct sn_ipfix *ipfix;
 	struct sn_traffic_board *board;
 	struct sn_traffic *traffic[SN_SESSION_WORKERS_MAX];
+	struct sn_tally tally;
 	struct sn_summary *summary;
 	int out_fd;
 	struct sn_rows_out *rows;
