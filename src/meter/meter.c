@@ -177,13 +177,18 @@ static SN_ALWAYS_INLINE void prefetch_flow(const struct sn_flow *flow)
 {
 	if (flow == NULL)
 		return;
+#pragma GCC unroll 10
 	for (size_t at = 0; at < sizeof(struct sn_tcp_flow); at += 64)
 		__builtin_prefetch((const char *)flow + at, 1);
 }
 
-/* While one flow ends: for the flow behind the next, and what the next one refers to. */
-static SN_ALWAYS_INLINE void prefetch_behind(const struct sn_meter *meter, const struct sn_list *list,
-			    const struct sn_flow *flow)
+/*
+ * While one flow ends: for the flow behind the next, and what the next one refers to; with `slot`,
+ * for its place in the table, too.
+ */
+static SN_ALWAYS_INLINE void prefetch_behind(const struct sn_meter *meter,
+					     const struct sn_list *list, const struct sn_flow *flow,
+					     bool slot)
 {
 	const struct sn_list *link = flow->idle_link.next;
 	const struct sn_tcp_flow *tcp;
@@ -191,7 +196,9 @@ static SN_ALWAYS_INLINE void prefetch_behind(const struct sn_meter *meter, const
 	if (link == list)
 		return;
 	flow = sn_list_entry(link, struct sn_flow, idle_link);
-	sn_flow_table_prefetch_slot(&meter->table, sn_flow_table_hash(&meter->table, &flow->key));
+	if (slot)
+		sn_flow_table_prefetch_slot(&meter->table,
+					    sn_flow_table_hash(&meter->table, &flow->key));
 	tcp = sn_flow_tcp(flow);
 	if (tcp != NULL)
 		sn_tcp_prefetch(&tcp->tcp, &meter->segments);
@@ -204,7 +211,7 @@ static void expire_list(struct sn_meter *meter, struct sn_list *list)
 	struct sn_flow *flow;
 
 	while ((flow = oldest(list)) != NULL && is_over(meter, flow, meter->now_ns)) {
-		prefetch_behind(meter, list, flow);
+		prefetch_behind(meter, list, flow, true);
 		end_flow(meter, flow, SN_END_IDLE);
 	}
 }
@@ -267,7 +274,7 @@ static void flush_list(struct sn_meter *meter, struct sn_list *list)
 		struct sn_flow *flow = sn_list_entry(node, struct sn_flow, idle_link);
 		bool idle = is_over(meter, flow, meter->now_ns);
 
-		prefetch_behind(meter, list, flow);
+		prefetch_behind(meter, list, flow, false);
 		report(meter, flow, idle ? SN_END_IDLE : SN_END_END);
 		settle(meter, flow);
 	}
@@ -324,6 +331,8 @@ struct job {
 	struct sn_decoded decoded;
 	struct sn_flow_key key;
 	uint64_t hash;
+	struct sn_flow *guess; /* its flow, probably */
+	size_t removals;       /* of the table, when that was guessed */
 	enum sn_skip skip;
 	bool from_high;
 };
@@ -560,6 +569,7 @@ static void touch(struct sn_meter *meter, struct sn_flow *flow, bool moved)
 
 static void find_key(const struct sn_meter *meter, struct job *job)
 {
+	job->guess = NULL;
 	job->from_high = sn_flow_key_init(&job->key, &job->decoded);
 	job->hash = sn_flow_table_hash(&meter->table, &job->key);
 }
@@ -597,10 +607,19 @@ static void look_inside(struct sn_meter *meter, struct sn_flow *flow, unsigned s
 	}
 }
 
+/* A guess holds as long as nothing was removed and the keys agree. */
+static struct sn_flow *find_flow(const struct sn_meter *meter, const struct job *job)
+{
+	if (job->guess != NULL && job->removals == meter->table.removals &&
+	    sn_flow_key_equal(&job->guess->key, &job->key))
+		return job->guess;
+	return sn_flow_table_find(&meter->table, &job->key, job->hash);
+}
+
 static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_ns, uint16_t source)
 {
 	const struct sn_decoded *packet = &job->decoded;
-	struct sn_flow *flow = sn_flow_table_find(&meter->table, &job->key, job->hash);
+	struct sn_flow *flow = find_flow(meter, job);
 	struct sn_tcp_verdict verdict = {.closes = false};
 	bool late = false, moved = true;
 	unsigned side;
@@ -659,6 +678,13 @@ static void finish_job(struct sn_meter *meter, struct job *job, const struct sn_
 		add_to(&meter->stats.skipped[job->skip], packet);
 }
 
+static SN_ALWAYS_INLINE void guess_flow(const struct sn_meter *meter, struct job *job)
+{
+	job->guess = sn_flow_table_guess(&meter->table, job->hash);
+	job->removals = meter->table.removals;
+	prefetch_flow(job->guess);
+}
+
 void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *packets,
 		      size_t count, uint16_t source)
 {
@@ -677,7 +703,7 @@ void sn_meter_packets(struct sn_meter *meter, int link, const struct sn_packet *
 		}
 		for (size_t i = 0; i < n; i++)
 			if (jobs[i].skip == SN_SKIP_NONE && !jobs[i].decoded.fragmented)
-				prefetch_flow(sn_flow_table_guess(&meter->table, jobs[i].hash));
+				guess_flow(meter, &jobs[i]);
 		for (size_t i = 0; i < n; i++)
 			finish_job(meter, &jobs[i], &packets[i], source);
 		packets += n;

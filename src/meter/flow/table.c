@@ -170,6 +170,7 @@ void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow, uin
 	uint32_t number = table->slots[slot].number;
 
 	close_gap(table, slot);
+	table->removals++;
 	table->count--;
 	sn_slab_give(&table->slabs[number & 3], (number >> 2) - 1);
 }
@@ -179,6 +180,7 @@ void sn_flow_table_clear(struct sn_flow_table *table)
 	for (unsigned i = 0; i < SN_KINDS; i++)
 		sn_slab_give_all(&table->slabs[i]);
 	memset(table->slots, 0, slots_bytes(table->size));
+	table->removals++;
 	table->count = 0;
 }
 

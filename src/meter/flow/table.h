@@ -28,6 +28,7 @@ enum sn_flow_kind { SN_KIND_TCP, SN_KIND_UDP, SN_KIND_OTHER, SN_KINDS };
 struct sn_flow_table {
 	struct sn_flow_slot *slots;
 	size_t size, count;
+	size_t removals; /* so far: pointers to flows may be stale when it has changed */
 	struct sn_flow_secret secret;
 	struct sn_slab slabs[SN_KINDS];
 };
