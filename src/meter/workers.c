@@ -74,7 +74,7 @@ struct sn_workers {
 	atomic_int failed; /* 1 + the number of the first worker with an error */
 	bool finished;
 	struct sn_windows *windows; /* NULL until they are asked for */
-	int64_t pushed_ns;          /* packet time at the last turn in which all batches went */
+	int64_t passed_ns;          /* packet time that all workers have been told */
 	uint64_t dropped;
 };
 
@@ -332,19 +332,6 @@ struct sn_windows *sn_workers_windows(struct sn_workers *workers)
 	return workers->windows;
 }
 
-int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		add(workers, choose(workers, &packets[i]), &packets[i]);
-	/* A worker that gets little would be left behind. */
-	if (count > 0 &&
-	    llabs(packets[count - 1].time_ns - workers->pushed_ns) >= SN_WORKERS_DELAY_NS) {
-		push_all(workers);
-		workers->pushed_ns = packets[count - 1].time_ns;
-	}
-	return first_error(workers);
-}
-
 int sn_workers_advance(struct sn_workers *workers, int64_t now_ns)
 {
 	for (unsigned i = 0; i < workers->options.count; i++)
@@ -352,6 +339,26 @@ int sn_workers_advance(struct sn_workers *workers, int64_t now_ns)
 			workers->workers[i].filling->advance_ns = now_ns;
 			push(&workers->workers[i]);
 		}
+	return first_error(workers);
+}
+
+/* A worker that gets little would be left behind: its flows end when their time is over, too. */
+static void pass_time(struct sn_workers *workers, int64_t time_ns)
+{
+	if (time_ns > workers->passed_ns && workers->passed_ns != 0)
+		sn_workers_advance(workers, time_ns);
+	else
+		push_all(workers);
+	workers->passed_ns = time_ns;
+}
+
+int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (llabs(packets[i].time_ns - workers->passed_ns) >= SN_WORKERS_DELAY_NS)
+			pass_time(workers, packets[i].time_ns);
+		add(workers, choose(workers, &packets[i]), &packets[i]);
+	}
 	return first_error(workers);
 }
 
