@@ -50,7 +50,7 @@ static size_t after(const struct sn_flow_table *table, size_t slot)
 static struct sn_flow *search(const struct sn_flow_table *table, const struct sn_flow_key *key,
 			      uint32_t tag)
 {
-	for (size_t i = sn_flow_table_home(table, tag); table->slots[i].number != 0;
+	for (size_t i = sn_flow_table_home(table, tag); table->slots[i].tag != 0;
 	     i = after(table, i)) {
 		struct sn_flow *flow;
 
@@ -66,12 +66,14 @@ static struct sn_flow *search(const struct sn_flow_table *table, const struct sn
 struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const struct sn_flow_key *key,
 				   uint64_t hash)
 {
-	uint32_t tag = (uint32_t)(hash >> 32);
+	uint32_t tag = sn_flow_table_tag(hash);
 	size_t home = sn_flow_table_home(table, tag);
-	unsigned look = sn_flow_table_look(&table->slots[home], tag), found = look & 15;
+	unsigned found = sn_flow_slots_with(&table->slots[home], tag);
 	struct sn_flow *flow;
 
-	if (found == 0 && look != 0 && home + SIZE_SPARE <= table->size)
+	/* A free slot ends the search, but not the spare ones behind the table. */
+	if (found == 0 && sn_flow_slots_with(&table->slots[home], 0) != 0 &&
+	    home + SIZE_SPARE <= table->size)
 		return NULL;
 	if (found != 0) {
 		flow = sn_flow_table_at(table, table->slots[home + __builtin_ctz(found)].number);
@@ -85,7 +87,7 @@ static void place(struct sn_flow_table *table, struct sn_flow_slot slot)
 {
 	size_t i = sn_flow_table_home(table, slot.tag);
 
-	while (table->slots[i].number != 0)
+	while (table->slots[i].tag != 0)
 		i = after(table, i);
 	table->slots[i] = slot;
 }
@@ -98,7 +100,7 @@ static void grow(struct sn_flow_table *table)
 	table->size += table->size / 2;
 	table->slots = new_slots(table->size);
 	for (size_t i = 0; i < old_size; i++)
-		if (old[i].number != 0)
+		if (old[i].tag != 0)
 			place(table, old[i]);
 	sn_pages_give(old, slots_bytes(old_size));
 }
@@ -121,18 +123,18 @@ struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_f
 	if ((table->count + 1) * 4 > table->size * 3)
 		grow(table);
 	flow->key = *key;
-	place(table, (struct sn_flow_slot){.tag = (uint32_t)(hash >> 32), .number = number});
+	place(table, (struct sn_flow_slot){.tag = sn_flow_table_tag(hash), .number = number});
 	table->count++;
 	return flow;
 }
 
 static size_t slot_of(const struct sn_flow_table *table, const struct sn_flow *flow, uint64_t hash)
 {
-	uint32_t tag = (uint32_t)(hash >> 32);
+	uint32_t tag = sn_flow_table_tag(hash);
 	size_t i = sn_flow_table_home(table, tag);
 
 	for (;; i = after(table, i)) {
-		assert(table->slots[i].number != 0);
+		assert(table->slots[i].tag != 0);
 		if (table->slots[i].tag == tag &&
 		    sn_flow_table_at(table, table->slots[i].number) == flow)
 			return i;
@@ -151,7 +153,7 @@ static void close_gap(struct sn_flow_table *table, size_t gap)
 
 	for (;;) {
 		i = after(table, i);
-		if (table->slots[i].number == 0)
+		if (table->slots[i].tag == 0)
 			break;
 
 		size_t home = sn_flow_table_home(table, table->slots[i].tag);

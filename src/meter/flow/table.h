@@ -19,8 +19,8 @@
 #define SN_FLOWS_MAX (1U << 29) /* numbers of flows have two bits for the kind */
 
 struct sn_flow_slot {
-	uint32_t tag;    /* upper half of the hash: says where the slot belongs, too */
-	uint32_t number; /* of the flow, with its kind; 0: free */
+	uint32_t tag;    /* of the hash, says where the slot belongs, too; 0: free */
+	uint32_t number; /* of the flow, with its kind */
 };
 
 enum sn_flow_kind { SN_KIND_TCP, SN_KIND_UDP, SN_KIND_OTHER, SN_KINDS };
@@ -52,6 +52,12 @@ void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow, uin
 void sn_flow_table_clear(
 	struct sn_flow_table *table); /* removes all; costs as much as one growth */
 
+/* The upper half of the hash, never 0. */
+static inline uint32_t sn_flow_table_tag(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
 static inline size_t sn_flow_table_home(const struct sn_flow_table *table, uint32_t tag)
 {
 	return (uint64_t)tag * table->size >> 32;
@@ -62,36 +68,31 @@ static inline struct sn_flow *sn_flow_table_at(const struct sn_flow_table *table
 	return (struct sn_flow *)sn_slab_at(&table->slabs[number & 3], (number >> 2) - 1);
 }
 
+/*
+ * Which of four slots have the tag (1, 2, 4, 8).  How many one has to look at cannot be guessed, so
+ * all are looked at.
+ */
+static inline unsigned sn_flow_slots_with(const struct sn_flow_slot *slot, uint32_t tag)
+{
+	return (unsigned)(slot[0].tag == tag) | (unsigned)(slot[1].tag == tag) << 1 |
+	       (unsigned)(slot[2].tag == tag) << 2 | (unsigned)(slot[3].tag == tag) << 3;
+}
+
 /* Ask the memory for what sn_flow_table_find() will look at: first the slot, a while later the
  * flow.
  */
 static SN_ALWAYS_INLINE void sn_flow_table_prefetch_slot(const struct sn_flow_table *table,
 							 uint64_t hash)
 {
-	__builtin_prefetch(&table->slots[sn_flow_table_home(table, (uint32_t)(hash >> 32))]);
-}
-
-/*
- * Which of the first four slots of a tag hold it (1, 2, 4, 8), and, times 16, which are free: how
- * many one has to look at cannot be guessed, so they are all looked at.
- */
-static inline unsigned sn_flow_table_look(const struct sn_flow_slot *slot, uint32_t tag)
-{
-	unsigned found = 0, free = 0;
-
-	for (unsigned i = 0; i < 4; i++) {
-		found |= (unsigned)((slot[i].tag == tag) & (slot[i].number != 0)) << i;
-		free |= (unsigned)(slot[i].number == 0) << i;
-	}
-	return found | free << 4;
+	__builtin_prefetch(&table->slots[sn_flow_table_home(table, sn_flow_table_tag(hash))]);
 }
 
 /* The flow that is probably meant, NULL: none. */
 static inline struct sn_flow *sn_flow_table_guess(const struct sn_flow_table *table, uint64_t hash)
 {
-	uint32_t tag = (uint32_t)(hash >> 32);
+	uint32_t tag = sn_flow_table_tag(hash);
 	const struct sn_flow_slot *slot = &table->slots[sn_flow_table_home(table, tag)];
-	unsigned found = sn_flow_table_look(slot, tag) & 15;
+	unsigned found = sn_flow_slots_with(slot, tag);
 
 	return found != 0 ? sn_flow_table_at(table, slot[__builtin_ctz(found)].number) : NULL;
 }
