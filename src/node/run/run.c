@@ -88,8 +88,9 @@ void sn_runner_destroy(struct sn_runner *runner)
 bool sn_runner_can(const struct sn_runner *runner, const struct sn_method *method)
 {
 	sn_autofree char *path = sn_fs_join(runner->program_dir, method->program);
+	bool has_place = method != &sn_method_meter_switch || runner->meter_dir[0] != '\0';
 
-	return access(path, X_OK) == 0;
+	return has_place && access(path, X_OK) == 0;
 }
 
 bool sn_run_is_one_shot(const struct sn_method *method, const json_t *parameters)

@@ -37,7 +37,8 @@ struct sn_runner_config { /* texts are copied */
 
 struct sn_runner *sn_runner_create(const struct sn_runner_config *config);
 void sn_runner_destroy(struct sn_runner *runner); /* after its runs; NULL is fine */
-/* The method's program can be started from here. */
+/* The method's program can be started from here; meters can be switched only where they have a
+ * directory. */
 bool sn_runner_can(const struct sn_runner *runner, const struct sn_method *method);
 /* Its process is meant to end by itself: a method that can repeat, and is not told to. */
 bool sn_run_is_one_shot(const struct sn_method *method, const json_t *parameters);

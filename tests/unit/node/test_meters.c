@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "node/run/meters.h"
+#include "node/run/run.h"
 
 static char place[64], dir[80];
 static struct sn_handed handed;
@@ -260,6 +261,27 @@ static void switch_for_nobody_or_for_anybody_is_refused(void **state)
 	close(veth);
 }
 
+static bool can_switch(const char *meter_dir)
+{
+	struct sn_runner_config config = {.program_dir = place, .meter_dir = meter_dir};
+	struct sn_runner *runner = sn_runner_create(&config);
+	bool can = sn_runner_can(runner, &sn_method_meter_switch);
+
+	assert_true(sn_runner_can(runner, &sn_method_tstat));
+	sn_runner_destroy(runner);
+	return can;
+}
+
+static void switching_is_offered_only_where_meters_have_a_directory(void **state)
+{
+	sn_autofree char *program = sn_fs_join(place, "sonde-meter");
+
+	(void)state;
+	assert_int_equal(sn_fs_write_atomic(program, "#!/bin/sh\n", 10, 0755, NULL), 0);
+	assert_true(can_switch(dir));
+	assert_false(can_switch(NULL));
+}
+
 #define WITH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -279,6 +301,7 @@ int main(void)
 		WITH(switch_is_for_the_meter_that_is_named),
 		WITH(switch_is_for_the_only_meter_that_answers),
 		WITH(switch_for_nobody_or_for_anybody_is_refused),
+		WITH(switching_is_offered_only_where_meters_have_a_directory),
 	};
 
 	sn_log_set_level_name("error");
