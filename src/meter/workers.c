@@ -74,7 +74,7 @@ struct sn_workers {
 	atomic_int failed; /* 1 + the number of the first worker with an error */
 	bool finished;
 	struct sn_windows *windows; /* NULL until they are asked for */
-	int64_t passed_ns;          /* packet time that all workers have been told */
+	int64_t pushed_ns;          /* packet time when all batches went */
 	uint64_t dropped;
 };
 
@@ -342,21 +342,14 @@ int sn_workers_advance(struct sn_workers *workers, int64_t now_ns)
 	return first_error(workers);
 }
 
-/* A worker that gets little would be left behind: its flows end when their time is over, too. */
-static void pass_time(struct sn_workers *workers, int64_t time_ns)
-{
-	if (time_ns > workers->passed_ns && workers->passed_ns != 0)
-		sn_workers_advance(workers, time_ns);
-	else
-		push_all(workers);
-	workers->passed_ns = time_ns;
-}
-
 int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (llabs(packets[i].time_ns - workers->passed_ns) >= SN_WORKERS_DELAY_NS)
-			pass_time(workers, packets[i].time_ns);
+		/* A worker that gets little would be left behind. */
+		if (llabs(packets[i].time_ns - workers->pushed_ns) >= SN_WORKERS_DELAY_NS) {
+			push_all(workers);
+			workers->pushed_ns = packets[i].time_ns;
+		}
 		add(workers, choose(workers, &packets[i]), &packets[i]);
 	}
 	return first_error(workers);

@@ -9,9 +9,11 @@
  * not: later fragments have none.
  *
  * Packets that are given wait in batches.  A batch goes to its worker when it is full,
- * when packet time has gone on by SN_WORKERS_DELAY_NS, which all workers are told then,
- * and at every sn_workers_advance().  Bytes in windows of sn_workers_windows() stay
- * where they are; others are copied, which costs about as much as decoding.
+ * when packet time has gone on by SN_WORKERS_DELAY_NS, and at every
+ * sn_workers_advance().  Nothing else tells a worker the time than its packets: as with
+ * one worker, idle flows of a file end when others begin.  Bytes in windows of
+ * sn_workers_windows() stay where they are; others are copied, which costs about as much
+ * as decoding.
  *
  * All functions here are for one thread, that of the caller.  Signals stay with it,
  * too: the workers block all of them.
