@@ -359,6 +359,7 @@ static void make_room(struct sn_meter *meter)
 {
 	struct sn_flow *flow = dispensable(meter);
 
+	assert(flow != NULL); /* the table is full */
 	if (!flow->closed)
 		meter->stats.evictions++;
 	end_flow(meter, flow, SN_END_FULL);
