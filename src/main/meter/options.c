@@ -129,6 +129,8 @@ static const struct sn_opt own_options[] = {
 	{OPT("control", 0, SN_OPT_TEXT, control, "SOCKET",
 	     "answer here while running: settings, counts, metrics"),
 	 .group = "Control"},
+	{OPT("metrics", 0, SN_OPT_TEXT, metrics, "ADDRESS:PORT",
+	     "numbers for Prometheus on loopback while running")},
 	{OPT("switch", 0, SN_OPT_TEXTS, switches, "NAME=VALUE",
 	     "do not meter: change this (more with commas) at the meter behind --control, for as "
 	     "long as we run")},

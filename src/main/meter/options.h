@@ -42,7 +42,7 @@ struct meter_options {
 	uint64_t ipfix_domain, enterprise;
 	bool uniflow;
 	/* Series, control */
-	const char *series, *rrd_conf, *control;
+	const char *series, *rrd_conf, *control, *metrics;
 	bool histograms;
 	/* A lease on another meter's settings instead of metering */
 	struct sn_opt_texts switches;

@@ -353,7 +353,7 @@ json_t *meter_outputs_stats(void *ctx)
 			 (json_int_t)(meter->memory_peak_bytes + stats.worker.app_memory_bytes));
 }
 
-void meter_outputs_metrics(struct sn_buf *out, void *ctx)
+void meter_outputs_metrics(struct sn_buf *out, bool open_metrics, void *ctx)
 {
 	struct meter_parts *parts = ctx;
 	struct sn_session_stats session;
@@ -376,5 +376,5 @@ void meter_outputs_metrics(struct sn_buf *out, void *ctx)
 		sn_traffic_board_stats(parts->board, &series);
 		facts.series = &series;
 	}
-	sn_meter_metrics(out, &facts, false);
+	sn_meter_metrics(out, &facts, open_metrics);
 }

@@ -26,6 +26,6 @@ void meter_outputs_close(struct meter_parts *parts);
 
 /* For the control socket; `ctx` is the parts. */
 json_t *meter_outputs_stats(void *ctx);
-void meter_outputs_metrics(struct sn_buf *out, void *ctx);
+void meter_outputs_metrics(struct sn_buf *out, bool open_metrics, void *ctx);
 
 #endif

@@ -261,6 +261,7 @@ static int open_control(struct meter_parts *parts, struct sn_err *err)
 	const struct meter_options *o = parts->options;
 	struct sn_control_options options = {
 		.socket_path = o->control,
+		.metrics_address = o->metrics,
 		.runtime_conf = o->runtime_conf,
 		.check_ns = parts->globals.runtime_check_ns,
 		.checks = (unsigned)parts->globals.runtime_checks,
@@ -271,7 +272,7 @@ static int open_control(struct meter_parts *parts, struct sn_err *err)
 		.ctx = parts,
 	};
 
-	if (o->control == NULL && (!parts->live || o->runtime_conf == NULL))
+	if (o->control == NULL && o->metrics == NULL && (!parts->live || o->runtime_conf == NULL))
 		return 0;
 	return sn_control_create(&options, &parts->control, err);
 }

@@ -26,6 +26,7 @@
 #include "meter/control/ini.h"
 #include "net/http_server.h"
 
+#define OPENMETRICS     "application/openmetrics-text"
 #define BODY_MAX        (64 * 1024)
 #define CONNECTIONS_MAX 32
 #define LEASE_MAX_NS    (366 * 86400 * SN_NS_PER_S)
@@ -34,7 +35,7 @@ struct sn_control {
 	struct sn_control_options options;
 	struct sn_settings *settings;
 	struct sn_loop *loop;
-	struct sn_http_server *server;
+	struct sn_http_server *server, *metrics;
 	struct sn_timer expiry, check;
 	struct sn_io stopper;
 	int listener, stop_fd;
@@ -162,12 +163,22 @@ static void get_stats(struct sn_http_request *request, void *ctx)
 static void get_metrics(struct sn_http_request *request, void *ctx)
 {
 	const struct sn_control *control = ctx;
+	const char *accept = sn_http_header(request, "Accept");
+	bool open_metrics = accept != NULL && strcasestr(accept, OPENMETRICS) != NULL;
 	struct sn_buf text = {0};
 
-	control->options.metrics(&text, control->options.ctx);
-	sn_http_reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", text.p, text.n);
+	control->options.metrics(&text, open_metrics, control->options.ctx);
+	sn_http_reply(request, 200,
+		      open_metrics ? OPENMETRICS "; version=1.0.0; charset=utf-8"
+				   : "text/plain; version=0.0.4; charset=utf-8",
+		      text.p, text.n);
 	sn_buf_finish(&text);
 }
+
+#define METRICS_ROUTE                                                                              \
+	{                                                                                          \
+		.method = "GET", .pattern = "/metrics", .handle = get_metrics                      \
+	}
 
 static const struct sn_http_route routes[] = {
 	{.method = "GET", .pattern = "/v1/settings", .handle = get_settings},
@@ -177,8 +188,10 @@ static const struct sn_http_route routes[] = {
 	 .max_body = BODY_MAX},
 	{.method = "DELETE", .pattern = "/v1/leases/{lease}", .handle = end_lease},
 	{.method = "GET", .pattern = "/v1/stats", .handle = get_stats},
-	{.method = "GET", .pattern = "/metrics", .handle = get_metrics},
+	METRICS_ROUTE,
 };
+
+static const struct sn_http_route metrics_routes[] = {METRICS_ROUTE};
 
 /* runtime.conf ---------------------------------------------------------------- */
 
@@ -344,6 +357,29 @@ static int start_server(struct sn_control *control, struct sn_err *err)
 	return sn_http_server_listen(control->server, NULL, control->listener, NULL, NULL, err);
 }
 
+/* The server refuses every address that is not on loopback. */
+static int start_metrics(struct sn_control *control, struct sn_err *err)
+{
+	const char *text = control->options.metrics_address;
+	struct sn_http_config config = {
+		.routes = metrics_routes,
+		.route_count = SN_COUNT(metrics_routes),
+		.ctx = control,
+		.max_connections = CONNECTIONS_MAX,
+	};
+	struct sn_addr addr;
+
+	if (text == NULL)
+		return 0;
+	if (sn_addr_parse(sn_str(text), 0, &addr) != 0 || sn_addr_port(&addr) == 0)
+		return sn_err_set(err, -EINVAL,
+				  "cannot tell metrics on '%s': it is no ADDRESS:PORT (as "
+				  "127.0.0.1:9110)",
+				  text);
+	control->metrics = sn_http_server_create(control->loop, &config);
+	return sn_http_server_listen(control->metrics, &addr, -1, NULL, NULL, err);
+}
+
 int sn_control_create(const struct sn_control_options *options, struct sn_control **out,
 		      struct sn_err *err)
 {
@@ -365,6 +401,8 @@ int sn_control_create(const struct sn_control_options *options, struct sn_contro
 	}
 	if (result == 0)
 		result = start_server(control, err);
+	if (result == 0)
+		result = start_metrics(control, err);
 	if (result != 0) {
 		sn_control_destroy(control);
 		return result;
@@ -413,6 +451,7 @@ void sn_control_destroy(struct sn_control *control)
 	sn_timer_stop(&control->expiry);
 	sn_timer_stop(&control->check);
 	sn_http_server_destroy(control->server);
+	sn_http_server_destroy(control->metrics);
 	sn_loop_destroy(control->loop);
 	sn_settings_destroy(control->settings);
 	if (control->listener >= 0)

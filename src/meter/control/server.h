@@ -9,6 +9,9 @@
  *   GET    /v1/stats           what was seen and lost
  *   GET    /metrics            the same for Prometheus
  *
+ * The last also over TCP on loopback, where whoever is on this machine may ask: it
+ * tells numbers only.
+ *
  * It runs in a thread of its own; the functions given are called from there.
  */
 #ifndef SONDE_METER_CONTROL_SERVER_H
@@ -19,13 +22,14 @@
 
 struct sn_control_options {
 	const char *socket_path;          /* NULL: no socket */
+	const char *metrics_address;      /* ADDRESS:PORT on loopback, for /metrics; NULL: none */
 	const char *runtime_conf;         /* NULL: none; read by the caller at the start */
 	int64_t check_ns;                 /* how often to look at that file */
 	unsigned checks;                  /* it must have been the same so many times */
 	struct sn_settings_values values; /* at the start */
 	sn_settings_apply_fn *apply;
 	json_t *(*stats)(void *ctx);
-	void (*metrics)(struct sn_buf *out, void *ctx);
+	void (*metrics)(struct sn_buf *out, bool open_metrics, void *ctx);
 	void *ctx;
 };
 

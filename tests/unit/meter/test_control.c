@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -59,10 +60,12 @@ static json_t *stats(void *ctx)
 	return json_pack("{s:i}", "packets", 7);
 }
 
-static void metrics(struct sn_buf *out, void *ctx)
+static void metrics(struct sn_buf *out, bool open_metrics, void *ctx)
 {
 	(void)ctx;
 	sn_buf_adds(out, "meter_packets_total 7\n");
+	if (open_metrics)
+		sn_buf_adds(out, "# EOF\n");
 }
 
 static bool http_is_on(void)
@@ -145,6 +148,32 @@ static int end(void **state)
 
 /* Asking ---------------------------------------------------------------------------- */
 
+/* Not 0: where it tells metrics over TCP, instead of the socket. */
+static uint16_t metrics_port;
+
+static int connect_to_metrics(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(metrics_port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static uint16_t free_port(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t size = sizeof(address);
+	sn_autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	return ntohs(address.sin_port);
+}
+
 static int connect_to_meter(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -156,6 +185,7 @@ static int connect_to_meter(void)
 	return fd;
 }
 
+static const char *accepted = "*/*";
 static char answer[16384];
 
 /* The status; header and body are in `answer`. */
@@ -163,10 +193,10 @@ static int ask(const char *method, const char *path, const char *body)
 {
 	sn_autofree char *request =
 		sn_xasprintf("%s %s HTTP/1.1\r\nHost: meter\r\nConnection: close\r\n"
-			     "Content-Type: application/json\r\n"
+			     "Accept: %s\r\nContent-Type: application/json\r\n"
 			     "Content-Length: %zu\r\n\r\n%s",
-			     method, path, strlen(body), body);
-	sn_autoclose int fd = connect_to_meter();
+			     method, path, accepted, strlen(body), body);
+	sn_autoclose int fd = metrics_port != 0 ? connect_to_metrics() : connect_to_meter();
 	size_t n = 0;
 	ssize_t got;
 
@@ -229,6 +259,36 @@ static void counts_are_told_as_json_and_for_prometheus(void **state)
 	assert_non_null(strstr(answer, "{\"packets\":7}"));
 	assert_int_equal(ask("GET", "/metrics", ""), 200);
 	assert_non_null(strstr(answer, "\r\n\r\nmeter_packets_total 7\n"));
+}
+
+static void openmetrics_are_told_to_those_who_ask(void **state)
+{
+	(void)state;
+	accepted = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5";
+	assert_int_equal(ask("GET", "/metrics", ""), 200);
+	accepted = "*/*";
+	assert_non_null(strstr(answer, "application/openmetrics-text; version=1.0.0"));
+	assert_non_null(strstr(answer, "# EOF\n"));
+}
+
+static void over_tcp_only_metrics_are_told(void **state)
+{
+	struct sn_control_options options = meter_options();
+	char address[32];
+
+	(void)state;
+	stop();
+	metrics_port = free_port();
+	snprintf(address, sizeof(address), "127.0.0.1:%u", metrics_port);
+	options.metrics_address = address;
+	start(&options);
+	assert_int_equal(ask("GET", "/metrics", ""), 200);
+	assert_non_null(strstr(answer, "\r\n\r\nmeter_packets_total 7\n"));
+	assert_int_equal(ask("GET", "/v1/stats", ""), 404);
+	assert_int_equal(ask("PATCH", "/v1/settings", HTTP_ON "}"), 404);
+	metrics_port = 0;
+	assert_false(http_is_on());
+	assert_int_equal(ask("GET", "/v1/stats", ""), 200);
 }
 
 static void change_for_good_stays(void **state)
@@ -361,6 +421,20 @@ static void assert_not_opened(const struct sn_control_options *options, int erro
 		fail_msg("'%s' is not in '%s'", reason, err.text);
 }
 
+static void metrics_are_for_this_machine_alone(void **state)
+{
+	struct sn_control_options options = meter_options();
+
+	(void)state;
+	options.socket_path = NULL;
+	options.metrics_address = "0.0.0.0:9110";
+	assert_not_opened(&options, -EPERM, "0.0.0.0");
+	options.metrics_address = "localhost:9110";
+	assert_not_opened(&options, -EINVAL, "no ADDRESS:PORT");
+	options.metrics_address = "127.0.0.1";
+	assert_not_opened(&options, -EINVAL, "no ADDRESS:PORT");
+}
+
 static void socket_on_which_somebody_answers_is_not_taken(void **state)
 {
 	struct sn_control_options options = meter_options();
@@ -434,9 +508,10 @@ static void peers_that_say_nothing_hold_nobody_up(void **state)
 static void write_conf(const char *text)
 {
 	static int64_t last_s = 1000000;
-	struct timespec times[2] = {{.tv_sec = ++last_s}, {.tv_sec = last_s}};
+	struct timespec times[2] = {{.tv_sec = last_s}, {.tv_sec = last_s}};
 	sn_autofree char *fresh = sn_xasprintf("%s.new", conf_path);
 
+	last_s++;
 	assert_int_equal(sn_fs_write_atomic(fresh, text, strlen(text), 0644, NULL), 0);
 	assert_int_equal(utimensat(AT_FDCWD, fresh, times, 0), 0);
 	assert_int_equal(rename(fresh, conf_path), 0);
@@ -629,6 +704,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH(settings_are_told),
 		WITH(counts_are_told_as_json_and_for_prometheus),
+		WITH(openmetrics_are_told_to_those_who_ask),
+		WITH(over_tcp_only_metrics_are_told),
 		WITH(change_for_good_stays),
 		WITH(lease_ends_by_itself),
 		WITH(longer_of_two_leases_decides),
@@ -637,6 +714,7 @@ int main(void)
 		WITH(change_that_cannot_be_brought_about_is_refused),
 		WITH(more_leases_than_the_limit_are_refused),
 		WITH(socket_is_for_its_user_alone_and_goes_with_the_meter),
+		WITH(metrics_are_for_this_machine_alone),
 		WITH(socket_on_which_somebody_answers_is_not_taken),
 		WITH(socket_that_a_killed_meter_left_is_replaced),
 		WITH(file_that_is_no_socket_stays),
