@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "meter/flow/pages.h"
 
-#define REGION_BYTES ((size_t)32 << 20) /* at most; regions hold a power of two of objects */
-#define SMALL_BYTES  ((size_t)2 << 20)  /* of the first region: most slabs hold little */
-#define SLACK_BYTES  64                 /* a copy may read a little beyond the last object */
+#define REGION_BYTES ((size_t)128 << 20) /* at most; regions hold a power of two of objects */
+#define SMALL_BYTES  ((size_t)2 << 20)   /* of the first region: most slabs hold little */
+#define SLACK_BYTES  64                  /* a copy may read a little beyond the last object */
 
 void sn_slab_init(struct sn_slab *slab, size_t object_size, size_t link)
 {

@@ -21,7 +21,7 @@
 #define SN_SEGMENTS_DEFAULT 512   /* of one side; see sn_meter_options */
 #define SN_SEGMENTS_TIGHT   16    /* the same while the pool is tight */
 #define SN_SEGMENTS_KEPT    8     /* acknowledged ones; none while the pool is tight */
-#define SN_SEGMENTS_FREE    32768 /* nodes the pool gives without becoming tight, ... */
+#define SN_SEGMENTS_FREE    16384 /* nodes the pool gives without becoming tight, ... */
 
 struct sn_segment {
 	uint32_t begin, end; /* sequence numbers; SYN and FIN count one each */
@@ -55,7 +55,7 @@ static inline bool sn_segment_pool_is_tight(const struct sn_segment_pool *pool)
 }
 
 /* As sn_slab_at(), with what is known of this slab. */
-#define SN_SEGMENTS_SHIFT 20
+#define SN_SEGMENTS_SHIFT 22
 
 static inline struct sn_segment *sn_segment_at(const struct sn_segment_pool *pool, uint32_t number)
 {
