@@ -165,8 +165,8 @@ static void promtool_finds_nothing_to_say(void **state SN_UNUSED)
 	FILE *promtool;
 
 	if (system("command -v promtool >/dev/null 2>&1") != 0) {
-		print_message("promtool is not installed\n");
-		skip();
+		print_message("# skipped: promtool is not installed\n");
+		return;
 	}
 	text = expose(false);
 	promtool = popen("promtool check metrics", "w");
