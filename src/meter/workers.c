@@ -491,8 +491,7 @@ static void end_input(struct sn_workers *workers)
 			continue;
 		if (worker->live != NULL) {
 			wake(worker);
-		} else {
-			begin(worker, true);
+		} else if (begin(worker, true)) {
 			worker->filling->last = true;
 			push(worker);
 		}

@@ -442,7 +442,7 @@ int sn_ring_read_stats(struct sn_ring *ring, struct sn_ring_stats *stats)
 
 int sn_ring_read_losses(struct sn_ring *ring, struct sn_capture_losses *losses)
 {
-	struct sn_ring_stats stats;
+	struct sn_ring_stats stats = {0};
 	int result = sn_ring_read_stats(ring, &stats);
 
 	if (result < 0)

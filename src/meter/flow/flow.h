@@ -11,6 +11,7 @@
 #ifndef SONDE_METER_FLOW_FLOW_H
 #define SONDE_METER_FLOW_FLOW_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -114,6 +115,19 @@ static inline struct sn_tcp_flow *sn_flow_tcp(const struct sn_flow *flow)
 static inline struct sn_udp_flow *sn_flow_udp(const struct sn_flow *flow)
 {
 	return flow->key.protocol == SN_PROTO_UDP ? (struct sn_udp_flow *)(uintptr_t)flow : NULL;
+}
+
+/* For those who know what it is. */
+static inline struct sn_tcp_flow *sn_flow_as_tcp(const struct sn_flow *flow)
+{
+	assert(flow->key.protocol == SN_PROTO_TCP);
+	return (struct sn_tcp_flow *)(uintptr_t)flow;
+}
+
+static inline struct sn_udp_flow *sn_flow_as_udp(const struct sn_flow *flow)
+{
+	assert(flow->key.protocol == SN_PROTO_UDP);
+	return (struct sn_udp_flow *)(uintptr_t)flow;
 }
 
 static inline const uint64_t *sn_flow_address(const struct sn_flow *flow, unsigned side)

@@ -250,7 +250,7 @@ PUT(community_id)
 
 static const struct sn_tcp *tcp_of(const struct sn_ipfix_record *record)
 {
-	return &sn_flow_tcp(record->view->flow)->tcp;
+	return &sn_flow_as_tcp(record->view->flow)->tcp;
 }
 
 /*
@@ -334,14 +334,14 @@ PUT(rtt_deviation)
 
 PUT(tls_version)
 {
-	const struct sn_app_tcp *app = sn_flow_tcp(record->view->flow)->app;
+	const struct sn_app_tcp *app = sn_flow_as_tcp(record->view->flow)->app;
 
 	put_u16(out, app != NULL ? app->tls_version : 0);
 }
 
 PUT(quic_version)
 {
-	const struct sn_app_udp *app = sn_flow_udp(record->view->flow)->app;
+	const struct sn_app_udp *app = sn_flow_as_udp(record->view->flow)->app;
 
 	put_u32(out, app != NULL ? app->quic_version[SN_CLIENT] : 0);
 }

@@ -58,7 +58,7 @@ static void add_flight(struct sn_record *record, const struct sn_tcp_side *side,
 
 void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow *view)
 {
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 	const struct sn_tcp_side *side = tcp->tcp.side;
 	const struct sn_interim *interim = told(view->flow);
 	const struct sn_interim *before = interim != NULL ? interim : &nothing;
@@ -95,7 +95,7 @@ static void add_udp_end(struct sn_record *record, const struct sn_view_address *
 /* Tstat sees the first fragment of a datagram only. */
 void sn_record_udp_periodic(struct sn_record *record, const struct sn_view_flow *view)
 {
-	const struct sn_udp_flow *udp = sn_flow_udp(view->flow);
+	const struct sn_udp_flow *udp = sn_flow_as_udp(view->flow);
 	const struct sn_interim *interim = told(view->flow);
 	int64_t last_ns = SN_MAX(udp->side[0].last_ns, udp->side[1].last_ns);
 

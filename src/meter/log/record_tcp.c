@@ -186,12 +186,12 @@ static void add_layer7(struct sn_record *record, const struct sn_view_flow *view
 void sn_record_tcp_short(struct sn_record *record, const struct sn_view_flow *view)
 {
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_TCP_NOCOMPLETE]);
-	add_core(record, view, sn_flow_tcp(view->flow));
+	add_core(record, view, sn_flow_as_tcp(view->flow));
 }
 
 void sn_record_tcp(struct sn_record *record, const struct sn_view_flow *view)
 {
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_TCP_COMPLETE]);
 	add_core(record, view, tcp);
@@ -205,7 +205,7 @@ void sn_record_tcp(struct sn_record *record, const struct sn_view_flow *view)
 
 bool sn_record_is_complete(const struct sn_view_flow *view)
 {
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 
 	return tcp != NULL && sn_tcp_has_handshake(&tcp->tcp) &&
 	       (view->end == SN_END_CLOSED || view->end == SN_END_IDLE);
@@ -228,7 +228,7 @@ static bool ends_with(struct sn_str text, const char *end)
 
 bool sn_record_is_video(const struct sn_view_flow *view)
 {
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 
 	if (tcp == NULL || tcp->app == NULL)
 		return false;
@@ -278,7 +278,7 @@ static void add_rates(struct sn_record *record)
 
 void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, bool strict)
 {
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_VIDEO_COMPLETE]);
 	add_core(record, view, tcp);
@@ -297,7 +297,7 @@ void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, 
 
 bool sn_record_is_chat(const struct sn_view_flow *view)
 {
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 
 	return tcp != NULL && tcp->app != NULL && (tcp->app->con_type & SN_CON_XMPP) != 0 &&
 	       tcp->app->has_presence;
@@ -317,7 +317,7 @@ static void add_chat_side(struct sn_record *record, const struct sn_tcp_flow *tc
 
 void sn_record_chat(struct sn_record *record, const struct sn_view_flow *view, uint64_t number)
 {
-	const struct sn_tcp_flow *tcp = sn_flow_tcp(view->flow);
+	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_CHAT_COMPLETE]);
 	add_chat_side(record, tcp, SN_CLIENT, &view->client, view->client_port);

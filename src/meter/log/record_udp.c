@@ -57,7 +57,7 @@ static void add_version(struct sn_record *record, const struct sn_app_udp *app, 
 
 void sn_record_udp(struct sn_record *record, const struct sn_view_flow *view)
 {
-	const struct sn_udp_flow *udp = sn_flow_udp(view->flow);
+	const struct sn_udp_flow *udp = sn_flow_as_udp(view->flow);
 	const struct sn_app_udp *app = udp->app != NULL ? udp->app : &no_app;
 
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_UDP_COMPLETE]);
@@ -186,7 +186,7 @@ static void add_payload(struct sn_record *record, const struct sn_rtp_stream *st
 void sn_record_mm(struct sn_record *record, const struct sn_view_flow *view,
 		  const struct sn_rtp_streams *streams, const struct sn_rtp_stream *stream)
 {
-	const struct sn_udp_flow *udp = sn_flow_udp(view->flow);
+	const struct sn_udp_flow *udp = sn_flow_as_udp(view->flow);
 
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_MM_COMPLETE]);
 	sn_record_s(record, stream->rtcp ? SN_STR("T") : SN_STR("R"));

@@ -95,7 +95,7 @@ static char **list_directories(int parent, size_t *count)
 		names[(*count)++] = sn_xstrdup(entry->d_name);
 	}
 	closedir(dir);
-	if (*count > 0)
+	if (names != NULL)
 		qsort(names, *count, sizeof(*names), newest_first);
 	return names;
 }

@@ -227,6 +227,7 @@ static struct sn_traffic_step *open_step(struct sn_traffic_level *level, int64_t
 {
 	struct sn_traffic_step *step = find_free(level);
 
+	assert(step != NULL); /* who asks has made room */
 	if (step->sheet == NULL)
 		step->sheet = sn_sheet_create();
 	step->open = true;

@@ -208,7 +208,8 @@ static void count_tcp(struct sn_traffic *traffic, const struct sn_decoded *packe
 	if (flow == NULL || flow->closed || flow->mid_stream)
 		traffic->counts.trash++;
 	else
-		count_segment(traffic, sn_flow_tcp(flow), packet, side, verdict, direction, cloud);
+		count_segment(traffic, sn_flow_as_tcp(flow), packet, side, verdict, direction,
+			      cloud);
 }
 
 /* UDP ---------------------------------------------------------------------- */
@@ -217,7 +218,7 @@ static void count_udp(struct sn_traffic *traffic, const struct sn_decoded *packe
 		      const struct sn_flow *flow, unsigned side, unsigned direction, unsigned cloud)
 {
 	unsigned class_ = flow == NULL ? (unsigned)SN_L7_UNKNOWN
-				       : sn_class_udp(sn_flow_udp(flow)->type[side]);
+				       : sn_class_udp(sn_flow_as_udp(flow)->type[side]);
 
 	traffic->counts.udp_bytes[direction][cloud][class_] += packet->ip_bytes;
 	if (traffic->wants_ports && packet->has_transport)
