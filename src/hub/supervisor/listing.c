@@ -537,17 +537,28 @@ static void answer_envelope(struct sn_supervisor *sup, struct sn_http_request *r
 	sn_peer_answer(request, envelope, SN_MP_WRITE_SAFE);
 }
 
+/* A meter's: named by the program that runs it, in the registry of the Tstat proxy. */
+static bool is_own_meter(const struct sn_mp_message *capability)
+{
+	const char *type = sn_mp_meta(capability, "System_type");
+
+	return strcmp(capability->registry, SN_MP_REGISTRY_TSTAT) == 0 && type != NULL &&
+	       strcmp(type, sn_method_meter_switch.program) == 0;
+}
+
 /*
  * Clients that follow links are the reference implementation's: it fetches a registry that it does
  * not know, and gives up the whole listing when that fails.  Ours is nowhere to be fetched; what
- * is in it is also offered under names of the core registry.
+ * is in it is also offered under names of the core registry.  That of the Tstat proxy is, but not
+ * from everywhere: since every node has a meter, all listings would hang on it.
  */
 static void leave_out_own_registry(struct sn_sup_view *view)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < view->count; i++) {
-		if (strcmp(view->items[i].message->registry, SN_MP_REGISTRY_SONDE) != 0)
+		if (strcmp(view->items[i].message->registry, SN_MP_REGISTRY_SONDE) != 0 &&
+		    !is_own_meter(view->items[i].message))
 			view->items[kept++] = view->items[i];
 		else
 			sn_mp_message_destroy(view->items[i].message);
