@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packets that are given: each worker has a queue of batches, and whoever has nothing else to do
+ * takes the next batch of a worker that nobody is busy with: one of the threads, or the caller when
+ * it would have to wait.  So all processors have work as long as there is any, also when most of
+ * the packets are for one worker.
+ */
 #include "meter/workers.h"
 
 #include <assert.h>
@@ -8,7 +14,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -47,15 +52,11 @@ struct batch {
 struct worker {
 	struct sn_workers *workers;
 	void *ctx;
-	pthread_t thread;
-	bool started;
 	/* packets are given */
 	struct batch *filling; /* of the caller */
-	pthread_mutex_t lock;
-	pthread_cond_t filled, emptied;
-	struct batch *first, *last; /* to do, in order */
-	struct batch *empty;        /* the one used last on top: it is still in the cache */
-	size_t made;
+	struct batch *first, *last, *empty;
+	size_t made, waiting; /* batches; of these in the queue */
+	bool busy, done;
 	/* a source of its own */
 	struct sn_live *live;
 	int wake_fd;
@@ -65,11 +66,23 @@ struct worker {
 	struct sn_err err;
 };
 
+struct thread {
+	struct sn_workers *workers;
+	unsigned number;
+	pthread_t id;
+};
+
 struct sn_workers {
 	struct sn_workers_options options;
 	const struct sn_workers_ops *ops;
 	struct worker *workers;
+	struct thread *threads;
+	unsigned thread_count;
 	size_t queue_batches;
+	pthread_mutex_t lock;         /* of all queues */
+	pthread_cond_t filled, freed; /* for the threads; for the caller */
+	unsigned idle;                /* threads that wait */
+	unsigned done;                /* workers that have finished */
 	atomic_bool stopping;
 	atomic_int failed; /* 1 + the number of the first worker with an error */
 	bool finished;
@@ -136,79 +149,140 @@ static void finish(struct worker *worker)
 	}
 }
 
-/* Packets that are given -------------------------------------------------------- */
-
-static struct batch *wait_for_batch(struct worker *worker)
+static void process(struct worker *worker, struct batch *batch)
 {
-	struct batch *batch;
-
-	pthread_mutex_lock(&worker->lock);
-	while (worker->first == NULL)
-		pthread_cond_wait(&worker->filled, &worker->lock);
-	batch = worker->first;
-	worker->first = batch->next;
-	pthread_mutex_unlock(&worker->lock);
-	return batch;
-}
-
-static void give_back(struct worker *worker, struct batch *batch)
-{
+	work(batch->packets, batch->count, worker);
+	if (batch->advance_ns != 0)
+		go_on(worker, batch->advance_ns);
+	if (batch->last)
+		finish(worker);
 	for (unsigned i = 0; i < batch->window_count; i++)
 		sn_window_release(batch->windows[i]);
-	pthread_mutex_lock(&worker->lock);
+}
+
+/* Queues -------------------------------------------------------------------------- */
+
+/* The one with most to do that nobody is busy with; NULL: none.  Locked. */
+static struct worker *pick(const struct sn_workers *workers)
+{
+	struct worker *best = NULL;
+
+	for (unsigned i = 0; i < workers->options.count; i++) {
+		struct worker *worker = &workers->workers[i];
+
+		if (worker->first != NULL && !worker->busy &&
+		    (best == NULL || worker->waiting > best->waiting))
+			best = worker;
+	}
+	return best;
+}
+
+/* Does a batch of a worker that was picked.  Locked, but not while it works. */
+static void serve(struct sn_workers *workers, struct worker *worker)
+{
+	struct batch *batch = worker->first;
+
+	worker->first = batch->next;
+	worker->waiting--;
+	worker->busy = true;
+	pthread_mutex_unlock(&workers->lock);
+	process(worker, batch);
+	pthread_mutex_lock(&workers->lock);
+	worker->busy = false;
+	if (batch->last) {
+		worker->done = true;
+		workers->done++;
+	}
 	batch->next = worker->empty;
 	worker->empty = batch;
-	pthread_cond_signal(&worker->emptied);
-	pthread_mutex_unlock(&worker->lock);
+	pthread_cond_signal(&workers->freed);
+	if (worker->first != NULL && workers->idle > 0)
+		pthread_cond_signal(&workers->filled);
 }
 
 static void *run_given(void *arg)
 {
-	struct worker *worker = arg;
-	bool last = false;
+	struct sn_workers *workers = ((struct thread *)arg)->workers;
 
-	while (!last) {
-		struct batch *batch = wait_for_batch(worker);
+	pthread_mutex_lock(&workers->lock);
+	while (workers->done < workers->options.count) {
+		struct worker *worker = pick(workers);
 
-		work(batch->packets, batch->count, worker);
-		if (batch->advance_ns != 0)
-			go_on(worker, batch->advance_ns);
-		last = batch->last;
-		give_back(worker, batch);
+		if (worker != NULL) {
+			serve(workers, worker);
+			continue;
+		}
+		workers->idle++;
+		pthread_cond_wait(&workers->filled, &workers->lock);
+		workers->idle--;
 	}
-	finish(worker);
+	pthread_cond_broadcast(&workers->filled); /* the others end, too */
+	pthread_mutex_unlock(&workers->lock);
 	return NULL;
+}
+
+/* The caller has to wait: meanwhile it does what there is to do.  Locked. */
+static void help(struct sn_workers *workers)
+{
+	struct worker *worker = pick(workers);
+
+	if (worker != NULL)
+		serve(workers, worker);
+	else
+		pthread_cond_wait(&workers->freed, &workers->lock);
 }
 
 static void push(struct worker *worker)
 {
+	struct sn_workers *workers = worker->workers;
 	struct batch *batch = worker->filling;
 
 	worker->filling = NULL;
 	batch->next = NULL;
-	pthread_mutex_lock(&worker->lock);
+	pthread_mutex_lock(&workers->lock);
 	if (worker->first == NULL)
 		worker->first = batch;
 	else
 		worker->last->next = batch;
 	worker->last = batch;
-	pthread_cond_signal(&worker->filled);
-	pthread_mutex_unlock(&worker->lock);
+	worker->waiting++;
+	if (workers->idle > 0 && !worker->busy)
+		pthread_cond_signal(&workers->filled);
+	pthread_mutex_unlock(&workers->lock);
+}
+
+static void push_all(struct sn_workers *workers)
+{
+	for (unsigned i = 0; i < workers->options.count; i++)
+		if (workers->workers[i].filling != NULL)
+			push(&workers->workers[i]);
+}
+
+/* No window is free: called until there is one. */
+static void starve(void *ctx)
+{
+	struct sn_workers *workers = ctx;
+
+	push_all(workers);
+	pthread_mutex_lock(&workers->lock);
+	help(workers);
+	pthread_mutex_unlock(&workers->lock);
 }
 
 /* NULL when all of them are in use, and nobody waits. */
 static struct batch *take_empty(struct worker *worker, bool wait)
 {
+	struct sn_workers *workers = worker->workers;
 	struct batch *batch;
 
-	pthread_mutex_lock(&worker->lock);
-	while (wait && worker->empty == NULL && worker->made == worker->workers->queue_batches)
-		pthread_cond_wait(&worker->emptied, &worker->lock);
+	pthread_mutex_lock(&workers->lock);
+	while (wait && worker->empty == NULL && worker->made == workers->queue_batches)
+		help(workers);
 	batch = worker->empty;
 	if (batch != NULL)
 		worker->empty = batch->next;
-	pthread_mutex_unlock(&worker->lock);
-	if (batch == NULL && worker->made < worker->workers->queue_batches) {
+	pthread_mutex_unlock(&workers->lock);
+	if (batch == NULL && worker->made < workers->queue_batches) {
 		batch = sn_new(struct batch);
 		worker->made++;
 	}
@@ -221,14 +295,16 @@ static bool begin(struct worker *worker, bool wait)
 
 	if (batch != NULL && worker->filling == NULL) {
 		batch->count = batch->bytes = 0;
-		batch->window_count = 0;
-		batch->slot = 0;
 		batch->advance_ns = 0;
 		batch->last = false;
+		batch->window_count = 0;
+		batch->slot = 0;
 	}
 	worker->filling = batch;
 	return batch != NULL;
 }
+
+/* Packets that are given ------------------------------------------------------------ */
 
 /* False when the batch has too many already. */
 static bool hold_window(const struct sn_workers *workers, struct batch *batch, uint32_t slot)
@@ -305,23 +381,11 @@ static struct worker *choose(const struct sn_workers *workers, const struct sn_p
 	return &workers->workers[(uint64_t)hash * workers->options.count >> 32];
 }
 
-static void push_all(struct sn_workers *workers)
-{
-	for (unsigned i = 0; i < workers->options.count; i++)
-		if (workers->workers[i].filling != NULL)
-			push(&workers->workers[i]);
-}
-
 static int first_error(const struct sn_workers *workers)
 {
 	int failed = atomic_load(&workers->failed);
 
 	return failed != 0 ? workers->workers[failed - 1].err.code : 0;
-}
-
-static void starve(void *ctx)
-{
-	push_all(ctx);
 }
 
 struct sn_windows *sn_workers_windows(struct sn_workers *workers)
@@ -330,16 +394,6 @@ struct sn_windows *sn_workers_windows(struct sn_workers *workers)
 		workers->windows =
 			sn_windows_create(WINDOWS * (1 + workers->options.count), starve, workers);
 	return workers->windows;
-}
-
-int sn_workers_advance(struct sn_workers *workers, int64_t now_ns)
-{
-	for (unsigned i = 0; i < workers->options.count; i++)
-		if (begin(&workers->workers[i], !workers->options.drop)) {
-			workers->workers[i].filling->advance_ns = now_ns;
-			push(&workers->workers[i]);
-		}
-	return first_error(workers);
 }
 
 int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets, size_t count)
@@ -352,6 +406,16 @@ int sn_workers_give(struct sn_workers *workers, const struct sn_packet *packets,
 		}
 		add(workers, choose(workers, &packets[i]), &packets[i]);
 	}
+	return first_error(workers);
+}
+
+int sn_workers_advance(struct sn_workers *workers, int64_t now_ns)
+{
+	for (unsigned i = 0; i < workers->options.count; i++)
+		if (begin(&workers->workers[i], !workers->options.drop)) {
+			workers->workers[i].filling->advance_ns = now_ns;
+			push(&workers->workers[i]);
+		}
 	return first_error(workers);
 }
 
@@ -378,7 +442,8 @@ static void wait_for_packets(const struct worker *worker, int timeout_ms)
 
 static void *run_live(void *arg)
 {
-	struct worker *worker = arg;
+	const struct thread *thread = arg;
+	struct worker *worker = &thread->workers->workers[thread->number];
 
 	while (!atomic_load(&worker->workers->stopping) && !worker->gone) {
 		wait_for_packets(worker, TURN_MS);
@@ -421,29 +486,50 @@ static void pin(pthread_attr_t *attributes, unsigned number, unsigned count)
 		}
 }
 
-static int start(struct worker *worker, unsigned number, struct sn_err *err)
+static int start_thread(struct sn_workers *workers, bool live, struct sn_err *err)
 {
-	const struct sn_workers_options *options = &worker->workers->options;
+	struct thread *thread = &workers->threads[workers->thread_count];
 	sigset_t all, before;
 	pthread_attr_t attributes;
 	int result;
 
-	if (worker->live != NULL) {
-		worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (worker->wake_fd < 0)
-			return sn_err_sys(err, -errno, "cannot start worker %u", number);
-	}
+	*thread = (struct thread){.workers = workers, .number = workers->thread_count};
 	pthread_attr_init(&attributes);
-	if (options->pin)
-		pin(&attributes, number, options->count);
+	if (workers->options.pin)
+		pin(&attributes, thread->number, workers->options.count);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&worker->thread, &attributes,
-				worker->live != NULL ? run_live : run_given, worker);
+	result = pthread_create(&thread->id, &attributes, live ? run_live : run_given, thread);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
-	worker->started = result == 0;
-	return result == 0 ? 0 : sn_err_sys(err, -result, "cannot start worker %u", number);
+	if (result != 0)
+		return sn_err_sys(err, -result, "cannot start worker %u", thread->number);
+	workers->thread_count++;
+	return 0;
+}
+
+/* Who reads files works, too: there are as many threads as workers with it. */
+static int start_threads(struct sn_workers *workers, bool live, struct sn_err *err)
+{
+	unsigned count = workers->options.count;
+	int result = 0;
+
+	if (!live && !workers->options.drop && count > 1)
+		count--;
+	workers->threads = sn_new_n(struct thread, count);
+	while (result == 0 && workers->thread_count < count)
+		result = start_thread(workers, live, err);
+	return result;
+}
+
+static int prepare(struct worker *worker, void *ctx, struct sn_live *live, struct sn_err *err)
+{
+	worker->ctx = ctx;
+	worker->live = live;
+	if (live == NULL)
+		return 0;
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return worker->wake_fd >= 0 ? 0 : sn_err_sys(err, -errno, "cannot start a worker");
 }
 
 int sn_workers_create(const struct sn_workers_options *options, const struct sn_workers_ops *ops,
@@ -460,19 +546,18 @@ int sn_workers_create(const struct sn_workers_options *options, const struct sn_
 	made->ops = ops;
 	made->queue_batches = SN_MAX(packets / BATCH_PACKETS, (size_t)QUEUE_MIN);
 	made->workers = sn_new_n(struct worker, options->count);
+	pthread_mutex_init(&made->lock, NULL);
+	pthread_cond_init(&made->filled, NULL);
+	pthread_cond_init(&made->freed, NULL);
 	for (unsigned i = 0; i < options->count; i++) {
-		struct worker *worker = &made->workers[i];
-
-		worker->workers = made;
-		worker->ctx = ctxs[i];
-		worker->live = lives != NULL ? lives[i] : NULL;
-		worker->wake_fd = -1;
-		pthread_mutex_init(&worker->lock, NULL);
-		pthread_cond_init(&worker->filled, NULL);
-		pthread_cond_init(&worker->emptied, NULL);
+		made->workers[i].workers = made;
+		made->workers[i].wake_fd = -1;
+		if (result == 0)
+			result = prepare(&made->workers[i], ctxs[i],
+					 lives != NULL ? lives[i] : NULL, err);
 	}
-	for (unsigned i = 0; result == 0 && i < options->count; i++)
-		result = start(&made->workers[i], i, err);
+	if (result == 0)
+		result = start_threads(made, lives != NULL, err);
 	if (result < 0) {
 		sn_workers_destroy(made);
 		return result;
@@ -481,21 +566,18 @@ int sn_workers_create(const struct sn_workers_options *options, const struct sn_
 	return 0;
 }
 
-static void end_input(struct sn_workers *workers)
+static void end_given(struct sn_workers *workers)
 {
-	atomic_store(&workers->stopping, true);
 	for (unsigned i = 0; i < workers->options.count; i++) {
-		struct worker *worker = &workers->workers[i];
-
-		if (!worker->started)
-			continue;
-		if (worker->live != NULL) {
-			wake(worker);
-		} else if (begin(worker, true)) {
-			worker->filling->last = true;
-			push(worker);
-		}
+		begin(&workers->workers[i], true);
+		workers->workers[i].filling->last = true;
+		push(&workers->workers[i]);
 	}
+	pthread_mutex_lock(&workers->lock);
+	while (workers->done < workers->options.count)
+		help(workers);
+	pthread_cond_broadcast(&workers->filled);
+	pthread_mutex_unlock(&workers->lock);
 }
 
 int sn_workers_check(const struct sn_workers *workers, struct sn_err *err)
@@ -513,10 +595,14 @@ int sn_workers_finish(struct sn_workers *workers, struct sn_err *err)
 	if (workers->finished)
 		return 0;
 	workers->finished = true;
-	end_input(workers);
-	for (unsigned i = 0; i < workers->options.count; i++)
-		if (workers->workers[i].started)
-			pthread_join(workers->workers[i].thread, NULL);
+	atomic_store(&workers->stopping, true);
+	if (workers->thread_count > 0 && workers->workers[0].live == NULL)
+		end_given(workers);
+	for (unsigned i = 0; i < workers->thread_count; i++)
+		if (workers->workers[0].live != NULL)
+			wake(&workers->workers[i]);
+	for (unsigned i = 0; i < workers->thread_count; i++)
+		pthread_join(workers->threads[i].id, NULL);
 	return sn_workers_check(workers, err);
 }
 
@@ -529,7 +615,7 @@ static void free_batches(struct worker *worker)
 		free(worker->empty);
 		worker->empty = next;
 	}
-	assert(worker->filling == NULL);
+	assert(worker->filling == NULL && worker->first == NULL);
 }
 
 void sn_workers_destroy(struct sn_workers *workers)
@@ -540,16 +626,15 @@ void sn_workers_destroy(struct sn_workers *workers)
 		return;
 	sn_workers_finish(workers, &err);
 	for (unsigned i = 0; i < workers->options.count; i++) {
-		struct worker *worker = &workers->workers[i];
-
-		free_batches(worker);
-		if (worker->wake_fd >= 0)
-			close(worker->wake_fd);
-		pthread_mutex_destroy(&worker->lock);
-		pthread_cond_destroy(&worker->filled);
-		pthread_cond_destroy(&worker->emptied);
+		free_batches(&workers->workers[i]);
+		if (workers->workers[i].wake_fd >= 0)
+			close(workers->workers[i].wake_fd);
 	}
 	sn_windows_destroy(workers->windows);
+	pthread_mutex_destroy(&workers->lock);
+	pthread_cond_destroy(&workers->filled);
+	pthread_cond_destroy(&workers->freed);
+	free(workers->threads);
 	free(workers->workers);
 	free(workers);
 }

@@ -15,8 +15,10 @@
  * sn_workers_windows() stay where they are; others are copied, which costs about as much
  * as decoding.
  *
- * All functions here are for one thread, that of the caller.  Signals stay with it,
- * too: the workers block all of them.
+ * All functions here are for one thread, that of the caller.  When it would have to wait
+ * for room it works, too: a worker is not a thread, but nobody else is busy with it then,
+ * and what is done for it is done in order.  Signals stay with the caller: the threads
+ * block all of them.
  */
 #ifndef SONDE_METER_WORKERS_H
 #define SONDE_METER_WORKERS_H
@@ -30,8 +32,8 @@
 struct sn_workers;
 
 /*
- * What a worker does, on its own thread, each with its own `ctx`.  0 or a negative error, after
- * which it is not called any more.
+ * What a worker does, each with its own `ctx`, never twice at the same time.  0 or a negative
+ * error, after which it is not called any more.
  */
 struct sn_workers_ops {
 	/* All of one link and source; the bytes are valid until it returns. */

@@ -3,14 +3,10 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "base/util.h"
-
-/* Whoever waits goes on when so many are free: waking up for each one costs more than the work. */
-#define WAKE_AT 4
 
 struct sn_windows {
 	struct sn_window **windows; /* made as they are needed */
@@ -18,22 +14,19 @@ struct sn_windows {
 	struct sn_window *free; /* the one used last on top: it is still in the cache */
 	void (*starved)(void *ctx);
 	void *ctx;
-	bool waiting;
 	pthread_mutex_t lock;
-	pthread_cond_t freed;
 };
 
 struct sn_windows *sn_windows_create(unsigned count, void (*starved)(void *ctx), void *ctx)
 {
 	struct sn_windows *pool = sn_new(struct sn_windows);
 
-	assert(count > WAKE_AT);
+	assert(count > 1); /* one is being filled */
 	pool->windows = sn_new_n(struct sn_window *, count);
 	pool->base = pool->count = count;
 	pool->starved = starved;
 	pool->ctx = ctx;
 	pthread_mutex_init(&pool->lock, NULL);
-	pthread_cond_init(&pool->freed, NULL);
 	return pool;
 }
 
@@ -48,7 +41,6 @@ void sn_windows_destroy(struct sn_windows *pool)
 	}
 	free(pool->windows);
 	pthread_mutex_destroy(&pool->lock);
-	pthread_cond_destroy(&pool->freed);
 	free(pool);
 }
 
@@ -83,30 +75,17 @@ static struct sn_window *pop(struct sn_windows *pool)
 	return window;
 }
 
-static struct sn_window *wait_for_one(struct sn_windows *pool)
-{
-	struct sn_window *window;
-
-	pool->starved(pool->ctx);
-	pthread_mutex_lock(&pool->lock);
-	pool->waiting = true;
-	while (pool->free_count < WAKE_AT)
-		pthread_cond_wait(&pool->freed, &pool->lock);
-	pool->waiting = false;
-	window = pop(pool);
-	pthread_mutex_unlock(&pool->lock);
-	return window;
-}
-
 struct sn_window *sn_windows_take(struct sn_windows *pool)
 {
-	struct sn_window *window;
+	struct sn_window *window = NULL;
 
-	pthread_mutex_lock(&pool->lock);
-	window = pop(pool);
-	pthread_mutex_unlock(&pool->lock);
-	if (window == NULL)
-		window = wait_for_one(pool);
+	while (window == NULL) {
+		pthread_mutex_lock(&pool->lock);
+		window = pop(pool);
+		pthread_mutex_unlock(&pool->lock);
+		if (window == NULL)
+			pool->starved(pool->ctx);
+	}
 	atomic_store_explicit(&window->references, 1, memory_order_relaxed);
 	return window;
 }
@@ -131,7 +110,6 @@ void sn_window_release(struct sn_window *window)
 	pthread_mutex_lock(&pool->lock);
 	window->next = pool->free;
 	pool->free = window;
-	if (++pool->free_count >= WAKE_AT && pool->waiting)
-		pthread_cond_signal(&pool->freed);
+	pool->free_count++;
 	pthread_mutex_unlock(&pool->lock);
 }

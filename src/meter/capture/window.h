@@ -4,8 +4,8 @@
  * them, so that nobody has to copy.
  *
  * A pool has a fixed number of windows.  Who reads takes one, fills it and goes on to the next;
- * who is given packets in it holds it until they are done.  When all are in use, the one who reads
- * waits.  Taking is for one thread, holding and releasing for any.
+ * who is given packets in it holds it until they are done.  Taking is for one thread, holding and
+ * releasing for any.
  */
 #ifndef SONDE_METER_CAPTURE_WINDOW_H
 #define SONDE_METER_CAPTURE_WINDOW_H
@@ -30,8 +30,8 @@ struct sn_window {
 };
 
 /*
- * `starved` is called before a take has to wait: who keeps windows for no other reason than that
- * there was no hurry gives them away then.
+ * `starved` is called by a take as long as none is free: it does something about it, or waits for
+ * somebody else to.
  */
 struct sn_windows *sn_windows_create(unsigned count, void (*starved)(void *ctx), void *ctx);
 void sn_windows_destroy(struct sn_windows *pool); /* all are back; NULL is fine */
