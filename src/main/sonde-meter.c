@@ -200,8 +200,9 @@ static struct sn_drop_needs needs_of(const struct meter_parts *parts)
 	return (struct sn_drop_needs){
 		.read = true,
 		.files = parts->logs != NULL,
-		.resolve = !parts->live && options->filter != NULL,
-		.network = parts->ipfix != NULL,
+		.resolve = (!parts->live && options->filter != NULL) ||
+			   (parts->ipfix != NULL && sn_ipfix_needs_names(parts->ipfix)),
+		.network = parts->ipfix != NULL && sn_ipfix_needs_network(parts->ipfix),
 		.accept = parts->control != NULL,
 		.threads = true,
 	};

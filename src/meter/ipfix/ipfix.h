@@ -45,6 +45,9 @@ int sn_ipfix_create(const struct sn_ipfix_options *options, struct sn_ipfix **ip
 /* After its sinks; sends what is queued, at most 2 s.  NULL is fine. */
 void sn_ipfix_destroy(struct sn_ipfix *ipfix);
 struct sn_sink sn_ipfix_sink_create(struct sn_ipfix *ipfix);
+/* What capture/drop.h has to leave: `network` for a collector, `resolve` for one with a name. */
+bool sn_ipfix_needs_network(const struct sn_ipfix *ipfix);
+bool sn_ipfix_needs_names(const struct sn_ipfix *ipfix);
 
 /* What the records' addresses and names went through (RFC 6235); NULL: all is kept.  Any time. */
 struct sn_privacy;

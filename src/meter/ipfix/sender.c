@@ -448,6 +448,20 @@ void sn_ipfix_set_ignored(struct sn_ipfix *ipfix, uint64_t packets)
 	ipfix->facts.ignored_packets = packets;
 }
 
+bool sn_ipfix_needs_network(const struct sn_ipfix *ipfix)
+{
+	return !ipfix->collector.transport->local;
+}
+
+/* An address is read, a name looked up again for each connection. */
+bool sn_ipfix_needs_names(const struct sn_ipfix *ipfix)
+{
+	struct sn_addr addr;
+
+	return sn_ipfix_needs_network(ipfix) &&
+	       sn_addr_parse(sn_str(ipfix->collector.host), ipfix->collector.port, &addr) != 0;
+}
+
 void sn_ipfix_stats(const struct sn_ipfix *ipfix, struct sn_ipfix_stats *stats)
 {
 	*stats = (struct sn_ipfix_stats){

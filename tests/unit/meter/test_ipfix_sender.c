@@ -718,6 +718,27 @@ static void key_of_another_certificate_is_refused(void **state SN_UNUSED)
 	assert_non_null(strstr(err.text, "no CA certificate"));
 }
 
+static void expect_needs(const char *collector, bool network, bool names)
+{
+	struct sn_ipfix_options options = {.collector = collector};
+	struct sn_ipfix *ipfix;
+	struct sn_err err = {0};
+
+	if (sn_ipfix_create(&options, &ipfix, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(sn_ipfix_needs_network(ipfix), network);
+	assert_int_equal(sn_ipfix_needs_names(ipfix), names);
+	sn_ipfix_destroy(ipfix);
+}
+
+static void only_a_collector_with_a_name_needs_names(void **state SN_UNUSED)
+{
+	expect_needs("udp:127.0.0.1:4739", true, false);
+	expect_needs("tcp:[::1]:4739", true, false);
+	expect_needs("udp:localhost", true, true);
+	expect_needs("file:/dev/null", false, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -735,6 +756,7 @@ int main(void)
 		cmocka_unit_test(collector_of_a_stranger_gets_nothing),
 		cmocka_unit_test(collector_by_another_name_gets_nothing),
 		cmocka_unit_test(key_of_another_certificate_is_refused),
+		cmocka_unit_test(only_a_collector_with_a_name_needs_names),
 	};
 
 	sn_log_set_level(SN_LOG_ERROR);
