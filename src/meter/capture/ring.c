@@ -163,6 +163,19 @@ int sn_ring_set_filter(struct sn_ring *ring, const char *expression, struct sn_e
 	return result;
 }
 
+/*
+ * On loopback each packet passes twice, leaving and arriving: the copy that leaves is neither
+ * counted nor kept.  A kernel that cannot tell them apart (before 4.20) counts it, is_echo() drops
+ * it.
+ */
+static void ignore_echoes(const struct sn_ring *ring)
+{
+	const int on = 1;
+
+	if (ring->loopback)
+		setsockopt(ring->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
+}
+
 /* Until all rings of a group are there, each of them would see the packets of the others. */
 static int attach_nothing(struct sn_ring *ring, struct sn_err *err)
 {
@@ -283,6 +296,8 @@ static int open_deaf(const struct sn_ring_options *options, struct sn_ring **rin
 	if (result == 0)
 		result = find_kind(opened, err);
 	if (result == 0)
+		ignore_echoes(opened);
+	if (result == 0)
 		result = attach_nothing(opened, err);
 	if (result == 0)
 		result = map_ring(opened, bytes, err);
@@ -366,7 +381,7 @@ int sn_ring_link(const struct sn_ring *ring)
 	return ring->link;
 }
 
-/* On loopback each packet passes twice: once leaving, once arriving. */
+/* Of kernels that do not leave them out themselves: see ignore_echoes(). */
 static bool is_echo(const struct sn_ring *ring, const struct tpacket3_hdr *header)
 {
 	const struct sockaddr_ll *address =

@@ -216,6 +216,7 @@ static void packets_on_loopback_are_seen_once(void **state SN_UNUSED)
 				      .sin_port = htons(9),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sn_ring_stats stats;
 
 	need_netns();
 	options.filter = "udp";
@@ -227,6 +228,8 @@ static void packets_on_loopback_are_seen_once(void **state SN_UNUSED)
 	sn_ring_drain(ring, keep, NULL);
 	assert_int_equal(seen_count, 20);
 	assert_int_equal(seen[0].length, 14 + 28 + 5);
+	assert_int_equal(sn_ring_read_stats(ring, &stats), 0);
+	assert_int_equal(stats.seen, 20);
 	close(fd);
 }
 
