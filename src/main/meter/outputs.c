@@ -331,12 +331,24 @@ static json_t *losses_json(const struct sn_capture_losses *losses)
 			 (json_int_t)losses->own_drops);
 }
 
+static json_t *ipfix_json(const struct sn_ipfix *ipfix)
+{
+	struct sn_ipfix_stats stats;
+
+	sn_ipfix_stats(ipfix, &stats);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)stats.records,
+			 "messages", (json_int_t)stats.messages, "bytes", (json_int_t)stats.bytes,
+			 "lost_records", (json_int_t)stats.lost_records, "connects",
+			 (json_int_t)stats.connects);
+}
+
 json_t *meter_outputs_stats(void *ctx)
 {
 	struct meter_parts *parts = ctx;
 	json_t *skipped = json_object(), *refused = json_object(), *losses = json_array();
 	struct sn_session_stats stats;
 	const struct sn_meter_stats *meter = &stats.worker.meter;
+	json_t *all;
 
 	sn_session_read_stats(parts->session, &stats);
 	for (unsigned i = 1; i < SN_SKIP_COUNT; i++)
@@ -346,11 +358,14 @@ json_t *meter_outputs_stats(void *ctx)
 				    json_integer((json_int_t)stats.worker.refused[i]));
 	for (size_t i = 0; i < stats.losses_count; i++)
 		json_array_append_new(losses, losses_json(&stats.losses[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "all", count_json(&meter->all),
-			 "skipped", skipped, "refused", refused, "losses", losses, "flows",
-			 (json_int_t)meter->flows, "reports", (json_int_t)meter->reports,
-			 "evictions", (json_int_t)meter->evictions, "memory_bytes",
-			 (json_int_t)(meter->memory_peak_bytes + stats.worker.app_memory_bytes));
+	all = json_pack("{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I}", "all", count_json(&meter->all),
+			"skipped", skipped, "refused", refused, "losses", losses, "flows",
+			(json_int_t)meter->flows, "reports", (json_int_t)meter->reports,
+			"evictions", (json_int_t)meter->evictions, "memory_bytes",
+			(json_int_t)(meter->memory_peak_bytes + stats.worker.app_memory_bytes));
+	if (parts->ipfix != NULL)
+		json_object_set_new(all, "ipfix", ipfix_json(parts->ipfix));
+	return all;
 }
 
 void meter_outputs_metrics(struct sn_buf *out, bool open_metrics, void *ctx)

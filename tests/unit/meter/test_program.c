@@ -5,8 +5,11 @@
  */
 #include "lib/test.h"
 
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "base/cli.h"
@@ -385,6 +388,74 @@ static void an_interface_that_goes_away_is_named(void **state SN_UNUSED)
 	expect_in(&errors, "interface 'vc' is gone");
 }
 
+/* Of both families: which one a name has is up to the machine. */
+static int collector(uint16_t *port)
+{
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), off = 0;
+
+	setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+	getsockname(fd, (struct sockaddr *)&address, &size);
+	*port = ntohs(address.sin6_port);
+	return fd;
+}
+
+/* The answer to a GET on the meter's socket, into `out`. */
+static void ask(const char *socket_path, const char *what)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char request[128], answer[4096];
+	ssize_t n;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	n = snprintf(request, sizeof(request),
+		     "GET %s HTTP/1.1\r\nHost: meter\r\nConnection: close\r\n\r\n", what);
+	assert_int_equal(write(fd, request, (size_t)n), n);
+	sn_buf_clear(&out);
+	while ((n = read(fd, answer, sizeof(answer))) > 0)
+		sn_buf_add(&out, answer, (size_t)n);
+	sn_buf_cstr(&out);
+	close(fd);
+}
+
+static void exported_records_are_counted_for_who_asks(void **state SN_UNUSED)
+{
+	char *socket_path = scratch("meter.sock"), where[64], message[2048];
+	const char *const arguments[] = {
+		"-i",  "va",     "--control", socket_path, "--ipfix",          where, "--packets",
+		"100", "--json", "-f",        "udp",       "--active-timeout", "1s",  NULL};
+	struct timeval patience = {.tv_sec = 10};
+	uint16_t port = 0;
+	int exporter, sender;
+	pid_t pid;
+
+	need_netns();
+	exporter = collector(&port);
+	setsockopt(exporter, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	snprintf(where, sizeof(where), "udp:localhost:%u", port);
+	sender = packet_socket("vb", 0);
+	pid = start_program("/dev/null", arguments);
+	wait_until_capturing();
+	ask(socket_path, "/v1/stats");
+	expect_in(&out, "\"ipfix\":{\"records\":0,\"messages\":0,\"bytes\":0,\"lost_records\":0,"
+			"\"connects\":0}");
+	send_exchange(sender, 5);
+	assert_true(recv(exporter, message, sizeof(message), 0) > 20);
+	usleep(100000);
+	ask(socket_path, "/v1/stats");
+	expect_in(&out, "\"lost_records\":0,\"connects\":1}");
+	expect_in(&out, "\"ipfix\":{\"records\":");
+	assert_null(strstr(out.p, "\"ipfix\":{\"records\":0"));
+	kill(pid, SIGTERM);
+	assert_int_equal(finish_program(pid), SN_EXIT_OK);
+	close(sender);
+	close(exporter);
+}
+
 static int make_directory(void **state SN_UNUSED)
 {
 	if (mkdtemp(directory) == NULL)
@@ -424,6 +495,7 @@ int main(void)
 		TEST(rows_stream_while_the_flow_goes_on),
 		TEST(the_duration_ends_a_live_run),
 		TEST(an_interface_that_goes_away_is_named),
+		TEST(exported_records_are_counted_for_who_asks),
 	};
 
 	no_netns = enter_netns();
