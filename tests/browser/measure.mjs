@@ -46,7 +46,7 @@ const tests = [
 		await views.getByRole('link', { name: 'ping-average-ip4', exact: true }).waitFor();
 	}],
 	['words and a node narrow the list, and both are in the address', async () => {
-		await page.getByLabel('Filter capabilities').fill('metering');
+		await page.getByLabel('Filter capabilities').fill('bidirectional');
 		await until('only flow', 5, async () => (await page.locator('details a').allInnerTexts()).every((text) => ['flow', 'Measure'].includes(text)));
 		await page.getByLabel('Filter capabilities').fill('nonsense');
 		await page.getByText('No capability matches').waitFor();
