@@ -251,7 +251,7 @@ static int run_meter(const struct sn_verb *verb SN_UNUSED, void *given, int argc
 	run->parts.options = options;
 	run->parts.live = live;
 	run->parts.set_filter = set_filter;
-	run->parts.out_fd = run->parts.histogram_fd = -1;
+	run->parts.out_fd = -1;
 	exit_code = open_all(run, argc, argv, &err) < 0 ? fail(&err) : measure(run);
 	close_all(run);
 	free(run);

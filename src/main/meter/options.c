@@ -110,7 +110,8 @@ static const struct sn_opt own_options[] = {
 	 .group = "Series"},
 	{OPT("rrd-conf", 'R', SN_OPT_TEXT, rrd_conf, "FILE", "which metrics, as Tstat's rrd.conf")},
 	{OPT("histograms", 'H', SN_OPT_FLAG, histograms, NULL,
-	     "histogram files in the directory of the logs")},
+	     "histogram files in the directories of the logs")},
+	{OPT("global-histograms", 'g', SN_OPT_FLAG, global, NULL, "those of the whole run, too")},
 
 	{OPT("ipfix", 0, SN_OPT_TEXT, ipfix, "WHERE",
 	     "send flows as IPFIX to udp:, tcp: or tls:HOST:PORT, or to file:PATH"),
@@ -259,6 +260,8 @@ static const char *format_problem(const struct meter_options *o)
 	    o->directory == NULL)
 		return "'--runtime-conf', '--gzip', '--keep' and '--histograms' need '--directory "
 		       "DIR'";
+	if (o->global && !o->histograms)
+		return "'--global-histograms' goes with '--histograms'";
 	if (o->datasets != NULL && format != METER_JSON && (format == METER_TSTAT || o->csv))
 		return "several datasets are written as JSON Lines only";
 	return NULL;

@@ -43,7 +43,7 @@ struct meter_options {
 	bool uniflow;
 	/* Series, control */
 	const char *series, *rrd_conf, *control, *metrics;
-	bool histograms;
+	bool histograms, global;
 	/* A lease on another meter's settings instead of metering */
 	struct sn_opt_texts switches;
 };

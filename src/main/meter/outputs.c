@@ -84,6 +84,15 @@ static int open_directory(const char *path, struct sn_err *err)
 	return sn_err_sys(err, result, "cannot give directory '%s' to the user that meters", path);
 }
 
+/* Histograms lie beside the logs of their time. */
+static void follow_logs(int directory, int64_t begin_ns, void *ctx)
+{
+	const struct meter_parts *parts = ctx;
+
+	if (parts->board != NULL)
+		sn_traffic_board_directory(parts->board, directory, begin_ns);
+}
+
 static int open_logs(struct meter_parts *parts, struct sn_err *err)
 {
 	const struct meter_options *o = parts->options;
@@ -98,6 +107,8 @@ static int open_logs(struct meter_parts *parts, struct sn_err *err)
 		.strict_privacy = o->strict,
 		.keep_going = parts->live,
 		.choice = parts->settings.logs,
+		.opened = follow_logs,
+		.ctx = parts,
 	};
 
 	if (o->directory == NULL)
@@ -105,7 +116,6 @@ static int open_logs(struct meter_parts *parts, struct sn_err *err)
 	options.directory = open_directory(o->directory, err);
 	if (options.directory < 0)
 		return options.directory;
-	parts->histogram_fd = fcntl(options.directory, F_DUPFD_CLOEXEC, 3);
 	return sn_tstat_logs_create(&options, &parts->logs, err);
 }
 
@@ -165,6 +175,7 @@ static int open_series(struct meter_parts *parts, struct sn_err *err)
 		.ctx = parts,
 		.inside = &parts->inside,
 		.tstat_steps = o->workers == 1 && parts->logs != NULL,
+		.global = o->global,
 	};
 	int result = 0;
 
@@ -190,8 +201,7 @@ void meter_outputs_switch(struct meter_parts *parts)
 {
 	atomic_store(&parts->series_on, parts->settings.series);
 	if (parts->board != NULL)
-		sn_traffic_board_histograms(parts->board,
-					    parts->settings.histograms ? parts->histogram_fd : -1);
+		sn_traffic_board_histograms(parts->board, parts->settings.histograms);
 }
 
 /* All ----------------------------------------------------------------------------------- */
@@ -286,8 +296,6 @@ void meter_outputs_close(struct meter_parts *parts)
 	sn_summary_destroy(parts->summary);
 	if (parts->out_fd > STDERR_FILENO)
 		close(parts->out_fd);
-	if (parts->histogram_fd > STDERR_FILENO)
-		close(parts->histogram_fd);
 }
 
 /* For people --------------------------------------------------------------------------------- */

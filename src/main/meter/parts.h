@@ -46,7 +46,6 @@ struct meter_parts {
 	struct sn_rows_out *rows;
 	struct sn_traffic_rows *traffic_rows;
 	atomic_bool series_on;
-	int histogram_fd;
 	/* Of an interface; refuses what is read from files. */
 	int (*set_filter)(struct meter_parts *parts, const char *filter, struct sn_err *err);
 	struct sn_live *lives[SN_SESSION_WORKERS_MAX];

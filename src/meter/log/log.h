@@ -40,6 +40,12 @@ struct sn_tstat_options {
 	bool strict_privacy; /* as with -0 */
 	bool keep_going;     /* lines that cannot be written are counted and the run goes on */
 	struct sn_tstat_choice choice;
+	/*
+	 * Told of each new directory, with the set locked, before the one before it is closed: what
+	 * else belongs into it.  May be NULL; the descriptor is lent.
+	 */
+	void (*opened)(int directory, int64_t begin_ns, void *ctx);
+	void *ctx;
 };
 
 struct sn_tstat_logs;

@@ -214,6 +214,8 @@ static int open_epoch(struct sn_tstat_logs *set, int64_t now_ns,
 	memcpy(set->made[set->made_count++ % MADE_MAX], name, sizeof(name));
 	write_losses(set, now_ns);
 	before = atomic_exchange(&set->epoch, epoch);
+	if (options->opened != NULL)
+		options->opened(epoch->directory, now_ns, options->ctx);
 	unreference(set, before);
 	set->start_ns = now_ns;
 	set->end_ns = options->steps > 0 && options->step_ns < INT64_MAX / options->steps

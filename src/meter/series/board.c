@@ -26,7 +26,7 @@ static void set_wanted(struct sn_traffic_board *board)
 				if ((board->conf.values[v].steps >> i & 1) != 0)
 					level->wanted[board->conf.values[v].histogram] = true;
 	}
-	if (board->directory >= 0)
+	if (board->histograms)
 		memset(board->levels[SN_TRAFFIC_LONG].wanted, true,
 		       sizeof(board->levels[0].wanted));
 }
@@ -48,7 +48,7 @@ int sn_traffic_board_create(const struct sn_traffic_options *options,
 	made->options = *options;
 	made->interface = options->interface != NULL ? sn_xstrdup(options->interface) : NULL;
 	made->conf = conf;
-	made->directory = made->numbered = -1;
+	made->directory = made->next = -1;
 	for (unsigned i = SN_TRAFFIC_STEPS; i-- > 0;) {
 		made->levels[i].seconds = seconds_of[i];
 		made->levels[i].step_ns = seconds_of[i] * SN_NS_PER_S;
@@ -71,21 +71,18 @@ void sn_traffic_board_destroy(struct sn_traffic_board *board)
 		for (unsigned s = 0; s < SN_TRAFFIC_OPEN_MAX; s++)
 			sn_sheet_destroy(board->levels[i].steps[s].sheet);
 	sn_sheet_destroy(board->global);
+	sn_traffic_close_directories(board);
 	sn_rrd_conf_finish(&board->conf);
 	free(board->interface);
 	pthread_mutex_destroy(&board->lock);
 	free(board);
 }
 
-void sn_traffic_board_histograms(struct sn_traffic_board *board, int directory)
+void sn_traffic_board_histograms(struct sn_traffic_board *board, bool on)
 {
 	pthread_mutex_lock(&board->lock);
-	board->directory = directory;
-	if (directory >= 0 && directory != board->numbered)
-		board->file_number = 0;
-	if (directory >= 0)
-		board->numbered = directory;
-	if (directory >= 0 && board->options.global && board->global == NULL)
+	board->histograms = on;
+	if (on && board->options.global && board->global == NULL)
 		board->global = sn_sheet_create();
 	set_wanted(board);
 	pthread_mutex_unlock(&board->lock);
@@ -126,7 +123,7 @@ static void close_step(struct sn_traffic_board *board, unsigned number,
 	if ((board->options.steps >> number & 1) != 0)
 		sn_traffic_tell(board, number, step->sheet, span);
 	if (number == SN_TRAFFIC_LONG) {
-		sn_traffic_write_step(board, step->sheet, span->elapsed_ns, last);
+		sn_traffic_write_step(board, step->sheet, span, last);
 		if (board->global != NULL)
 			sn_sheet_merge(board->global, step->sheet, NULL);
 	}

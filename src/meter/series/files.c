@@ -24,13 +24,52 @@ static void keep_error(struct sn_traffic_board *board, int error, const char *di
 			   file != NULL ? "/" : "", file != NULL ? file : "");
 }
 
-/* Another run may have left the directory. */
+/* Directories ---------------------------------------------------------------- */
+
+static void close_directory(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void sn_traffic_close_directories(struct sn_traffic_board *board)
+{
+	close_directory(&board->directory);
+	close_directory(&board->next);
+}
+
+static void enter_next(struct sn_traffic_board *board)
+{
+	close_directory(&board->directory);
+	board->directory = board->next;
+	board->next = -1;
+	board->file_number = 0;
+}
+
+void sn_traffic_board_directory(struct sn_traffic_board *board, int directory, int64_t begin_ns)
+{
+	int fd = fcntl(directory, F_DUPFD_CLOEXEC, 3);
+
+	pthread_mutex_lock(&board->lock);
+	if (fd < 0)
+		keep_error(board, -errno, "000", NULL);
+	close_directory(&board->next);
+	board->next = fd;
+	board->next_ns = begin_ns;
+	if (board->directory < 0)
+		enter_next(board);
+	pthread_mutex_unlock(&board->lock);
+}
+
+/* Another run may have left the directory.  Who removes the one above it wants none of it. */
 static int open_directory(struct sn_traffic_board *board, const char *name)
 {
 	int fd;
 
 	if (mkdirat(board->directory, name, 0755) != 0 && errno != EEXIST) {
-		keep_error(board, -errno, name, NULL);
+		if (errno != ENOENT)
+			keep_error(board, -errno, name, NULL);
 		return -1;
 	}
 	fd = openat(board->directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -38,6 +77,8 @@ static int open_directory(struct sn_traffic_board *board, const char *name)
 		keep_error(board, -errno, name, NULL);
 	return fd;
 }
+
+/* Of a step -------------------------------------------------------------------- */
 
 static int write_all(int fd, const struct sn_buf *text)
 {
@@ -89,13 +130,15 @@ static void add_bins(struct sn_buf *text, const struct sn_sheet *sheet, enum sn_
 }
 
 void sn_traffic_write_step(struct sn_traffic_board *board, const struct sn_sheet *sheet,
-			   int64_t elapsed_ns, bool last)
+			   const struct sn_traffic_span *span, bool last)
 {
 	char name[DIRECTORY_NAME] = "LAST";
 	struct sn_buf text = {0};
 	int directory;
 
-	if (board->directory < 0)
+	if (board->next >= 0 && span->begin_ns >= board->next_ns)
+		enter_next(board);
+	if (!board->histograms || board->directory < 0)
 		return;
 	if (!last)
 		snprintf(name, sizeof(name), "%03u", board->file_number++);
@@ -107,7 +150,7 @@ void sn_traffic_write_step(struct sn_traffic_board *board, const struct sn_sheet
 			continue;
 		sn_buf_clear(&text);
 		add_header(&text, &sn_histograms[id]);
-		add_bins(&text, sheet, id, elapsed_ns);
+		add_bins(&text, sheet, id, span->elapsed_ns);
 		write_file(board, directory, name, sn_histograms[id].name, &text);
 	}
 	close(directory);
@@ -139,7 +182,7 @@ void sn_traffic_write_global(struct sn_traffic_board *board)
 	struct sn_buf text = {0};
 	int directory;
 
-	if (board->global == NULL || board->directory < 0)
+	if (board->global == NULL || !board->histograms || board->directory < 0)
 		return;
 	directory = open_directory(board, "GLOBAL");
 	if (directory < 0)

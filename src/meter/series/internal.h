@@ -40,9 +40,10 @@ struct sn_traffic_board {
 	bool started, finished;
 	int64_t first_ns, last_ns; /* of this time line */
 	int64_t tstat_begin_ns;    /* of the open step of Tstat's kind */
-	int directory;             /* of histogram files; -1: none */
-	int numbered;              /* the last directory: numbers in it go on */
-	unsigned file_number;
+	bool histograms;           /* files are wanted */
+	int directory, next;       /* where; from next_ns on.  Ours; -1: none */
+	int64_t next_ns;
+	unsigned file_number;    /* of the next step in the directory */
 	struct sn_sheet *global; /* NULL: not wanted */
 	struct sn_err error;     /* the first */
 	struct sn_traffic_stats stats;
@@ -67,8 +68,9 @@ void sn_traffic_tell(struct sn_traffic_board *board, unsigned level, const struc
 		     const struct sn_traffic_span *span);
 /* The files of one step; `last` names them LAST. */
 void sn_traffic_write_step(struct sn_traffic_board *board, const struct sn_sheet *sheet,
-			   int64_t elapsed_ns, bool last);
+			   const struct sn_traffic_span *span, bool last);
 void sn_traffic_write_global(struct sn_traffic_board *board);
+void sn_traffic_close_directories(struct sn_traffic_board *board);
 
 /* Of one worker ------------------------------------------------------------ */
 

@@ -64,11 +64,13 @@ struct sn_traffic_options {
 int sn_traffic_board_create(const struct sn_traffic_options *options,
 			    struct sn_traffic_board **board, struct sn_err *err);
 void sn_traffic_board_destroy(struct sn_traffic_board *board); /* after the workers; NULL is fine */
+/* Whether closed steps of 300 s write Tstat's histogram files (000, 001, ..., LAST). */
+void sn_traffic_board_histograms(struct sn_traffic_board *board, bool on);
 /*
- * Where closed steps of 300 s write Tstat's histogram files (000, 001, ..., LAST); -1: nowhere.
- * The descriptor is borrowed until the next call; in another one numbers begin at 000 again.
+ * Where those of the steps go that begin at `begin_ns` or later (the first time: all); numbers
+ * begin at 000.  The descriptor is copied.  Files of a directory that was removed are left out.
  */
-void sn_traffic_board_histograms(struct sn_traffic_board *board, int directory);
+void sn_traffic_board_directory(struct sn_traffic_board *board, int directory, int64_t begin_ns);
 /*
  * All workers have told what they had (sink flush): closes the steps that are open and writes LAST
  * and GLOBAL.  The first error of a file of the whole run.

@@ -95,6 +95,17 @@ static void expect_in(const struct sn_buf *text, const char *part)
 		fail_msg("'%s' is missing in: %s", part, text->p);
 }
 
+static void expect_file(const char *where, const char *name, const char *part)
+{
+	struct sn_buf text = {0};
+	char *path = sn_fs_join(where, name);
+
+	read_into(path, &text);
+	expect_in(&text, part);
+	sn_buf_finish(&text);
+	free(path);
+}
+
 static size_t lines(const struct sn_buf *text)
 {
 	size_t count = 0;
@@ -244,6 +255,19 @@ static void the_active_timeout_splits_a_flow_of_a_file(void **state SN_UNUSED)
 	expect_in(&out, "\"end\":\"active\"");
 }
 
+static void histograms_lie_beside_the_logs(void **state SN_UNUSED)
+{
+	char *logs = scratch("logs"), *epoch = scratch("logs/2011_03_18_19_06.out");
+
+	assert_int_equal(RUN("--format", "tstat", "-D", logs, "-H", "-g", "-r", WIKIPEDIA),
+			 SN_EXIT_OK);
+	expect_file(epoch, "log_tcp_complete", "#15#c_ip:1 ");
+	expect_file(epoch, "LAST/ip_len_loc", "#RANGE: min=0 bin_size=4 max=1504");
+	expect_file(epoch, "GLOBAL/ip_len_loc", "#SAMPLES: 121");
+	assert_int_equal(RUN("-g", "-r", WIKIPEDIA), SN_EXIT_USAGE);
+	expect_in(&errors, "'--global-histograms' goes with '--histograms'");
+}
+
 static void a_full_disk_fails_by_name(void **state SN_UNUSED)
 {
 	assert_int_equal(RUN("-r", SSH, "-o", "/dev/full"), SN_EXIT_FAILED);
@@ -260,18 +284,43 @@ static void need_netns(void)
 	skip();
 }
 
-/* The meter is ready when it has bound its socket: the kernel lists it. */
-static void wait_until_capturing(void)
+static bool is_bound(void)
 {
-	for (int turn = 0; turn < 200; turn++) {
-		struct sn_buf sockets = {0};
-		struct sn_err err;
-		bool there;
+	struct sn_buf sockets = {0};
+	struct sn_err err;
+	bool found;
 
-		sn_fs_read("/proc/net/packet", OUTPUT_MAX, &sockets, &err);
-		there = strstr(sn_buf_cstr(&sockets), " 0003 ") != NULL;
-		sn_buf_finish(&sockets);
-		if (there)
+	sn_fs_read("/proc/net/packet", OUTPUT_MAX, &sockets, &err);
+	found = strstr(sn_buf_cstr(&sockets), " 0003 ") != NULL;
+	sn_buf_finish(&sockets);
+	return found;
+}
+
+static bool catches_signals(pid_t pid)
+{
+	const unsigned long stopping = 1UL << (SIGINT - 1) | 1UL << (SIGTERM - 1);
+	struct sn_buf status = {0};
+	struct sn_err err;
+	char path[64];
+	const char *caught;
+	bool all;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	sn_fs_read(path, OUTPUT_MAX, &status, &err);
+	caught = strstr(sn_buf_cstr(&status), "SigCgt:");
+	all = caught != NULL && (strtoul(caught + 7, NULL, 16) & stopping) == stopping;
+	sn_buf_finish(&status);
+	return all;
+}
+
+/*
+ * The meter is ready when it has bound its socket (the kernel lists it), and when SIGINT and
+ * SIGTERM end the run, which is the last that it sees to.
+ */
+static void wait_until_capturing(pid_t pid)
+{
+	for (int turn = 0; turn < 500; turn++) {
+		if (is_bound() && catches_signals(pid))
 			return;
 		usleep(10000);
 	}
@@ -310,7 +359,7 @@ static void a_live_interface_is_metered_to_the_byte(void **state SN_UNUSED)
 	need_netns();
 	sender = packet_socket("vb", 0);
 	pid = start_program("/dev/null", arguments);
-	wait_until_capturing();
+	wait_until_capturing(pid);
 	send_exchange(sender, 300);
 	kill(pid, SIGTERM);
 	assert_int_equal(finish_program(pid), SN_EXIT_OK);
@@ -351,7 +400,7 @@ static void rows_stream_while_the_flow_goes_on(void **state SN_UNUSED)
 	need_netns();
 	sender = packet_socket("vb", 0);
 	pid = start_program("/dev/null", arguments);
-	wait_until_capturing();
+	wait_until_capturing(pid);
 	for (int i = 0; i < 200; i++) {
 		send_exchange(sender, 1);
 		usleep(10000);
@@ -382,7 +431,7 @@ static void an_interface_that_goes_away_is_named(void **state SN_UNUSED)
 	assert_true(run_ip("link add vc type veth peer name vd"));
 	assert_true(run_ip("link set vc up"));
 	pid = start_program("/dev/null", arguments);
-	wait_until_capturing();
+	wait_until_capturing(pid);
 	assert_true(run_ip("link del vc"));
 	assert_int_equal(finish_program(pid), SN_EXIT_FAILED);
 	expect_in(&errors, "interface 'vc' is gone");
@@ -439,7 +488,7 @@ static void exported_records_are_counted_for_who_asks(void **state SN_UNUSED)
 	snprintf(where, sizeof(where), "udp:localhost:%u", port);
 	sender = packet_socket("vb", 0);
 	pid = start_program("/dev/null", arguments);
-	wait_until_capturing();
+	wait_until_capturing(pid);
 	ask(socket_path, "/v1/stats");
 	expect_in(&out, "\"ipfix\":{\"records\":0,\"messages\":0,\"bytes\":0,\"lost_records\":0,"
 			"\"connects\":0}");
@@ -460,6 +509,7 @@ static int make_directory(void **state SN_UNUSED)
 {
 	if (mkdtemp(directory) == NULL)
 		return -1;
+	setenv("TZ", "UTC", 1); /* of directories of logs */
 	/* The meter gives root away before it reads: it must get at the files all the same. */
 	return chmod(directory, 0755);
 }
@@ -489,6 +539,7 @@ int main(void)
 		TEST(wrong_usage_is_explained),
 		TEST(limits_and_filter_apply_to_files),
 		TEST(the_active_timeout_splits_a_flow_of_a_file),
+		TEST(histograms_lie_beside_the_logs),
 		TEST(a_full_disk_fails_by_name),
 		TEST(a_live_interface_is_metered_to_the_byte),
 		TEST(a_descriptor_is_enough),

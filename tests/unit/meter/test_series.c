@@ -664,6 +664,15 @@ static void assert_file(const char *name, const char *expected)
 	free(path);
 }
 
+static bool exists(const char *name)
+{
+	char *path = sn_fs_join(directory, name);
+	bool there = sn_fs_exists(path);
+
+	free(path);
+	return there;
+}
+
 static void closed_steps_write_histogram_files(void **state SN_UNUSED)
 {
 	struct sn_traffic_options options = {
@@ -673,7 +682,8 @@ static void closed_steps_write_histogram_files(void **state SN_UNUSED)
 	char *absent = sn_fs_join(directory, "000/ip_len_in");
 
 	assert_int_equal(sn_traffic_board_create(&options, &board, &err), 0);
-	sn_traffic_board_histograms(board, fd);
+	sn_traffic_board_histograms(board, true);
+	sn_traffic_board_directory(board, fd, T0);
 	workers[0] = sn_traffic_create(board);
 	begin_flows(true, false);
 	send_udp(workers[0], SN_CLIENT, 50, T0 + 17 * S);
@@ -710,14 +720,15 @@ static void files_that_are_switched_off_and_on_go_on_in_their_directory(void **s
 	char *second = sn_fs_join(directory, "001"), *third = sn_fs_join(directory, "002");
 
 	open_board("", 4);
-	sn_traffic_board_histograms(board, fd);
+	sn_traffic_board_histograms(board, true);
+	sn_traffic_board_directory(board, fd, T0);
 	begin_flows(true, false);
 	send_udp(workers[0], SN_CLIENT, 50, T0);
 	send_udp(workers[0], SN_CLIENT, 50, T0 + 300 * S);
-	sn_traffic_board_histograms(board, -1);
+	sn_traffic_board_histograms(board, false);
 	send_udp(workers[0], SN_CLIENT, 50, T0 + 600 * S);
 	assert_false(sn_fs_exists(second));
-	sn_traffic_board_histograms(board, fd);
+	sn_traffic_board_histograms(board, true);
 	send_udp(workers[0], SN_CLIENT, 50, T0 + 900 * S);
 	assert_true(sn_fs_exists(second));
 	assert_false(sn_fs_exists(third));
@@ -728,22 +739,56 @@ static void files_that_are_switched_off_and_on_go_on_in_their_directory(void **s
 	assert_int_equal(sn_fs_remove_tree(directory, &err), 0);
 }
 
+/* The step that was open when a new directory began belongs to the old one. */
+static void a_step_is_written_where_it_began(void **state SN_UNUSED)
+{
+	int first, second;
+	char *before, *after;
+
+	open_board("", 4);
+	sn_traffic_board_histograms(board, true);
+	first = open_files();
+	before = sn_xstrdup(directory);
+	sn_traffic_board_directory(board, first, T0);
+	second = open_files();
+	after = sn_xstrdup(directory);
+	begin_flows(true, false);
+	for (int i = 0; i < 2; i++)
+		send_udp(workers[0], SN_CLIENT, 50, T0 + i * 300 * S);
+	sn_traffic_board_directory(board, second, T0 + 310 * S);
+	for (int i = 2; i < 4; i++)
+		send_udp(workers[0], SN_CLIENT, 50, T0 + i * 300 * S);
+	snprintf(directory, sizeof(directory), "%s", before);
+	assert_true(exists("000/ip_len_out") && exists("001/ip_len_out") && !exists("002"));
+	snprintf(directory, sizeof(directory), "%s", after);
+	assert_true(exists("000/ip_len_out") && !exists("001"));
+	/* What somebody has removed is nobody's loss. */
+	assert_int_equal(sn_fs_remove_tree(before, &err), 0);
+	assert_int_equal(sn_fs_remove_tree(after, &err), 0);
+	send_udp(workers[0], SN_CLIENT, 50, T0 + 1200 * S);
+	finish();
+	close_board();
+	close(first);
+	close(second);
+	free(before);
+	free(after);
+}
+
 static void files_that_cannot_be_written_are_an_error(void **state SN_UNUSED)
 {
 	struct sn_sink sink;
-	int fd;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	open_board("", 4);
-	fd = open_files();
-	assert_int_equal(sn_fs_remove_tree(directory, &err), 0);
-	sn_traffic_board_histograms(board, fd);
+	sn_traffic_board_histograms(board, true);
+	sn_traffic_board_directory(board, fd, T0);
 	begin_flows(true, false);
 	send_udp(workers[0], SN_CLIENT, 50, T0);
 	send_udp(workers[0], SN_CLIENT, 50, T0 + 300 * S);
 	sink = sn_traffic_sink(workers[0]);
-	assert_int_equal(sink.ops->flush(sink.sink, &err), -ENOENT);
+	assert_int_equal(sink.ops->flush(sink.sink, &err), -ENOTDIR);
 	assert_non_null(strstr(err.text, "cannot write histogram '000'"));
-	assert_int_equal(sn_traffic_board_finish(board, &err), -ENOENT);
+	assert_int_equal(sn_traffic_board_finish(board, &err), -ENOTDIR);
 	close(fd);
 }
 
@@ -837,6 +882,7 @@ int main(void)
 		TEST(classes_follow_what_is_known_of_the_application),
 		TEST(services_are_known_by_their_domain),
 		TEST(closed_steps_write_histogram_files),
+		TEST(a_step_is_written_where_it_began),
 		TEST(files_that_are_switched_off_and_on_go_on_in_their_directory),
 		TEST(files_that_cannot_be_written_are_an_error),
 		TEST(values_become_rows_of_their_dataset),

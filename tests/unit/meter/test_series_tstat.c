@@ -120,7 +120,8 @@ static int setup(void **state SN_UNUSED)
 	options.rrd_conf = conf.p;
 	if (sn_traffic_board_create(&options, &board, &err) != 0)
 		fail_msg("%s", err.text);
-	sn_traffic_board_histograms(board, fd);
+	sn_traffic_board_histograms(board, true);
+	sn_traffic_board_directory(board, fd, 0);
 	traffic = sn_traffic_create(board);
 	meter_file(DATA "/instagram-headers.pcap", &inside, traffic);
 	sn_traffic_destroy(traffic);
