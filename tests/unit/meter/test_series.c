@@ -259,9 +259,9 @@ static void steps_without_packets_are_not_told(void **state SN_UNUSED)
 	open_board(rates, 7);
 	begin_flows(true, false);
 	send_udp(workers[0], SN_CLIENT, 1000, T0);
-	clock_gettime(CLOCK_MONOTONIC, &begin);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
 	send_udp(workers[0], SN_CLIENT, 1000, T0 + years);
-	clock_gettime(CLOCK_MONOTONIC, &end);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
 	assert_int_equal(told_count, 3 * 5);
 	assert_true((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000 <
 		    100);
