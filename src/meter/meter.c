@@ -91,11 +91,36 @@ static bool is_plain_syn(const struct sn_decoded *packet)
 	       (packet->tcp_flags & (SN_TCP_SYN | SN_TCP_ACK | SN_TCP_RST)) == SN_TCP_SYN;
 }
 
-/* Who is inside, and what the client had asked DNS for. */
-static void look_around(const struct sn_meter *meter, struct sn_flow *flow,
-			const struct sn_decoded *packet, int64_t time_ns)
+/* Who is the client of a flow that begins. */
+enum origin {
+	BY_PACKET, /* find out */
+	LOW,       /* the flow before it has shown it: the key's low end point, */
+	HIGH,      /* its high one */
+};
+
+/*
+ * Who begins is the client.  Of a connection whose beginning was not seen that is who has the
+ * higher port: servers wait on ports below those that clients are given.
+ */
+static bool is_client_high(const struct job *job, enum origin origin)
 {
-	bool source = true, destination = true, turned = answers(packet);
+	const struct sn_flow_key *key = &job->key;
+	const struct sn_decoded *packet = &job->decoded;
+
+	if (origin != BY_PACKET)
+		return origin == HIGH;
+	if (key->protocol == SN_PROTO_TCP && (packet->tcp_flags & SN_TCP_SYN) == 0 &&
+	    key->low_port != key->high_port)
+		return key->high_port > key->low_port;
+	return job->from_high != answers(packet);
+}
+
+/* Who is inside, and what the client had asked DNS for. */
+static void look_around(const struct sn_meter *meter, struct sn_flow *flow, const struct job *job,
+			int64_t time_ns)
+{
+	const struct sn_decoded *packet = &job->decoded;
+	bool source = true, destination = true, turned = flow->client_is_high != job->from_high;
 
 	if (meter->options.inside != NULL)
 		sn_inside_of(meter->options.inside, packet, &source, &destination);
@@ -107,8 +132,8 @@ static void look_around(const struct sn_meter *meter, struct sn_flow *flow,
 					       sn_flow_address(flow, SN_SERVER), time_ns);
 }
 
-static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, int64_t time_ns,
-				 uint16_t source)
+static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, enum origin origin,
+				 int64_t time_ns, uint16_t source)
 {
 	const struct sn_decoded *packet = &job->decoded;
 	struct sn_flow *flow;
@@ -117,8 +142,8 @@ static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, 
 	flow = sn_flow_table_add(&meter->table, &job->key, job->hash);
 	flow->source = source;
 	flow->first_ns = flow->last_ns = time_ns;
-	flow->client_is_high = job->from_high != answers(packet);
-	look_around(meter, flow, packet, time_ns);
+	flow->client_is_high = is_client_high(job, origin);
+	look_around(meter, flow, job, time_ns);
 	flow->singleton = is_plain_syn(packet) || job->key.protocol == SN_PROTO_UDP;
 	flow->mid_stream = job->key.protocol == SN_PROTO_TCP && !is_plain_syn(packet);
 	sn_life_begin(meter, flow, time_ns);
@@ -184,15 +209,21 @@ static bool is_ordinary(const struct sn_meter *meter, const struct sn_flow *flow
 	       (tcp->tcp.side[SN_SERVER].has_syn && (packet->tcp_flags & SN_TCP_SYN) == 0);
 }
 
-/* The flow in the table if the packet still belongs to it; else it is ended. */
+/*
+ * The flow in the table if the packet still belongs to it; else it is ended.  What goes on in the
+ * middle has the client that it had.
+ */
 static struct sn_flow *continue_flow(struct sn_meter *meter, struct sn_flow *flow,
-				     const struct job *job, int64_t time_ns, bool *late)
+				     const struct job *job, int64_t time_ns, bool *late,
+				     enum origin *origin)
 {
 	const struct sn_tcp_flow *tcp = sn_flow_tcp(flow);
 	enum fate fate = flow->closed ? LATE : CONTINUES;
 
 	if (tcp != NULL && job->decoded.has_transport)
 		fate = fate_of(tcp, &job->decoded, side_of(flow, job->from_high));
+	if (tcp != NULL && (job->decoded.tcp_flags & SN_TCP_SYN) == 0)
+		*origin = flow->client_is_high ? HIGH : LOW;
 	if (is_too_late(meter, flow, time_ns)) {
 		sn_life_end(meter, flow, SN_END_IDLE);
 		return NULL;
@@ -312,12 +343,13 @@ static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_
 	struct sn_flow *flow = find_flow(meter, job);
 	struct sn_tcp_verdict verdict = {.closes = false};
 	bool late = false, moved = true;
+	enum origin origin = BY_PACKET;
 	unsigned side;
 
 	if (flow != NULL && !is_ordinary(meter, flow, packet, time_ns))
-		flow = continue_flow(meter, flow, job, time_ns, &late);
+		flow = continue_flow(meter, flow, job, time_ns, &late, &origin);
 	if (flow == NULL)
-		flow = open_flow(meter, job, time_ns, source);
+		flow = open_flow(meter, job, origin, time_ns, source);
 	else
 		moved = sn_life_tick_of(flow->last_ns) == meter->tick;
 	side = side_of(flow, job->from_high);

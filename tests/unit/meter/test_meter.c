@@ -239,6 +239,57 @@ static void a_second_syn_of_an_open_connection_is_part_of_it(void **state SN_UNU
 	assert_int_equal(sn_flow_packets(reported(0)), 2);
 }
 
+static void give_ports(const char *src, uint16_t sport, const char *dst, uint16_t dport,
+		       uint8_t flags, uint16_t payload)
+{
+	struct segment segment = {
+		.sport = sport, .dport = dport, .seq = 1, .flags = flags, .payload = payload};
+
+	give(tcp_frame(src, dst, &segment), T0);
+}
+
+/* Client and its port of the only flow. */
+static void expect_client(bool is_a, uint16_t port)
+{
+	sn_meter_flush(meter);
+	assert_int_equal(report_count, 1);
+	assert_int_equal(sn_flow_port(reported(0), SN_CLIENT), port);
+	assert_int_equal(reported(0)->client_is_high, !is_a);
+	report_count = 0;
+}
+
+static void in_the_middle_the_server_has_the_lower_port(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_ports(B, 443, A, 50000, ACK, 100);
+	expect_client(true, 50000);
+	give_ports(A, 443, B, 50000, ACK, 100);
+	expect_client(false, 50000);
+	give_ports(A, 50000, B, 443, ACK, 100);
+	expect_client(true, 50000);
+	give_ports(B, 8080, A, 8081, RST | ACK, 0);
+	expect_client(true, 8081);
+	/* Nobody knows better than the first packet. */
+	give_ports(B, 179, A, 179, ACK, 19);
+	expect_client(false, 179);
+	/* A SYN tells. */
+	give_ports(A, 20, B, 50000, SYN, 0);
+	expect_client(true, 20);
+	give_ports(B, 50000, A, 20, SYN | ACK, 0);
+	expect_client(true, 20);
+}
+
+static void what_goes_on_in_the_middle_keeps_its_client(void **state SN_UNUSED)
+{
+	start(10 * S, 0, 100);
+	give_ports(B, 20, A, 50000, SYN, 0);
+	give_ports(B, 20, A, 50000, ACK, 100);
+	assert_int_equal(report_count, 1);
+	assert_false(reported(0)->mid_stream);
+	report_count = 0;
+	expect_client(false, 20);
+}
+
 static void half_a_connection_goes_on_as_one_begun_in_the_middle(void **state SN_UNUSED)
 {
 	start(10 * S, 0, 100);
@@ -570,6 +621,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(both_directions_are_counted_apart),
 		TEST(the_first_packet_makes_the_client_whatever_its_address),
+		TEST(in_the_middle_the_server_has_the_lower_port),
+		TEST(what_goes_on_in_the_middle_keeps_its_client),
 		TEST(who_answers_first_is_still_the_server),
 		TEST(echo_and_reply_are_one_flow),
 		TEST(a_closed_connection_is_reported_at_once),
