@@ -28,7 +28,8 @@ static const struct sn_column columns[] = {
 	 "partial"},
 	{"end", SN_TYPE_TEXT, "", "why it was reported: closed, idle, active, full or end"},
 	{"application", SN_TYPE_TEXT, "",
-	 "what is spoken, by the payload: http, tls, quic, dns, ..."},
+	 "what is spoken, by the payload: http, tls, quic, dns, ...; encrypted: noise of no "
+	 "protocol"},
 	{"server_name", SN_TYPE_TEXT, "",
 	 "whom the client asked for: by TLS, QUIC or HTTP, else what DNS said"},
 	{"fqdn", SN_TYPE_TEXT, "", "name that the client had asked DNS for"},

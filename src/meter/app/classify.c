@@ -55,7 +55,8 @@ static const struct {
 	[SN_WORD_DNS] = {"dns", 0},
 	[SN_WORD_BITTORRENT] = {"bittorrent", SN_CON_P2P},
 	[SN_WORD_EDONKEY] = {"edonkey", SN_CON_P2P},
-	[SN_WORD_MSE] = {"mse", SN_CON_MSE},
+	/* Noise from the first byte on: that it is BitTorrent's is Tstat's guess. */
+	[SN_WORD_MSE] = {"encrypted", SN_CON_MSE},
 };
 
 const char *sn_app_tcp_word(const struct sn_app_tcp *app)

@@ -165,8 +165,10 @@ static void a_definite_protocol_clears_the_guess(void **state SN_UNUSED)
 	talk_say(&talk, SN_CLIENT, bytes, sizeof(bytes));
 	talk_say(&talk, SN_SERVER, bytes, sizeof(bytes));
 	assert_int_equal(talk.flow.app->con_type, SN_CON_MSE);
+	assert_string_equal(sn_app_tcp_word(talk.flow.app), "encrypted");
 	talk_text(&talk, SN_CLIENT, TORRENT);
 	assert_int_equal(talk.flow.app->con_type, SN_CON_P2P);
+	assert_string_equal(sn_app_tcp_word(talk.flow.app), "bittorrent");
 	talk_finish(&talk);
 }
 
