@@ -15,6 +15,9 @@ struct sn_hosts {
 	struct sn_host *slots;
 	size_t mask, count;
 	struct sn_host rest;
+	/* The last two: flows that end together often have an end in common, as in a scan. */
+	struct sn_host *recent[2];
+	unsigned newer; /* of them */
 };
 
 struct sn_hosts *sn_hosts_create(void)
@@ -24,6 +27,7 @@ struct sn_hosts *sn_hosts_create(void)
 	sn_flow_secret_init(&hosts->secret);
 	hosts->slots = sn_new_n(struct sn_host, SLOTS_MIN);
 	hosts->mask = SLOTS_MIN - 1;
+	hosts->recent[0] = hosts->recent[1] = &hosts->rest;
 	return hosts;
 }
 
@@ -35,6 +39,12 @@ void sn_hosts_destroy(struct sn_hosts *hosts)
 	free(hosts);
 }
 
+static bool is_of(const struct sn_host *host, uint8_t family, const uint64_t address[2])
+{
+	return host->family == family && host->address[0] == address[0] &&
+	       host->address[1] == address[1];
+}
+
 /* The slot of an address, or the free one where it would go. */
 static struct sn_host *find(const struct sn_hosts *hosts, uint8_t family, const uint64_t address[2])
 {
@@ -43,11 +53,10 @@ static struct sn_host *find(const struct sn_hosts *hosts, uint8_t family, const 
 
 	sip_init(&s, hosts->secret.k0, hosts->secret.k1);
 	sip_word(&s, address[0]);
-	sip_word(&s, address[1]);
-	i = sip_final(&s, 16) & hosts->mask;
-	while (hosts->slots[i].family != 0 &&
-	       (hosts->slots[i].family != family ||
-		memcmp(hosts->slots[i].address, address, sizeof(hosts->slots[i].address)) != 0))
+	if (family == 6)
+		sip_word(&s, address[1]);
+	i = sip_final(&s, family == 6 ? 16 : 8) & hosts->mask;
+	while (hosts->slots[i].family != 0 && !is_of(&hosts->slots[i], family, address))
 		i = (i + 1) & hosts->mask;
 	return &hosts->slots[i];
 }
@@ -59,13 +68,14 @@ static void grow(struct sn_hosts *hosts)
 
 	hosts->slots = sn_new_n(struct sn_host, old_size * 2);
 	hosts->mask = old_size * 2 - 1;
+	hosts->recent[0] = hosts->recent[1] = &hosts->rest;
 	for (size_t i = 0; i < old_size; i++)
 		if (old[i].family != 0)
 			*find(hosts, old[i].family, old[i].address) = old[i];
 	free(old);
 }
 
-struct sn_host *sn_hosts_get(struct sn_hosts *hosts, uint8_t family, const uint64_t address[2])
+static struct sn_host *get(struct sn_hosts *hosts, uint8_t family, const uint64_t address[2])
 {
 	struct sn_host *host = find(hosts, family, address);
 
@@ -80,6 +90,38 @@ struct sn_host *sn_hosts_get(struct sn_hosts *hosts, uint8_t family, const uint6
 	hosts->count++;
 	*host = (struct sn_host){.address = {address[0], address[1]}, .family = family};
 	return host;
+}
+
+struct sn_host *sn_hosts_get(struct sn_hosts *hosts, uint8_t family, const uint64_t address[2])
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (is_of(hosts->recent[i], family, address)) {
+			hosts->newer = i;
+			return hosts->recent[i];
+		}
+	}
+	hosts->newer ^= 1U;
+	hosts->recent[hosts->newer] = get(hosts, family, address);
+	return hosts->recent[hosts->newer];
+}
+
+static void add(struct sn_host *sum, const struct sn_host *more)
+{
+	sum->flows += more->flows;
+	sum->packets += more->packets;
+	sum->sent_bytes += more->sent_bytes;
+	sum->received_bytes += more->received_bytes;
+}
+
+void sn_hosts_merge(struct sn_hosts *hosts, const struct sn_hosts *more)
+{
+	for (size_t i = 0; i <= more->mask; i++) {
+		const struct sn_host *host = &more->slots[i];
+
+		if (host->family != 0)
+			add(sn_hosts_get(hosts, host->family, host->address), host);
+	}
+	add(&hosts->rest, &more->rest);
 }
 
 static uint64_t volume(const struct sn_host *host)

@@ -26,6 +26,8 @@ struct sn_host *sn_hosts_get(struct sn_hosts *hosts, uint8_t family, const uint6
 /* The `count` largest by bytes, largest first, borrowed; returns how many there are. */
 size_t sn_hosts_top(const struct sn_hosts *hosts, const struct sn_host **top, size_t count);
 size_t sn_hosts_count(const struct sn_hosts *hosts);
+/* Adds what `more` has. */
+void sn_hosts_merge(struct sn_hosts *hosts, const struct sn_hosts *more);
 /* What went to addresses that found no place. */
 const struct sn_host *sn_hosts_rest(const struct sn_hosts *hosts);
 

@@ -13,6 +13,13 @@ void sn_spread_add(struct sn_spread *spread, double value)
 	spread->count++;
 }
 
+void sn_spread_merge(struct sn_spread *spread, const struct sn_spread *more)
+{
+	spread->count += more->count;
+	for (unsigned i = 0; i < SN_SPREAD_BUCKETS; i++)
+		spread->buckets[i] += more->buckets[i];
+}
+
 double sn_spread_percentile(const struct sn_spread *spread, double percent)
 {
 	double rank = ceil((double)spread->count * percent / 100);

@@ -20,6 +20,7 @@ struct sn_spread { /* zeroed is empty */
 
 /* Values are at least 1: nanoseconds, or parts of a million. */
 void sn_spread_add(struct sn_spread *spread, double value);
+void sn_spread_merge(struct sn_spread *spread, const struct sn_spread *more);
 /* Nearest rank (RFC 2330 section 11.3); `percent` in (0, 100]; 0 when it is empty. */
 double sn_spread_percentile(const struct sn_spread *spread, double percent);
 

@@ -4,8 +4,9 @@
  * applications, names, the largest hosts and flows, how well TCP did, and
  * everything that was not metered, by reason.
  *
- * Shared by the workers; it locks itself.  It knows what the views tell, so that
- * addresses and names in it are as private as in every other output.
+ * Each worker has a sink of its own; the sinks are made before the workers run and
+ * the summary is written when they have finished.  It knows what the views tell, so
+ * that addresses and names in it are as private as in every other output.
  */
 #ifndef SONDE_METER_OUTPUT_SUMMARY_H
 #define SONDE_METER_OUTPUT_SUMMARY_H

@@ -91,17 +91,17 @@ static void write_head(const struct sn_summary_facts *facts, struct sn_buf *out)
 
 /* Lists ------------------------------------------------------------------- */
 
-static void write_protocols(const struct sn_summary *summary, struct sn_buf *out)
+static void write_protocols(const struct sn_summary_part *sum, struct sn_buf *out)
 {
 	char bytes[BYTES_TEXT_MAX];
 	uint64_t all = 0;
 
 	for (size_t i = 0; i < SN_SUMMARY_PROTOCOLS; i++)
-		all += summary->totals[i].bytes;
+		all += sum->totals[i].bytes;
 	sn_buf_addf(out, "\n%-*s %8s %10s %12s %8s\n", NAME_WIDTH, "protocol", "flows", "packets",
 		    "IP bytes", "share");
 	for (size_t i = 0; i < SN_SUMMARY_PROTOCOLS; i++) {
-		const struct sn_summary_total *total = &summary->totals[i];
+		const struct sn_summary_total *total = &sum->totals[i];
 
 		if (total->packets == 0)
 			continue;
@@ -112,20 +112,20 @@ static void write_protocols(const struct sn_summary *summary, struct sn_buf *out
 	}
 }
 
-static uint64_t all_bytes(const struct sn_summary *summary)
+static uint64_t all_bytes(const struct sn_summary_part *sum)
 {
-	uint64_t sum = 0;
+	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < SN_SUMMARY_PROTOCOLS; i++)
-		sum += summary->totals[i].bytes;
-	return sum;
+		bytes += sum->totals[i].bytes;
+	return bytes;
 }
 
-static void write_tally(const struct sn_summary *summary, const struct sn_tally *tally,
+static void write_tally(const struct sn_summary_part *sum, const struct sn_tally *tally,
 			const char *head, struct sn_buf *out)
 {
 	const struct sn_tally_entry *top[SN_SUMMARY_TOP_MAX];
-	size_t count = sn_tally_top(tally, top, summary->top);
+	size_t count = sn_tally_top(tally, top, sum->top);
 	char name[NAME_WIDTH + 1], bytes[BYTES_TEXT_MAX];
 
 	if (count == 0)
@@ -136,16 +136,16 @@ static void write_tally(const struct sn_summary *summary, const struct sn_tally 
 		sn_buf_addf(out, "%-*s %8" PRIu64 " %10" PRIu64 " %12s %6.1f %%\n", NAME_WIDTH,
 			    defused(top[i]->name, name, sizeof(name)), top[i]->flows,
 			    top[i]->packets, bytes_text(top[i]->bytes, bytes),
-			    percent_of(top[i]->bytes, all_bytes(summary)));
+			    percent_of(top[i]->bytes, all_bytes(sum)));
 	if (sn_tally_count(tally) > count)
 		sn_buf_addf(out, "and %zu more%s\n", sn_tally_count(tally) - count,
 			    sn_tally_rest(tally) > 0 ? " (not all: the list is full)" : "");
 }
 
-static void write_hosts(const struct sn_summary *summary, struct sn_buf *out)
+static void write_hosts(const struct sn_summary_part *sum, struct sn_buf *out)
 {
 	const struct sn_host *top[SN_SUMMARY_TOP_MAX];
-	size_t count = sn_hosts_top(summary->hosts, top, summary->top);
+	size_t count = sn_hosts_top(sum->hosts, top, sum->top);
 	char address[SN_FLOW_ADDRESS_MAX], sent[BYTES_TEXT_MAX], received[BYTES_TEXT_MAX];
 
 	if (count == 0)
@@ -158,22 +158,22 @@ static void write_hosts(const struct sn_summary *summary, struct sn_buf *out)
 			    top[i]->flows, top[i]->packets, bytes_text(top[i]->sent_bytes, sent),
 			    bytes_text(top[i]->received_bytes, received));
 	}
-	if (sn_hosts_count(summary->hosts) > count)
-		sn_buf_addf(out, "and %zu more%s\n", sn_hosts_count(summary->hosts) - count,
-			    sn_hosts_rest(summary->hosts)->flows > 0
+	if (sn_hosts_count(sum->hosts) > count)
+		sn_buf_addf(out, "and %zu more%s\n", sn_hosts_count(sum->hosts) - count,
+			    sn_hosts_rest(sum->hosts)->flows > 0
 				    ? " (not all: the list of hosts is full)"
 				    : "");
 }
 
-static void write_flows(const struct sn_summary *summary, struct sn_buf *out)
+static void write_flows(const struct sn_summary_part *sum, struct sn_buf *out)
 {
-	if (summary->flow_count == 0)
+	if (sum->flow_count == 0)
 		return;
 	sn_buf_addf(out, "\n%-*s %-5s %8s %11s %11s  %s\n", FLOW_WIDTH,
 		    "largest flows (client > server)", "", "packets", "from client", "from server",
 		    "name");
-	for (size_t i = 0; i < summary->flow_count; i++) {
-		const struct sn_summary_flow *flow = &summary->flows[i];
+	for (size_t i = 0; i < sum->flow_count; i++) {
+		const struct sn_summary_flow *flow = &sum->flows[i];
 		char ends[2 * sizeof(flow->ends[0]) + 4], name[SN_SUMMARY_NAME_MAX];
 		char from_client[BYTES_TEXT_MAX], from_server[BYTES_TEXT_MAX];
 
@@ -307,15 +307,17 @@ void sn_summary_write(const struct sn_summary *summary, const struct sn_summary_
 		      struct sn_buf *out)
 {
 	const struct sn_meter_stats *meter = &facts->worker->meter;
+	const struct sn_summary_part *sum = sn_summary_sum(summary);
 
 	write_head(facts, out);
 	if (meter->reports > 0)
-		write_protocols(summary, out);
-	write_tally(summary, summary->applications, "application", out);
-	write_tally(summary, summary->names, "name", out);
-	write_hosts(summary, out);
-	write_flows(summary, out);
-	write_tcp(&summary->tcp, out);
+		write_protocols(sum, out);
+	write_tally(sum, sum->applications, "application", out);
+	write_tally(sum, sum->names, "name", out);
+	write_hosts(sum, out);
+	write_flows(sum, out);
+	write_tcp(&sum->tcp, out);
+	sn_summary_let_go(summary, sum);
 	write_skipped(meter, out);
 	write_refused(facts->worker, out);
 	write_drops(facts, out);

@@ -28,7 +28,7 @@ void sn_tally_destroy(struct sn_tally *tally)
 	free(tally);
 }
 
-void sn_tally_add(struct sn_tally *tally, struct sn_str name, uint64_t packets, uint64_t bytes)
+struct sn_tally_entry *sn_tally_get(struct sn_tally *tally, struct sn_str name)
 {
 	char key[SN_TALLY_NAME_MAX];
 	size_t n = SN_MIN(name.n, sizeof(key) - 1);
@@ -39,16 +39,46 @@ void sn_tally_add(struct sn_tally *tally, struct sn_str name, uint64_t packets, 
 	entry = sn_map_get(tally->entries, key);
 	if (entry == NULL && sn_map_count(tally->entries) >= SN_TALLY_MAX) {
 		tally->rest++;
-		return;
+		return NULL;
 	}
 	if (entry == NULL) {
 		entry = sn_xcalloc(1, sizeof(*entry) + n + 1);
 		memcpy(entry->name, key, n + 1);
 		sn_map_set(tally->entries, key, entry);
 	}
+	return entry;
+}
+
+void sn_tally_add(struct sn_tally *tally, struct sn_str name, uint64_t packets, uint64_t bytes)
+{
+	struct sn_tally_entry *entry = sn_tally_get(tally, name);
+
+	if (entry == NULL)
+		return;
 	entry->flows++;
 	entry->packets += packets;
 	entry->bytes += bytes;
+}
+
+void sn_tally_merge(struct sn_tally *tally, const struct sn_tally *more)
+{
+	size_t cursor = 0;
+	const char *key;
+	void *value;
+
+	while (sn_map_next(more->entries, &cursor, &key, &value)) {
+		const struct sn_tally_entry *entry = value;
+		struct sn_tally_entry *sum = sn_tally_get(tally, sn_str(key));
+
+		if (sum == NULL) {
+			tally->rest += entry->flows - 1; /* one is counted */
+			continue;
+		}
+		sum->flows += entry->flows;
+		sum->packets += entry->packets;
+		sum->bytes += entry->bytes;
+	}
+	tally->rest += more->rest;
 }
 
 /* Larger first; equal ones by name, so that the same input gives the same text. */

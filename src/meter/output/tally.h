@@ -23,6 +23,13 @@ struct sn_tally;
 struct sn_tally *sn_tally_create(void);
 void sn_tally_destroy(struct sn_tally *tally); /* NULL is fine */
 void sn_tally_add(struct sn_tally *tally, struct sn_str name, uint64_t packets, uint64_t bytes);
+/*
+ * The entry of a name, for those who add to it themselves; it stays where it is.  NULL, and the
+ * flow is counted as one without a place, when there is none.
+ */
+struct sn_tally_entry *sn_tally_get(struct sn_tally *tally, struct sn_str name);
+/* Adds what `more` has. */
+void sn_tally_merge(struct sn_tally *tally, const struct sn_tally *more);
 /* The `count` largest by bytes, largest first, borrowed; returns how many there are. */
 size_t sn_tally_top(const struct sn_tally *tally, const struct sn_tally_entry **top, size_t count);
 size_t sn_tally_count(const struct sn_tally *tally);
