@@ -123,6 +123,7 @@ static void obey(struct sn_worker *worker)
 	watch.http = orders->values.http ? take_http : NULL;
 	watch.dns = orders->values.dns ? take_dns : NULL;
 	watch.http_urls = orders->values.http_urls;
+	watch.video_rates = orders->values.video_rates;
 	pthread_mutex_unlock(&orders->lock);
 	view.policy = worker->privacy->privacy;
 	sn_viewer_destroy(worker->viewer);

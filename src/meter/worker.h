@@ -23,6 +23,7 @@
 struct sn_orders_values {
 	struct sn_privacy *privacy; /* NULL: everything is told as it is */
 	bool http, dns, http_urls;  /* somebody wants these events; with whole paths */
+	bool video_rates;           /* or how video comes second by second */
 };
 
 struct sn_orders {

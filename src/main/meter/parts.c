@@ -215,6 +215,8 @@ static int make_orders(const struct meter_parts *parts, const struct sn_settings
 		       meter_outputs_want(parts, "tstat_http_complete");
 	orders->dns = (parts->logs != NULL && logs->on[SN_TSTAT_DNS_COMPLETE]) ||
 		      meter_outputs_want(parts, "tstat_dns_complete");
+	orders->video_rates = parts->logs != NULL && logs->on[SN_TSTAT_VIDEO_COMPLETE] &&
+			      (logs->video_level & SN_TSTAT_VIDEO_ADVANCED) != 0;
 	orders->http_urls = logs->http_urls > 0 && !parts->options->strict;
 	return result;
 }

@@ -39,7 +39,8 @@ struct sn_app_watch {
 	void (*http)(const struct sn_http_message *message, const struct sn_flow *flow, void *ctx);
 	void (*dns)(const struct sn_dns_event *event, const struct sn_flow *flow, void *ctx);
 	void *ctx;
-	bool http_urls; /* the whole path is wanted, not only the host */
+	bool http_urls;   /* the whole path is wanted, not only the host */
+	bool video_rates; /* how video comes second by second */
 };
 
 struct sn_apps; /* of one worker: pools and scratch memory */

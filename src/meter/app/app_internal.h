@@ -23,6 +23,7 @@ struct sn_apps {
 	uint64_t refused[SN_APP_REFUSALS];
 	size_t scratch_bytes; /* of sn_app_scratch_take() */
 	struct sn_pool tcp_pool, parser_pool, tls_pool, tls_reader_pool, http_pool, dns_pool;
+	struct sn_pool video_pool;
 	struct sn_app_udp_pools *udp;
 };
 
@@ -34,6 +35,10 @@ static inline void app_refuse(struct sn_apps *apps, enum sn_app_refusal reason)
 /* Puts a reference to `text` into an empty `slot`; a slot that has a name keeps it. */
 void sn_app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str text);
 void sn_app_name_drop(struct sn_apps *apps, struct sn_name **slot);
+
+/* tcp.c: what the flow keeps of its video. */
+struct sn_app_tcp;
+struct sn_app_video *sn_app_video_of(struct sn_apps *apps, struct sn_app_tcp *app);
 
 /* Not zeroed; NULL when the worker has SN_APP_SCRATCH_MAX.  Give back with the same size. */
 #define SN_APP_SCRATCH_MAX ((size_t)64 * 1024 * 1024)

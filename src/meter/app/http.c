@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "meter/app/http_internal.h"
+#include "meter/app/video.h"
 
 enum {
 	STATE_BEGIN,     /* a start line, or empty lines before it */
@@ -110,6 +111,8 @@ static void after_response(struct sn_http_reader *reader, const struct sn_http_m
 static void tell_request(struct sn_apps *apps, struct sn_http_reader *reader,
 			 struct sn_app_tcp *app, const struct sn_http_message *message)
 {
+	struct sn_str video;
+
 	if (!message->is_tstat)
 		return;
 	sn_app_name_once(apps, &app->http_host, sn_str_trim(message->fields[SN_HTTP_HOST]));
@@ -117,8 +120,9 @@ static void tell_request(struct sn_apps *apps, struct sn_http_reader *reader,
 		return;
 	reader->has_request = true;
 	app->http_candidate = sn_http_request_type(message);
-	sn_app_name_once(apps, &app->video_id,
-			 sn_http_video_id(app->http_candidate, message->target));
+	video = sn_http_video_id(app->http_candidate, message->target);
+	if (video.n > 0)
+		sn_app_name_once(apps, &sn_app_video_of(apps, app)->id, video);
 }
 
 static void tell_response(struct sn_http_reader *reader, struct sn_app_tcp *app,

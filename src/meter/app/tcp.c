@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "meter/app/tcp_internal.h"
+#include "meter/app/video.h"
 
 /* What is still looked for; none of them: the flow costs one branch per packet. */
 enum {
@@ -11,6 +12,7 @@ enum {
 	LOOK_TIMES = 2,  /* when a TLS handshake ends */
 	LOOK_PARSER = 4, /* the class, or messages */
 	LOOK_PRESENCE = 8,
+	LOOK_VIDEO = 16, /* every segment */
 };
 
 #define TLS_DATA 23
@@ -25,6 +27,7 @@ void sn_app_tcp_init(struct sn_apps *apps)
 	sn_pool_init(&apps->tls_reader_pool, sizeof(struct sn_tls_reader));
 	sn_pool_init(&apps->http_pool, sizeof(struct sn_http_reader));
 	sn_pool_init(&apps->dns_pool, sizeof(struct sn_dns_reader));
+	sn_pool_init(&apps->video_pool, sizeof(struct sn_app_video));
 }
 
 void sn_app_tcp_finish(struct sn_apps *apps)
@@ -35,6 +38,7 @@ void sn_app_tcp_finish(struct sn_apps *apps)
 	sn_pool_finish(&apps->tls_reader_pool);
 	sn_pool_finish(&apps->http_pool);
 	sn_pool_finish(&apps->dns_pool);
+	sn_pool_finish(&apps->video_pool);
 }
 
 static struct sn_app_tcp *begin(struct sn_apps *apps)
@@ -73,6 +77,14 @@ static void forget_tls(struct sn_apps *apps, struct sn_app_tls *tls)
 	sn_pool_give(&apps->tls_pool, tls);
 }
 
+static void forget_video(struct sn_apps *apps, struct sn_app_video *video)
+{
+	if (video == NULL)
+		return;
+	sn_app_name_drop(apps, &video->id);
+	sn_pool_give(&apps->video_pool, video);
+}
+
 void sn_app_forget_tcp(struct sn_apps *apps, struct sn_tcp_flow *flow)
 {
 	struct sn_app_tcp *app = flow->app;
@@ -81,7 +93,7 @@ void sn_app_forget_tcp(struct sn_apps *apps, struct sn_tcp_flow *flow)
 		return;
 	end_parser(apps, &flow->flow, app);
 	sn_app_name_drop(apps, &app->http_host);
-	sn_app_name_drop(apps, &app->video_id);
+	forget_video(apps, app->video);
 	forget_tls(apps, app->tls);
 	sn_pool_give(&apps->tcp_pool, app);
 	flow->app = NULL;
@@ -153,6 +165,48 @@ static void classify(struct sn_tcp_parser *parser, const struct sn_tcp_segment *
 		parser->client_ns = segment->time_ns;
 	if (parser->is_settled)
 		after_settling(parser, segment);
+}
+
+/* Video ------------------------------------------------------------------------- */
+
+struct sn_app_video *sn_app_video_of(struct sn_apps *apps, struct sn_app_tcp *app)
+{
+	if (app->video == NULL)
+		app->video = sn_pool_take(&apps->video_pool);
+	return app->video;
+}
+
+/* What came before it was known to be one belongs to the first second of its direction. */
+static void begin_video(struct sn_apps *apps, const struct sn_tcp_segment *segment)
+{
+	struct sn_app_tcp *app = segment->app;
+	struct sn_app_video *video;
+
+	if (!sn_app_is_video(app, sn_name_text(sn_app_tls(app)->server_name)))
+		return;
+	video = sn_app_video_of(apps, app);
+	if (video->sampled)
+		return;
+	video->sampled = true;
+	app->look |= LOOK_VIDEO;
+	for (unsigned side = SN_CLIENT; side <= SN_SERVER; side++) {
+		uint64_t before = segment->flow->flow.side[side].payload -
+				  (side == segment->side ? segment->bytes : 0);
+
+		if (before > 0)
+			sn_video_rate_add(&video->side[side], before,
+					  segment->flow->tcp.side[side].first_data_ns);
+	}
+}
+
+static void take_video(const struct sn_tcp_segment *segment)
+{
+	struct sn_app_video *video = segment->app->video;
+
+	sn_video_rate_add(&video->side[segment->side], segment->bytes, segment->time_ns);
+	if (segment->side == SN_SERVER)
+		sn_video_message(video, segment->flow->tcp.side[SN_SERVER].messages,
+				 segment->offset + segment->bytes - 1);
 }
 
 /* The stream ------------------------------------------------------------------- */
@@ -333,6 +387,11 @@ void sn_app_tcp(struct sn_apps *apps, struct sn_tcp_flow *flow, unsigned side,
 	if ((app->look & LOOK_PARSER) == 0 && app->con_type == SN_CON_HTTP &&
 	    apps->watch.http != NULL && !app->http_over)
 		read_again(apps, app);
-	if ((app->look & LOOK_PARSER) != 0)
+	if ((app->look & LOOK_PARSER) != 0) {
 		parse(apps, &segment);
+		if (apps->watch.video_rates)
+			begin_video(apps, &segment);
+	}
+	if ((app->look & LOOK_VIDEO) != 0)
+		take_video(&segment);
 }

@@ -82,6 +82,7 @@ struct sn_app_tls {
 	struct sn_tls_side side[2];
 };
 
+struct sn_app_video;
 struct sn_tcp_parser; /* the states of those who still look; NULL once they know all */
 
 struct sn_app_tcp {                 /* there is one for each flow with payload: 64 bytes */
@@ -103,8 +104,8 @@ struct sn_app_tcp {                 /* there is one for each flow with payload: 
 	char http_status[4];                    /* of the first response; "" */
 	uint32_t http_requests, http_responses; /* segments that begin with one */
 	struct sn_name *http_host;              /* of the first request */
-	struct sn_name *video_id; /* of the URL, where there is one (log_video_complete) */
-	struct sn_app_tls *tls;   /* NULL: no handshake was seen */
+	struct sn_app_video *video;             /* NULL: nothing is kept of it (video.h) */
+	struct sn_app_tls *tls;                 /* NULL: no handshake was seen */
 	struct sn_tcp_parser *parser;
 };
 

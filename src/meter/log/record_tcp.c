@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "meter/app/video.h"
+
 #define RTT_STD_MIN 3 /* samples; Tstat gives no deviation of fewer */
 
 static const struct sn_app_tcp no_app;
@@ -213,34 +215,11 @@ bool sn_record_is_complete(const struct sn_view_flow *view)
 
 /* Video ------------------------------------------------------------------ */
 
-enum { RATE_FIELDS = 7 + 7 + 10 + 10 + 1 + 10 };
-
-/* Tstat's codes of http_t - 1 that its log of videos takes. */
-static const uint8_t video_contents[] = {4, 5, 6, 14, 15, 17, 21, 22, 23, 24};
-static const char *const video_names[] = {".googlevideo.com", ".youtube.com", ".nflxvideo.net"};
-
-static bool ends_with(struct sn_str text, const char *end)
-{
-	size_t n = strlen(end);
-
-	return text.n >= n && memcmp(text.p + text.n - n, end, n) == 0;
-}
-
 bool sn_record_is_video(const struct sn_view_flow *view)
 {
 	const struct sn_tcp_flow *tcp = sn_flow_as_tcp(view->flow);
 
-	if (tcp == NULL || tcp->app == NULL)
-		return false;
-	if ((tcp->app->con_type & SN_CON_RTMP) != 0)
-		return true;
-	for (size_t i = 0; tcp->app->http_type > 0 && i < SN_COUNT(video_contents); i++)
-		if (tcp->app->http_type == video_contents[i] + 1)
-			return true;
-	for (size_t i = 0; (tcp->app->con_type & SN_CON_TLS) != 0 && i < SN_COUNT(video_names); i++)
-		if (ends_with(view->tls_server_name, video_names[i]))
-			return true;
-	return false;
+	return tcp != NULL && tcp->app != NULL && sn_app_is_video(tcp->app, view->tls_server_name);
 }
 
 /* What is inside the container (duration, size of the picture, format) is not looked at. */
@@ -264,16 +243,47 @@ static void add_video(struct sn_record *record, const struct sn_view_flow *view,
 		sn_record_i(record, 0);
 }
 
-static void add_rates(struct sn_record *record)
+static void add_rate(struct sn_record *record, const struct sn_video_rate *rate)
 {
-	const struct sn_tstat_table *table = record->table;
+	sn_record_i(record, rate->seconds);
+	sn_record_i(record, rate->zeros);
+	sn_record_i(record, rate->streak_max);
+	sn_record_f(record, sn_video_rate_mean(rate));
+	sn_record_f(record, sn_video_rate_deviation(rate));
+	sn_record_f(record, rate->min);
+	sn_record_f(record, rate->max);
+}
 
-	for (int i = 0; i < RATE_FIELDS; i++) {
-		if (table->columns[record->count].type == SN_TSTAT_TYPE_MILLI)
-			sn_record_f(record, 0);
-		else
-			sn_record_i(record, 0);
+static void add_samples(struct sn_record *record, const uint32_t samples[SN_VIDEO_SAMPLES])
+{
+	for (int i = 0; i < SN_VIDEO_SAMPLES; i++)
+		sn_record_i(record, samples[i]);
+}
+
+/* A FIN alone may end the last message. */
+static void end_messages(struct sn_app_video *video, const struct sn_tcp_side *server)
+{
+	sn_video_message(video, server->messages, server->next - server->isn - 1 - server->has_fin);
+}
+
+/* Zeros if nobody asked for them when the connection began. */
+static void add_rates(struct sn_record *record, const struct sn_tcp_flow *tcp)
+{
+	const struct sn_app_video *kept = app_of(tcp)->video;
+	struct sn_app_video video = {0};
+
+	if (kept != NULL && kept->sampled) {
+		video = *kept;
+		sn_video_rate_finish(&video.side[SN_CLIENT], tcp->flow.last_ns);
+		sn_video_rate_finish(&video.side[SN_SERVER], tcp->flow.last_ns);
+		end_messages(&video, &tcp->tcp.side[SN_SERVER]);
 	}
+	add_rate(record, &video.side[SN_CLIENT]);
+	add_rate(record, &video.side[SN_SERVER]);
+	add_samples(record, video.side[SN_CLIENT].first);
+	add_samples(record, video.side[SN_SERVER].first);
+	sn_record_i(record, video.messages);
+	add_samples(record, video.message_bytes);
 }
 
 void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, bool strict)
@@ -285,7 +295,7 @@ void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, 
 	add_rtt(record, &tcp->tcp.side[SN_CLIENT]);
 	add_rtt(record, &tcp->tcp.side[SN_SERVER]);
 	add_video(record, view, app_of(tcp), strict);
-	add_rates(record);
+	add_rates(record, tcp);
 	add_options(record, &tcp->tcp.side[SN_CLIENT]);
 	add_options(record, &tcp->tcp.side[SN_SERVER]);
 	add_layer7(record, view, tcp);

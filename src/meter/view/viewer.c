@@ -7,6 +7,7 @@
 #include "base/rand.h"
 #include "base/util.h"
 #include "meter/app/names.h"
+#include "meter/app/video.h"
 #include "meter/view/anonymise.h"
 #include "meter/view/community.h"
 #include "meter/view/enrich.h"
@@ -251,7 +252,8 @@ static void view_tcp(struct sn_viewer *viewer, const struct sn_app_tcp *app,
 	tell_name(viewer, sn_anonymise_name, sn_name_text(sn_app_tls(app)->certificate_name), true,
 		  &view->tls_certificate_name);
 	tell_name(viewer, sn_anonymise_host, sn_name_text(app->http_host), true, &view->http_host);
-	tell_text(viewer, sn_anonymise_id, sn_name_text(app->video_id), &view->video_id);
+	tell_text(viewer, sn_anonymise_id, sn_name_text(app->video != NULL ? app->video->id : NULL),
+		  &view->video_id);
 }
 
 static void view_udp(struct sn_viewer *viewer, const struct sn_udp_flow *udp,

@@ -5,6 +5,7 @@
 
 #include "app_flow.h"
 #include "meter/app/http_internal.h"
+#include "meter/app/video.h"
 
 #define MESSAGES_MAX 64
 
@@ -450,6 +451,7 @@ static const struct {
 static void requests_have_tstats_types(void **state SN_UNUSED)
 {
 	for (size_t i = 0; i < SN_COUNT(requests); i++) {
+		const struct sn_app_video *video;
 		struct talk talk;
 
 		talk_init(&talk, 80);
@@ -457,7 +459,8 @@ static void requests_have_tstats_types(void **state SN_UNUSED)
 		assert_int_equal(talk.flow.app->http_type, 0); /* nobody has answered */
 		talk_text(&talk, SN_SERVER, OK_5);
 		assert_int_equal(talk.flow.app->http_type, requests[i].type);
-		assert_string_equal(name_or_none(talk.flow.app->video_id),
+		video = talk.flow.app->video;
+		assert_string_equal(name_or_none(video != NULL ? video->id : NULL),
 				    requests[i].type == 5 ? "0123456789abcdef" : "-");
 		talk_finish(&talk);
 	}

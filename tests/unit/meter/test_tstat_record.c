@@ -8,6 +8,7 @@
 
 #include "ipfix_views.h"
 #include "meter/app/rtp.h"
+#include "meter/app/video.h"
 #include "meter/log/record.h"
 
 #define T0 (1700000000 * SN_NS_PER_S)
@@ -203,6 +204,43 @@ static void a_video_has_its_own_columns_between(void **state)
 	expect("dns_enc", "0");
 	test.app_tcp.http_type = 1;
 	assert_false(sn_record_is_video(&test.view));
+	test.app_tcp.con_type = SN_CON_TLS;
+	test.view.tls_server_name = SN_STR("r1.googlevideo.com");
+	assert_true(sn_record_is_video(&test.view));
+}
+
+static void rates_of_a_video_end_with_its_last_packet(void **state)
+{
+	struct sn_app_video video = {.sampled = true};
+	int64_t begin_ns;
+
+	(void)state;
+	connection();
+	begin_ns = test.tcp.flow.last_ns - 1500 * SN_NS_PER_MS;
+	test.app_tcp.con_type = SN_CON_RTMP;
+	test.app_tcp.video = &video;
+	sn_video_rate_add(&video.side[SN_SERVER], 2000, begin_ns);
+	sn_video_rate_add(&video.side[SN_SERVER], 500, begin_ns + SN_NS_PER_S);
+	sn_video_message(&video, 1, 2300);
+	test.tcp.tcp.side[SN_SERVER].messages = 2;
+	test.tcp.tcp.side[SN_SERVER].isn = 7;
+	test.tcp.tcp.side[SN_SERVER].next = 7 + 1 + 2500 + 1;
+	test.tcp.tcp.side[SN_SERVER].has_fin = true;
+	sn_record_video(&record, &test.view, false);
+	assert_int_equal(record.count, 187);
+	expect("c_rate_smpl", "0");
+	expect("s_rate_smpl", "2");
+	expect("s_rate_avg", "12.000");
+	expect("s_rate_std", "5.657");
+	expect("s_rate_min", "8.000");
+	expect("s_rate_max", "16.000");
+	expect("s_rate1", "2000");
+	expect("s_rate2", "500");
+	expect("s_rate3", "0");
+	expect("s_msg", "2");
+	expect("s_msgsize1", "2300");
+	expect("s_msgsize2", "200");
+	test.app_tcp.video = NULL;
 }
 
 /* UDP ------------------------------------------------------------------------ */
@@ -466,6 +504,7 @@ int main(void)
 		cmocka_unit_test(separators_in_texts_are_replaced),
 		cmocka_unit_test(any_view_becomes_one_line),
 		cmocka_unit_test(a_video_has_its_own_columns_between),
+		cmocka_unit_test(rates_of_a_video_end_with_its_last_packet),
 		cmocka_unit_test(a_udp_flow_becomes_a_line_of_25_fields),
 		cmocka_unit_test(a_silent_side_has_neither_time_nor_type),
 		cmocka_unit_test(streams_of_media_become_lines_without_nan),
