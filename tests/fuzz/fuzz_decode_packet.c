@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One packet through the decoder alone: nothing it finds lies outside of the packet, and the number
- * to share packets out by is that of the flow it is in.
+ * One packet through the decoder alone: nothing it finds lies outside of the packet, the short way
+ * of plain packets says what the long one does, and the number to share packets out by is that of
+ * the flow it is in.
  *
  * Input: link type, highest number of tunnels, two bytes of bytes that were not captured (all
  * little-endian), the captured bytes.
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "lib/decoded.h"
+#include "meter/decode/internal.h"
 #include "meter/decode/spread.h"
 
 static const int links[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW,  DLT_NULL,
@@ -58,6 +61,15 @@ static void check_decoded(const struct sn_decoded *decoded, const struct sn_pack
 	check(sn_decode_spread(packet, tunnels_max) == plain_spread(decoded));
 }
 
+static void check_both_ways(const struct sn_packet *packet, unsigned tunnels_max)
+{
+	struct sn_decoded one, other;
+	enum sn_skip skip = sn_decode(packet->link, tunnels_max, packet, &one);
+
+	check(skip == sn_decode_any(packet->link, tunnels_max, packet, &other));
+	check(same_decoded(&one, &other));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -76,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	packet.data = rd.p;
 	packet.captured = (uint32_t)sn_rd_left(&rd);
 	packet.length += packet.captured;
+	check_both_ways(&packet, tunnels_max);
 	if (sn_decode(packet.link, tunnels_max, &packet, &decoded) == SN_SKIP_NONE)
 		check_decoded(&decoded, &packet, tunnels_max);
 	else

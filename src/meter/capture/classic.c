@@ -104,18 +104,18 @@ static int refuse_fraction(struct sn_capture_file *file, uint32_t fraction, stru
 	return sn_capture_damage(file, file->reader.offset, -EBADMSG, reason, err);
 }
 
-static struct sn_packet make_packet(const struct sn_capture_file *file,
-				    const struct packet_header *header, const uint8_t *data)
+/* Field by field, where it is to be: put together elsewhere and copied it costs twice as much. */
+static void set_packet(struct sn_packet *packet, const struct sn_capture_file *file,
+		       const struct packet_header *header, const uint8_t *data)
 {
-	return (struct sn_packet){
-		.time_ns = (int64_t)header->seconds * SN_NS_PER_S +
-			   (int64_t)header->fraction * file->fraction_ns,
-		.data = data,
-		.captured = header->captured,
-		.length = SN_MAX(header->length, header->captured),
-		.link = (uint16_t)file->link,
-		.window = file->reader.slot,
-	};
+	packet->time_ns = (int64_t)header->seconds * SN_NS_PER_S +
+			  (int64_t)header->fraction * file->fraction_ns;
+	packet->data = data;
+	packet->captured = header->captured;
+	packet->length = SN_MAX(header->length, header->captured);
+	packet->link = (uint16_t)file->link;
+	packet->source = 0;
+	packet->window = file->reader.slot;
 }
 
 /* Reads more of the file if need be, which moves what was read before. */
@@ -136,7 +136,7 @@ static int read_first(struct sn_capture_file *file, struct sn_packet *packet, st
 	p = sn_reader_peek(&file->reader, whole);
 	if (p == NULL)
 		return truncated(file, whole - (file->reader.end - file->reader.start), err);
-	*packet = make_packet(file, &header, p + PACKET_HEADER);
+	set_packet(packet, file, &header, p + PACKET_HEADER);
 	sn_reader_take(&file->reader, whole);
 	return 1;
 }
@@ -157,7 +157,7 @@ static bool read_another(struct sn_capture_file *file, struct sn_packet *packet)
 	if (left < whole || header.captured > SN_CAPTURE_PACKET_MAX ||
 	    header.fraction >= file->fraction_max)
 		return false;
-	*packet = make_packet(file, &header, p + PACKET_HEADER);
+	set_packet(packet, file, &header, p + PACKET_HEADER);
 	sn_reader_take(reader, whole);
 	return true;
 }

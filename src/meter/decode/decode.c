@@ -8,8 +8,6 @@
 #include "meter/decode/internal.h"
 #include "meter/decode/load.h"
 
-#define PIECE 16
-
 const struct sn_skip_info sn_skip_info[SN_SKIP_COUNT] = {
 	[SN_SKIP_NONE] = {"none", "metered"},
 	[SN_SKIP_NOT_IP] = {"not_ip", "not IP (ARP, LLDP, ...)"},
@@ -23,17 +21,6 @@ const struct sn_skip_info sn_skip_info[SN_SKIP_COUNT] = {
 	[SN_SKIP_TUNNELS] = {"tunnels", "too many tunnels inside each other"},
 	[SN_SKIP_LATE] = {"late", "segment of a connection that has ended"},
 };
-
-/* In pieces: of the whole, compilers make a string instruction that costs more than all the rest.
- */
-static void clear(struct sn_decoded *out)
-{
-	uint8_t *p = (uint8_t *)out;
-
-	for (size_t i = 0; i + PIECE <= sizeof(*out); i += PIECE)
-		memset(p + i, 0, PIECE);
-	memset(p + sizeof(*out) - PIECE, 0, PIECE);
-}
 
 static enum sn_skip decode_ip(struct sn_rd *rd, uint16_t ethertype, uint32_t missing,
 			      struct sn_decoded *out)
@@ -87,15 +74,15 @@ static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, unsign
 	return skip;
 }
 
-enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *packet,
-		       struct sn_decoded *out)
+enum sn_skip sn_decode_any(int link, unsigned tunnels_max, const struct sn_packet *packet,
+			   struct sn_decoded *out)
 {
 	struct sn_rd rd = make_rd(packet->data, packet->captured);
 	uint16_t ethertype = 0;
 	uint32_t missing = packet->length - packet->captured;
 	enum sn_skip skip;
 
-	clear(out);
+	sn_decoded_clear(out);
 	skip = sn_decode_link(link, &rd, &ethertype);
 	if (skip != SN_SKIP_NONE)
 		return skip == SN_SKIP_BAD_LINK && !sn_rd_ok(&rd) && missing > 0 ? SN_SKIP_TRUNCATED

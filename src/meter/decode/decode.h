@@ -17,7 +17,8 @@
  * Lengths are taken from the headers, so that a short snap length changes no
  * byte count.  Each header is taken as one checked block with take_bytes() and
  * then read at constant offsets (decode/load.h).  Whatever is not understood has
- * a reason that the meter counts; nothing is allocated.
+ * a reason that the meter counts; nothing is allocated.  Plain packets have a short
+ * way (plain.c), which fuzz_decode_packet holds against the long one.
  */
 #ifndef SONDE_METER_DECODE_DECODE_H
 #define SONDE_METER_DECODE_DECODE_H

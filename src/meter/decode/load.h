@@ -47,6 +47,17 @@ static inline struct sn_rd make_rd(const uint8_t *p, size_t size)
 	return (struct sn_rd){.p = p, .end = p + size};
 }
 
+/*
+ * The same where it is to be.  Field by field: what compilers put together on the stack and then
+ * copy in wider pieces waits for its own bytes to leave the store queue, twice for each packet.
+ */
+static inline void set_rd(struct sn_rd *rd, const uint8_t *p, size_t size)
+{
+	rd->p = p;
+	rd->end = p + size;
+	rd->failed = false;
+}
+
 static inline size_t bytes_left(const struct sn_rd *rd)
 {
 	return rd->failed ? 0 : (size_t)(rd->end - rd->p);

@@ -12,7 +12,7 @@ static void set_payload(const struct sn_rd *rd, struct sn_decoded *out)
 {
 	size_t left = bytes_left(rd);
 
-	out->payload = make_rd(rd->p, SN_MIN(left, out->payload_bytes));
+	set_rd(&out->payload, rd->p, SN_MIN(left, out->payload_bytes));
 }
 
 static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
@@ -35,7 +35,7 @@ static enum sn_skip decode_tcp(struct sn_rd *rd, uint32_t length, struct sn_deco
 	out->payload_bytes = length - header;
 	/* Cut-off options leave the segment as good as it is without them. */
 	if (bytes_left(rd) >= header - TCP_HEADER) {
-		out->tcp_options = make_rd(rd->p, header - TCP_HEADER);
+		set_rd(&out->tcp_options, rd->p, header - TCP_HEADER);
 		take_bytes(rd, header - TCP_HEADER);
 		set_payload(rd, out);
 	}

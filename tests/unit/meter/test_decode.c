@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "lib/decoded.h"
+#include "meter/decode/internal.h"
 #include "packets.h"
 
 static struct sn_decoded decoded;
@@ -437,6 +439,104 @@ static void an_error_message_has_no_identifier(void **state SN_UNUSED)
 	assert_false(sn_decode_icmp_has_id(SN_PROTO_ICMP, 128));
 }
 
+/* The short way of plain packets ---------------------------------------------- */
+
+static void expect_both_ways_alike(const struct frame *f, unsigned tunnels_max)
+{
+	struct sn_packet packet = frame_packet(f);
+	struct sn_decoded one, other;
+	uint8_t *exact = malloc(f->n > 0 ? f->n : 1);
+
+	memcpy(exact, f->bytes, f->n);
+	packet.data = exact;
+	/* What is left over from another packet must not show. */
+	memset(&one, 0xa5, sizeof(one));
+	memset(&other, 0x5a, sizeof(other));
+	assert_int_equal(sn_decode(DLT_EN10MB, tunnels_max, &packet, &one),
+			 sn_decode_any(DLT_EN10MB, tunnels_max, &packet, &other));
+	assert_true(same_decoded(&one, &other));
+	free(exact);
+}
+
+/* TCP with options and UDP, in both families, with no tag, one and two. */
+static struct frame plain_frame(unsigned kind)
+{
+	static const uint8_t stations[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+	bool v6 = (kind & 1) != 0, tcp = (kind & 2) != 0;
+	uint16_t type = v6 ? 0x86dd : 0x0800;
+	struct frame f = {.n = 0};
+
+	put(&f, stations, sizeof(stations));
+	for (unsigned tags = kind >> 2; tags > 0; tags--) {
+		put16(&f, 0x8100);
+		put16(&f, 7);
+	}
+	put16(&f, type);
+	if (v6)
+		put_ipv6(&f, "2001:db8::1", "2001:db8::2", tcp ? SN_PROTO_TCP : SN_PROTO_UDP);
+	else
+		put_ipv4(&f, "192.0.2.1", "192.0.2.2", tcp ? SN_PROTO_TCP : SN_PROTO_UDP, 7, 0);
+	if (tcp)
+		put_tcp(&f, &(struct segment){.sport = 1000,
+					      .dport = 80,
+					      .seq = 0x01020304,
+					      .ack = 0x05060708,
+					      .flags = SN_TCP_ACK,
+					      .payload = 9,
+					      .timestamps = true});
+	else
+		put_udp(&f, 1000, 4789, 9);
+	frame_seal(&f);
+	return f;
+}
+
+#define PLAIN_KINDS 12
+
+static void plain_packets_are_read_as_all_others(void **state SN_UNUSED)
+{
+	for (unsigned kind = 0; kind < PLAIN_KINDS; kind++) {
+		struct frame f = plain_frame(kind);
+
+		assert_int_equal(decode(DLT_EN10MB, &f), SN_SKIP_NONE);
+		assert_int_equal(decoded.payload_bytes, 9);
+		for (unsigned tunnels_max = 0; tunnels_max < 2; tunnels_max++)
+			expect_both_ways_alike(&f, tunnels_max);
+		put_zeros(&f, 5); /* padding of the frame */
+		expect_both_ways_alike(&f, 0);
+	}
+}
+
+static void plain_packets_with_any_other_byte_too(void **state SN_UNUSED)
+{
+	for (unsigned kind = 0; kind < PLAIN_KINDS; kind++) {
+		struct frame f = plain_frame(kind);
+
+		for (size_t at = 12; at < f.n; at++) {
+			uint8_t before = f.bytes[at];
+
+			for (unsigned value = 0; value < 256; value++) {
+				f.bytes[at] = (uint8_t)value;
+				expect_both_ways_alike(&f, SN_DECODE_TUNNELS_MAX);
+			}
+			f.bytes[at] = before;
+		}
+	}
+}
+
+static void plain_packets_cut_anywhere_too(void **state SN_UNUSED)
+{
+	for (unsigned kind = 0; kind < PLAIN_KINDS; kind++) {
+		struct frame f = plain_frame(kind);
+
+		for (size_t whole = f.n; f.n > 0; f.n--) {
+			f.wire_extra = 0;
+			expect_both_ways_alike(&f, 0);
+			f.wire_extra = (uint32_t)(whole - f.n);
+			expect_both_ways_alike(&f, 0);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +564,9 @@ int main(void)
 		cmocka_unit_test(an_extension_longer_than_the_packet_is_refused),
 		cmocka_unit_test(echo_and_its_reply_share_ports),
 		cmocka_unit_test(an_error_message_has_no_identifier),
+		cmocka_unit_test(plain_packets_are_read_as_all_others),
+		cmocka_unit_test(plain_packets_with_any_other_byte_too),
+		cmocka_unit_test(plain_packets_cut_anywhere_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
