@@ -68,12 +68,21 @@ static bool in_time(struct sn_session *session, const struct sn_packet *packet)
 	return !session->full;
 }
 
+/* As they are: then none of them need be touched. */
+static bool takes_all(const struct sn_session *session)
+{
+	return session->options.filter == NULL && session->options.duration_ns == 0 &&
+	       session->options.snaplen >= SN_CAPTURE_PACKET_MAX;
+}
+
 /* Cuts, filters and stops; leaves the packets to meter at the front and returns their number. */
 static size_t choose(struct reading *reading, struct sn_packet *packets, size_t count)
 {
 	struct sn_session *session = reading->session;
 	size_t kept = 0;
 
+	if (takes_all(session))
+		return count;
 	for (size_t i = 0; i < count; i++) {
 		packets[i].captured = SN_MIN(packets[i].captured, session->options.snaplen);
 		if (session->options.filter != NULL &&

@@ -148,7 +148,7 @@ static int read_only(struct sn_capture_merge *merge, struct sn_packet *packets, 
 
 	if (count <= 0)
 		merge->dry_count = 0;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && merge->first_source != 0; i++)
 		packets[i].source = merge->first_source;
 	return count;
 }
