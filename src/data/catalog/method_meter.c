@@ -21,7 +21,8 @@ static const struct sn_param tstat_params[] = {
 	 .default_text = "tstat_tcp_complete,tstat_tcp_nocomplete,tstat_udp_complete,"
 			 "tstat_http_complete",
 	 .argument = "NAMES",
-	 .help = "datasets whose rows are collected, too, with commas between"},
+	 .help = "datasets whose rows are collected, too, with commas between; traffic: the series "
+		 "of the link"},
 	{.name = "max-flows",
 	 .type = SN_PARAM_COUNT,
 	 .default_text = "100000",

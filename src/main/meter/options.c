@@ -240,6 +240,16 @@ enum meter_format meter_options_format(const struct meter_options *options)
 	return METER_SUMMARY;
 }
 
+bool meter_options_want_traffic(const struct meter_options *options)
+{
+	struct sn_str rest = sn_str(options->datasets != NULL ? options->datasets : ""), name;
+
+	while (rest.n > 0 && sn_str_split(&rest, ',', &name))
+		if (sn_str_eqc(sn_str_trim(name), "traffic"))
+			return true;
+	return false;
+}
+
 static bool is_format(const char *name)
 {
 	for (size_t i = 0; i < SN_COUNT(formats); i++)

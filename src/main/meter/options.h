@@ -55,6 +55,8 @@ void meter_options_default(struct meter_options *options, bool live);
 /* SN_EXIT_OK, or SN_EXIT_USAGE after it has said why. */
 int meter_options_check(const struct meter_options *options, bool live, size_t files);
 enum meter_format meter_options_format(const struct meter_options *options);
+/* Dataset `traffic` is named. */
+bool meter_options_want_traffic(const struct meter_options *options);
 
 /* --switch (switch.c): an exit code. */
 int meter_switch(const struct meter_options *options);

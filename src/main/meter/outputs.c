@@ -15,6 +15,8 @@
 #include "base/mem.h"
 #include "base/privilege.h"
 
+#define TSTAT_STEP "5m"
+
 /* Rows and summary ------------------------------------------------------------ */
 
 static bool ends_with(const char *text, const char *end)
@@ -179,10 +181,11 @@ static int open_series(struct meter_parts *parts, struct sn_err *err)
 	};
 	int result = 0;
 
-	if (o->series == NULL && !parts->settings.histograms)
+	if (o->series == NULL && !meter_options_want_traffic(o) && !parts->settings.histograms)
 		return 0;
-	if (o->series != NULL)
-		result = read_steps(o->series, &options.steps, err);
+	if (o->series != NULL || meter_options_want_traffic(o))
+		result =
+			read_steps(o->series != NULL ? o->series : TSTAT_STEP, &options.steps, err);
 	if (result == 0 && o->rrd_conf != NULL)
 		result = sn_fs_read(o->rrd_conf, SN_TRAFFIC_CONF_MAX, &conf, err);
 	if (conf.n > 0)
@@ -195,6 +198,29 @@ static int open_series(struct meter_parts *parts, struct sn_err *err)
 							     write_lines, parts);
 	meter_outputs_switch(parts);
 	return result;
+}
+
+/* Packets are counted from the start or never. */
+int meter_outputs_check(const struct meter_parts *parts, const struct sn_settings_values *values,
+			struct sn_err *err)
+{
+	const struct sn_settings_values *before = &parts->settings;
+
+	if (parts->logs == NULL && values->histograms && !before->histograms)
+		return sn_err_set(err, -ENOTSUP,
+				  "cannot switch histo_engine on: there are no logs to write the "
+				  "files beside (start the meter with --directory)");
+	if (parts->board != NULL)
+		return 0;
+	if (values->series && !before->series)
+		return sn_err_set(err, -ENOTSUP,
+				  "cannot switch rrd_engine on: no series were asked for (start "
+				  "the meter with dataset traffic)");
+	if (values->histograms && !before->histograms)
+		return sn_err_set(err, -ENOTSUP,
+				  "cannot switch histo_engine on: no histograms were asked for "
+				  "(start the meter with --histograms, or with dataset traffic)");
+	return 0;
 }
 
 void meter_outputs_switch(struct meter_parts *parts)

@@ -14,6 +14,9 @@ int meter_outputs_equip(struct meter_parts *parts, unsigned number,
 			struct sn_worker_options *worker, struct sn_err *err);
 /* Somebody wants rows of this dataset. */
 bool meter_outputs_want(const struct meter_parts *parts, const char *dataset);
+/* -ENOTSUP: the run was not prepared for what these settings ask for. */
+int meter_outputs_check(const struct meter_parts *parts, const struct sn_settings_values *values,
+			struct sn_err *err);
 /* The settings have changed. */
 void meter_outputs_switch(struct meter_parts *parts);
 /* What the session has lost or skipped so far, to those who pass it on. */

@@ -121,7 +121,7 @@ static int read_settings(struct meter_parts *parts, struct sn_err *err)
 	int result = 0;
 
 	sn_settings_values_default(&parts->settings);
-	parts->settings.series = o->series != NULL;
+	parts->settings.series = o->series != NULL || meter_options_want_traffic(o);
 	parts->settings.histograms = o->histograms;
 	if (o->filter != NULL)
 		snprintf(parts->settings.filter, sizeof(parts->settings.filter), "%s", o->filter);
@@ -227,13 +227,12 @@ static int apply_settings(const struct sn_settings_values *values, void *ctx, st
 {
 	struct meter_parts *parts = ctx;
 	struct sn_orders_values orders;
-	int result;
+	int result = meter_outputs_check(parts, values, err);
 
-	if (strcmp(values->filter, parts->settings.filter) != 0) {
+	if (result == 0 && strcmp(values->filter, parts->settings.filter) != 0)
 		result = parts->set_filter(parts, values->filter, err);
-		if (result != 0)
-			return result;
-	}
+	if (result != 0)
+		return result;
 	result = make_orders(parts, values, &orders, err);
 	if (result == 0 && parts->logs != NULL)
 		result = sn_tstat_logs_choose(parts->logs, &values->logs, err);

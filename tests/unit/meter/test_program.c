@@ -414,6 +414,27 @@ static void rows_stream_while_the_flow_goes_on(void **state SN_UNUSED)
 	close(sender);
 }
 
+static void series_come_with_their_dataset_or_are_refused(void **state SN_UNUSED)
+{
+	char socket_path[128];
+	const char *const arguments[] = {"-i", "va", "--control", socket_path, NULL};
+	pid_t pid;
+
+	snprintf(socket_path, sizeof(socket_path), "%s", scratch("series.sock"));
+	assert_int_equal(RUN("--json", "--datasets", "traffic", "-r", WIKIPEDIA), SN_EXIT_OK);
+	expect_in(&out, "\"step_seconds\":300,\"metric\":\"ip_bitrate_loc\"");
+	need_netns();
+	pid = start_program("/dev/null", arguments);
+	wait_until_capturing(pid);
+	assert_int_equal(RUN("--control", socket_path, "--switch", "rrd_engine=1"), SN_EXIT_FAILED);
+	expect_in(&errors, "cannot switch rrd_engine on: no series were asked for");
+	assert_int_equal(RUN("--control", socket_path, "--switch", "histo_engine=1"),
+			 SN_EXIT_FAILED);
+	expect_in(&errors, "there are no logs to write the files beside");
+	kill(pid, SIGTERM);
+	assert_int_equal(finish_program(pid), SN_EXIT_OK);
+}
+
 static void the_duration_ends_a_live_run(void **state SN_UNUSED)
 {
 	need_netns();
@@ -544,6 +565,7 @@ int main(void)
 		TEST(a_live_interface_is_metered_to_the_byte),
 		TEST(a_descriptor_is_enough),
 		TEST(rows_stream_while_the_flow_goes_on),
+		TEST(series_come_with_their_dataset_or_are_refused),
 		TEST(the_duration_ends_a_live_run),
 		TEST(an_interface_that_goes_away_is_named),
 		TEST(exported_records_are_counted_for_who_asks),
