@@ -6,12 +6,31 @@
 #include "meter/app/app.h"
 #include "meter/flow/interim.h"
 
+/* What its header had no room for while it was half-open: `flow` is a copy of that in `folded`. */
+static void unfold(struct sn_meter *meter, struct sn_tcp_flow *flow, const struct sn_flow *folded)
+{
+	flow->flow.half_open = false;
+	flow->flow.side[SN_CLIENT] = (struct sn_flow_side){1, folded->syn.ip_bytes, 0};
+	flow->flow.side[SN_SERVER] = (struct sn_flow_side){0};
+	sn_tcp_syn_replay(&folded->syn, &flow->tcp, &meter->segments, folded->first_ns);
+}
+
+/* The others see whole flows only. */
+static const struct sn_flow *whole_of(struct sn_meter *meter, const struct sn_flow *flow)
+{
+	if (!flow->half_open)
+		return flow;
+	meter->whole = (struct sn_tcp_flow){.flow = *flow};
+	unfold(meter, &meter->whole, flow);
+	return &meter->whole.flow;
+}
+
 static void report(struct sn_meter *meter, const struct sn_flow *flow, enum sn_flow_end end)
 {
 	if (flow->interim != NULL)
 		sn_interim_complete(flow->interim);
 	meter->stats.reports++;
-	meter->report(flow, end, meter->ctx);
+	meter->report(whole_of(meter, flow), end, meter->ctx);
 }
 
 static struct sn_flow *oldest(const struct sn_list *list)
@@ -181,7 +200,8 @@ void sn_meter_flush(struct sn_meter *meter)
 	for (unsigned i = 0; i < SN_IDLE_LISTS; i++)
 		flush_list(meter, &meter->idle[i]);
 	sn_list_init(&meter->closed);
-	meter->segments.budget -= meter->table.slabs[SN_KIND_TCP].used;
+	meter->segments.budget -=
+		meter->table.slabs[SN_KIND_TCP].used + meter->table.slabs[SN_KIND_HALF_OPEN].used;
 	sn_flow_table_clear(&meter->table);
 }
 
@@ -256,6 +276,16 @@ void sn_life_begin(struct sn_meter *meter, struct sn_flow *flow, int64_t time_ns
 		begin_period(meter, flow->interim, time_ns);
 	}
 	meter->stats.flows_peak = SN_MAX(meter->stats.flows_peak, meter->table.count);
+}
+
+struct sn_flow *sn_life_unfold(struct sn_meter *meter, struct sn_flow *flow, uint64_t hash)
+{
+	struct sn_flow folded = *flow;
+
+	flow = sn_flow_table_unfold(&meter->table, flow, hash);
+	flow->idle_link.prev->next = flow->idle_link.next->prev = &flow->idle_link;
+	unfold(meter, sn_flow_as_tcp(flow), &folded);
+	return flow;
 }
 
 void sn_life_move(struct sn_meter *meter, struct sn_flow *flow)

@@ -40,6 +40,7 @@ struct sn_meter {
 	int64_t now_ns;       /* latest time of a packet; never goes back */
 	uint32_t tick, swept; /* swept: when the idle lists were looked at */
 	struct sn_meter_stats stats;
+	struct sn_tcp_flow whole; /* a half-open flow that is being reported */
 };
 
 static inline enum sn_idle_list sn_life_list_of(const struct sn_flow *flow)
@@ -60,6 +61,8 @@ void sn_life_end(struct sn_meter *meter, struct sn_flow *flow, enum sn_flow_end 
 void sn_life_close(struct sn_meter *meter, struct sn_flow *flow);
 /* What hangs on an open flow is given back, without a report. */
 void sn_life_settle(struct sn_meter *meter, struct sn_flow *flow);
+/* A half-open flow becomes a whole one, because a packet comes: its memory is another. */
+struct sn_flow *sn_life_unfold(struct sn_meter *meter, struct sn_flow *flow, uint64_t hash);
 /* To the end of its idle list. */
 void sn_life_move(struct sn_meter *meter, struct sn_flow *flow);
 /* Its time was over before `now_ns`. */

@@ -71,7 +71,7 @@ struct job {
 	struct sn_flow_key key;
 	uint64_t hash;
 	struct sn_flow *guess; /* its flow, probably */
-	size_t removals;       /* of the table, when that was guessed */
+	size_t clears;         /* of the table, when that was guessed */
 	enum sn_skip skip;
 	bool from_high;
 };
@@ -132,14 +132,24 @@ static void look_around(const struct sn_meter *meter, struct sn_flow *flow, cons
 					       sn_flow_address(flow, SN_SERVER), time_ns);
 }
 
+/* Interim reports and series want flows whole from the beginning. */
+static bool stays_small(const struct sn_meter *meter, const struct sn_decoded *packet)
+{
+	return sn_tcp_syn_fits(packet) && meter->options.active_ns == 0 &&
+	       meter->options.series == NULL;
+}
+
 static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, enum origin origin,
 				 int64_t time_ns, uint16_t source)
 {
 	const struct sn_decoded *packet = &job->decoded;
+	bool half_open = stays_small(meter, packet);
 	struct sn_flow *flow;
 
 	sn_life_make_room(meter);
-	flow = sn_flow_table_add(&meter->table, &job->key, job->hash);
+	flow = sn_flow_table_add(&meter->table, &job->key, job->hash, half_open);
+	if (half_open)
+		sn_tcp_syn_keep(&flow->syn, packet);
 	flow->source = source;
 	flow->first_ns = flow->last_ns = time_ns;
 	flow->client_is_high = is_client_high(job, origin);
@@ -274,7 +284,9 @@ static bool is_singleton(const struct sn_flow *flow)
 
 	if (tcp == NULL)
 		return flow->key.protocol == SN_PROTO_UDP && sn_flow_packets(flow) <= 1;
-	return tcp->tcp.flags == SN_TCP_SYN && !sn_tcp_has_handshake(&tcp->tcp);
+	return (tcp->tcp.flags & (SN_TCP_SYN | SN_TCP_ACK | SN_TCP_RST | SN_TCP_FIN)) ==
+		       SN_TCP_SYN &&
+	       !sn_tcp_has_handshake(&tcp->tcp);
 }
 
 /* To the end of its idle list, unless it moved there in this tick. */
@@ -328,13 +340,14 @@ static void look_inside(struct sn_meter *meter, struct sn_flow *flow, unsigned s
 	}
 }
 
-/* A guess holds as long as nothing was removed and the keys agree. */
-static struct sn_flow *find_flow(const struct sn_meter *meter, const struct job *job)
+/* Whole, if there is one. */
+static struct sn_flow *find_flow(struct sn_meter *meter, const struct job *job)
 {
-	if (job->guess != NULL && job->removals == meter->table.removals &&
-	    sn_flow_key_equal(&job->guess->key, &job->key))
-		return job->guess;
-	return sn_flow_table_find(&meter->table, &job->key, job->hash);
+	struct sn_flow *flow = job->guess;
+
+	if (!sn_flow_table_is_still(&meter->table, flow, job->clears, &job->key))
+		flow = sn_flow_table_find(&meter->table, &job->key, job->hash);
+	return flow != NULL && flow->half_open ? sn_life_unfold(meter, flow, job->hash) : flow;
 }
 
 static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_ns, uint16_t source)
@@ -352,6 +365,8 @@ static void count_in_flow(struct sn_meter *meter, struct job *job, int64_t time_
 		flow = open_flow(meter, job, origin, time_ns, source);
 	else
 		moved = sn_life_tick_of(flow->last_ns) == meter->tick;
+	if (flow->half_open)
+		return;
 	side = side_of(flow, job->from_high);
 	if (late) {
 		tell_series(meter, packet, flow, side, NULL, time_ns);
@@ -420,7 +435,7 @@ static void finish_job(struct sn_meter *meter, struct job *job, const struct sn_
 static SN_ALWAYS_INLINE void guess_flow(const struct sn_meter *meter, struct job *job)
 {
 	job->guess = sn_flow_table_guess(&meter->table, job->hash);
-	job->removals = meter->table.removals;
+	job->clears = meter->table.clears;
 	sn_life_prefetch(job->guess);
 }
 

@@ -3,8 +3,9 @@
  * flow: one bidirectional flow while it is in memory.
  *
  * Each kind has its pool: TCP, UDP and the rest, because they carry different
- * state.  What few flows need (application state, interim counters) hangs on a
- * pointer that stays NULL until it is needed.
+ * state; and TCP of which only a SYN was seen, because there are so many of them.
+ * Whoever is not the meter itself sees those as whole TCP flows (life.h).  What few flows need
+ * (application state, interim counters) hangs on a pointer that stays NULL until it is needed.
  *
  * Times are nanoseconds of Unix time, as captured.
  */
@@ -17,6 +18,7 @@
 
 #include "base/list.h"
 #include "meter/flow/key.h"
+#include "meter/tcp/syn.h"
 #include "meter/tcp/tcp.h"
 
 struct sn_app_tcp; /* app/tcp.h */
@@ -66,7 +68,10 @@ struct sn_flow {
 		int64_t closed_ns;          /* of a closed one: when it closed */
 		struct sn_interim *interim; /* of an open one, while there is an active timeout */
 	};
-	struct sn_flow_side side[2]; /* SN_CLIENT, SN_SERVER */
+	union {
+		struct sn_flow_side side[2]; /* SN_CLIENT, SN_SERVER */
+		struct sn_tcp_syn syn;       /* of a half-open one, which has one packet */
+	};
 	struct sn_dns_hit *name; /* what the client had asked DNS for; NULL: unknown; a reference */
 	uint16_t later_fragments[2]; /* of its packets; saturates */
 	uint16_t source;             /* where its first packet came from */
@@ -75,8 +80,9 @@ struct sn_flow {
 	bool mid_stream : 1;         /* TCP: began without a SYN */
 	bool client_internal : 1, server_internal : 1; /* by the networks of view/networks.h */
 	bool singleton : 1;                            /* in the list of the short timeout */
-	bool in_cloud : 1; /* series/: the outer end is, by view/networks.h */
-	uint8_t traffic;   /* series/: class of its bytes */
+	bool in_cloud : 1;  /* series/: the outer end is, by view/networks.h */
+	bool half_open : 1; /* TCP: `syn` is all there is, and all the memory it has */
+	uint8_t traffic;    /* series/: class of its bytes */
 };
 
 /* What series/ keeps of a connection from packet to packet. */
@@ -107,9 +113,12 @@ struct sn_udp_flow {
 	uint8_t looked[2];      /* datagrams that were looked at, per direction; saturates */
 };
 
+/* NULL if it is something else, or half-open. */
 static inline struct sn_tcp_flow *sn_flow_tcp(const struct sn_flow *flow)
 {
-	return flow->key.protocol == SN_PROTO_TCP ? (struct sn_tcp_flow *)(uintptr_t)flow : NULL;
+	return flow->key.protocol == SN_PROTO_TCP && !flow->half_open
+		       ? (struct sn_tcp_flow *)(uintptr_t)flow
+		       : NULL;
 }
 
 static inline struct sn_udp_flow *sn_flow_udp(const struct sn_flow *flow)
@@ -120,7 +129,7 @@ static inline struct sn_udp_flow *sn_flow_udp(const struct sn_flow *flow)
 /* For those who know what it is. */
 static inline struct sn_tcp_flow *sn_flow_as_tcp(const struct sn_flow *flow)
 {
-	assert(flow->key.protocol == SN_PROTO_TCP);
+	assert(flow->key.protocol == SN_PROTO_TCP && !flow->half_open);
 	return (struct sn_tcp_flow *)(uintptr_t)flow;
 }
 

@@ -31,6 +31,7 @@ void sn_flow_table_init(struct sn_flow_table *table, bool traffic)
 		     0);
 	sn_slab_init(&table->slabs[SN_KIND_UDP], sizeof(struct sn_udp_flow), 0);
 	sn_slab_init(&table->slabs[SN_KIND_OTHER], sizeof(struct sn_flow), 0);
+	sn_slab_init(&table->slabs[SN_KIND_HALF_OPEN], sizeof(struct sn_flow), 0);
 }
 
 void sn_flow_table_finish(struct sn_flow_table *table)
@@ -105,24 +106,37 @@ static void grow(struct sn_flow_table *table)
 	sn_pages_give(old, slots_bytes(old_size));
 }
 
-static enum sn_flow_kind kind_of(const struct sn_flow_key *key)
+static enum sn_flow_kind kind_of(const struct sn_flow_key *key, bool half_open)
 {
-	return key->protocol == SN_PROTO_TCP   ? SN_KIND_TCP
+	return half_open                       ? SN_KIND_HALF_OPEN
+	       : key->protocol == SN_PROTO_TCP ? SN_KIND_TCP
 	       : key->protocol == SN_PROTO_UDP ? SN_KIND_UDP
 					       : SN_KIND_OTHER;
 }
 
-struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
-				  uint64_t hash)
+static uint32_t take_number(struct sn_flow_table *table, enum sn_flow_kind kind)
 {
-	enum sn_flow_kind kind = kind_of(key);
-	uint32_t number = (sn_slab_take_zeroed(&table->slabs[kind]) + 1) << 2 | kind;
+	return (sn_slab_take_zeroed(&table->slabs[kind]) + 1) << 2 | kind;
+}
+
+/* Without a key it is nobody's guess any more. */
+static void give_number(struct sn_flow_table *table, uint32_t number)
+{
+	sn_flow_table_at(table, number)->key.rest = 0;
+	sn_slab_give(&table->slabs[number & 3], (number >> 2) - 1);
+}
+
+struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
+				  uint64_t hash, bool half_open)
+{
+	uint32_t number = take_number(table, kind_of(key, half_open));
 	struct sn_flow *flow = sn_flow_table_at(table, number);
 
 	/* At most three quarters full, else probes get long. */
 	if ((table->count + 1) * 4 > table->size * 3)
 		grow(table);
 	flow->key = *key;
+	flow->half_open = half_open;
 	place(table, (struct sn_flow_slot){.tag = sn_flow_table_tag(hash), .number = number});
 	table->count++;
 	return flow;
@@ -172,9 +186,23 @@ void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow, uin
 	uint32_t number = table->slots[slot].number;
 
 	close_gap(table, slot);
-	table->removals++;
 	table->count--;
-	sn_slab_give(&table->slabs[number & 3], (number >> 2) - 1);
+	give_number(table, number);
+}
+
+struct sn_flow *sn_flow_table_unfold(struct sn_flow_table *table, struct sn_flow *flow,
+				     uint64_t hash)
+{
+	size_t slot = slot_of(table, flow, hash);
+	uint32_t old = table->slots[slot].number, number = take_number(table, SN_KIND_TCP);
+	struct sn_flow *whole = sn_flow_table_at(table, number);
+
+	assert(flow->half_open);
+	*whole = *flow;
+	whole->half_open = false;
+	table->slots[slot].number = number;
+	give_number(table, old);
+	return whole;
 }
 
 void sn_flow_table_clear(struct sn_flow_table *table)
@@ -182,7 +210,7 @@ void sn_flow_table_clear(struct sn_flow_table *table)
 	for (unsigned i = 0; i < SN_KINDS; i++)
 		sn_slab_give_all(&table->slabs[i]);
 	memset(table->slots, 0, slots_bytes(table->size));
-	table->removals++;
+	table->clears++;
 	table->count = 0;
 }
 

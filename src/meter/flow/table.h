@@ -23,12 +23,12 @@ struct sn_flow_slot {
 	uint32_t number; /* of the flow, with its kind */
 };
 
-enum sn_flow_kind { SN_KIND_TCP, SN_KIND_UDP, SN_KIND_OTHER, SN_KINDS };
+enum sn_flow_kind { SN_KIND_TCP, SN_KIND_UDP, SN_KIND_OTHER, SN_KIND_HALF_OPEN, SN_KINDS };
 
 struct sn_flow_table {
 	struct sn_flow_slot *slots;
 	size_t size, count;
-	size_t removals; /* so far: pointers to flows may be stale when it has changed */
+	size_t clears; /* so far, see sn_flow_table_is_still() */
 	struct sn_flow_secret secret;
 	struct sn_slab slabs[SN_KINDS];
 };
@@ -45,9 +45,15 @@ static inline uint64_t sn_flow_table_hash(const struct sn_flow_table *table,
 
 struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const struct sn_flow_key *key,
 				   uint64_t hash);
-/* A zeroed flow with its key set; the key must not be there yet. */
+/* A zeroed flow with its key set; the key must not be there yet.  Half-open: TCP only. */
 struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
-				  uint64_t hash);
+				  uint64_t hash, bool half_open);
+/*
+ * A half-open flow gets the memory of a whole one: its header is moved there, the rest is zeroed.
+ * Lists that it is in are the caller's to mend.
+ */
+struct sn_flow *sn_flow_table_unfold(struct sn_flow_table *table, struct sn_flow *flow,
+				     uint64_t hash);
 void sn_flow_table_remove(struct sn_flow_table *table, struct sn_flow *flow, uint64_t hash);
 void sn_flow_table_clear(
 	struct sn_flow_table *table); /* removes all; costs as much as one growth */
@@ -95,6 +101,17 @@ static inline struct sn_flow *sn_flow_table_guess(const struct sn_flow_table *ta
 	unsigned found = sn_flow_slots_with(slot, tag);
 
 	return found != 0 ? sn_flow_table_at(table, slot[__builtin_ctz(found)].number) : NULL;
+}
+
+/*
+ * What the guess found when there had been `clears` is the flow of that key now.  One that has left
+ * has no key any more, and its memory holds nothing but flows of the table.
+ */
+static inline bool sn_flow_table_is_still(const struct sn_flow_table *table,
+					  const struct sn_flow *guess, size_t clears,
+					  const struct sn_flow_key *key)
+{
+	return guess != NULL && clears == table->clears && sn_flow_key_equal(&guess->key, key);
 }
 
 /* Bytes in use: flows and slots. */

@@ -163,7 +163,8 @@ void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 		   const struct sn_decoded *packet, unsigned side, int64_t time_ns,
 		   struct sn_tcp_verdict *verdict);
 /* Asks for the memory that sn_tcp_forget() will touch. */
-static SN_ALWAYS_INLINE void sn_tcp_prefetch(const struct sn_tcp *tcp, const struct sn_segment_pool *pool)
+static SN_ALWAYS_INLINE void sn_tcp_prefetch(const struct sn_tcp *tcp,
+					     const struct sn_segment_pool *pool)
 {
 	for (unsigned i = 0; i < 2; i++)
 		if (tcp->side[i].segments.last != 0)

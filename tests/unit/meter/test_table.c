@@ -35,7 +35,8 @@ static struct sn_flow *find_number(const struct sn_flow_table *table, uint32_t n
 static void add_number(struct sn_flow_table *table, uint32_t number)
 {
 	struct sn_flow_key key = key_number(number);
-	struct sn_flow *flow = sn_flow_table_add(table, &key, sn_flow_table_hash(table, &key));
+	struct sn_flow *flow =
+		sn_flow_table_add(table, &key, sn_flow_table_hash(table, &key), false);
 
 	flow->last_ns = number;
 }
