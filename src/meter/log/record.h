@@ -8,6 +8,8 @@
 #ifndef SONDE_METER_LOG_RECORD_H
 #define SONDE_METER_LOG_RECORD_H
 
+#include <assert.h>
+
 #include "base/buf.h"
 #include "data/tstat/columns.h"
 #include "meter/view/view.h"
@@ -88,9 +90,15 @@ static inline void sn_record_s(struct sn_record *record, struct sn_str value)
 /* A text that is made for this record; cut when there is no room for it. */
 void sn_record_printf(struct sn_record *record, const char *format, ...) SN_PRINTF(2, 3);
 
-static inline struct sn_str sn_record_address(const struct sn_view_address *address)
+static inline void sn_record_address(struct sn_record *record,
+				     const struct sn_view_address *address)
 {
-	return (struct sn_str){address->text, address->text_length};
+	char *at = record->text + record->text_used, *end;
+
+	assert(record->text_used + SN_VIEW_ADDRESS_MAX <= sizeof(record->text));
+	end = sn_view_address_put(at, address);
+	record->text_used += (size_t)(end - at);
+	sn_record_s(record, (struct sn_str){at, (size_t)(end - at)});
 }
 
 /* Tstat's arithmetic of times: microseconds in a double, each step as it does it. */

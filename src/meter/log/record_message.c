@@ -9,9 +9,9 @@ enum { URLS_HOSTS, URLS_PATHS, URLS_ALL = SN_RECORD_URLS_ALL }; /* httplog_full_
 static void add_http_ends(struct sn_record *record, const struct sn_view_http *view,
 			  int64_t time_ns)
 {
-	sn_record_s(record, sn_record_address(&view->client));
+	sn_record_address(record, &view->client);
 	sn_record_i(record, view->client_port);
-	sn_record_s(record, sn_record_address(&view->server));
+	sn_record_address(record, &view->server);
 	sn_record_i(record, view->server_port);
 	sn_record_f(record, sn_record_us(time_ns) / 1000000.0);
 }
@@ -173,7 +173,7 @@ static unsigned flags_of(uint16_t header)
 static void add_dns_end(struct sn_record *record, const struct sn_view_address *address,
 			uint16_t port)
 {
-	sn_record_s(record, sn_record_address(address));
+	sn_record_address(record, address);
 	sn_record_i(record, port);
 	sn_record_i(record, address->internal);
 	sn_record_i(record, address->anonymised);

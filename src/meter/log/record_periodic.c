@@ -64,9 +64,9 @@ void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow 
 	const struct sn_interim *before = interim != NULL ? interim : &nothing;
 
 	sn_record_begin(record, &sn_tstat_tables[SN_TSTAT_TCP_PERIODIC]);
-	sn_record_s(record, sn_record_address(&view->client));
+	sn_record_address(record, &view->client);
 	sn_record_i(record, view->client_port);
-	sn_record_s(record, sn_record_address(&view->server));
+	sn_record_address(record, &view->server);
 	sn_record_i(record, view->server_port);
 	add_bin(record, view, view->flow->last_ns);
 	for (unsigned i = 0; i < 2; i++)
@@ -86,7 +86,7 @@ void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow 
 static void add_udp_end(struct sn_record *record, const struct sn_view_address *address,
 			uint16_t port)
 {
-	sn_record_s(record, sn_record_address(address));
+	sn_record_address(record, address);
 	sn_record_i(record, port);
 	sn_record_i(record, address->internal);
 	sn_record_i(record, address->anonymised);

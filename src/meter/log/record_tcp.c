@@ -39,7 +39,7 @@ static void add_side(struct sn_record *record, const struct sn_tcp_flow *tcp, un
 {
 	const struct sn_flow_side *counters = &tcp->flow.side[side];
 
-	sn_record_s(record, sn_record_address(address));
+	sn_record_address(record, address);
 	sn_record_i(record, port);
 	add_counters(record, counters->packets, counters->payload, &tcp->tcp.side[side].n);
 }
@@ -158,7 +158,10 @@ static void add_dns(struct sn_record *record, const struct sn_view_flow *view)
 	const struct sn_dns_hit *hit = view->fqdn.n > 0 ? view->flow->name : NULL;
 
 	sn_record_s(record, view->fqdn);
-	sn_record_s(record, hit != NULL ? sn_record_address(&view->resolver) : (struct sn_str){0});
+	if (hit != NULL)
+		sn_record_address(record, &view->resolver);
+	else
+		sn_record_s(record, (struct sn_str){0});
 	sn_record_f(record, hit != NULL ? sn_record_ms(hit->asked_ns) : NAN);
 	sn_record_f(record, hit != NULL ? sn_record_ms(hit->answered_ns) : NAN);
 }
@@ -316,7 +319,7 @@ bool sn_record_is_chat(const struct sn_view_flow *view)
 static void add_chat_side(struct sn_record *record, const struct sn_tcp_flow *tcp, unsigned side,
 			  const struct sn_view_address *address, uint16_t port)
 {
-	sn_record_s(record, sn_record_address(address));
+	sn_record_address(record, address);
 	sn_record_i(record, port);
 	sn_record_i(record, (int64_t)tcp->tcp.side[side].n.unique_bytes);
 	sn_record_i(record, (int64_t)tcp->flow.side[side].packets);

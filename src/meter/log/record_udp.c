@@ -14,7 +14,7 @@ static void add_side(struct sn_record *record, const struct sn_udp_flow *udp, un
 	const struct sn_udp_side *times = &udp->side[side];
 	bool silent = udp->flow.side[side].packets == 0;
 
-	sn_record_s(record, sn_record_address(address));
+	sn_record_address(record, address);
 	sn_record_i(record, port);
 	sn_record_f(record, silent ? 0 : sn_record_ms(times->first_ns));
 	sn_record_f(record,
@@ -94,7 +94,7 @@ static void add_end(struct sn_record *record, const struct sn_view_address *addr
 		    uint8_t type, uint8_t mux)
 {
 	sn_record_i(record, type);
-	sn_record_s(record, sn_record_address(address));
+	sn_record_address(record, address);
 	sn_record_i(record, port);
 	sn_record_i(record, address->internal);
 	sn_record_i(record, address->anonymised);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "meter/log/number.h"
+#include "meter/view/view.h"
 
 #define NANO_DIGITS 9
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
@@ -95,6 +96,8 @@ static char *put_plain(char *p, const struct sn_cell *cell)
 		return put_seconds(p, cell->i);
 	case SN_CELL_FIXED:
 		return trim(sn_put_fixed(p, cell->f, 6));
+	case SN_CELL_ADDRESS:
+		return sn_view_address_put(p, cell->a);
 	default:
 		return p;
 	}
@@ -168,6 +171,10 @@ void sn_cell_write_json(struct sn_cell_writer *writer, const struct sn_cell *cel
 			if (cell->kind == SN_CELL_TIME) {
 				*p++ = '"';
 				p = put_time(writer, p, cell->i);
+				*p++ = '"';
+			} else if (cell->kind == SN_CELL_ADDRESS) {
+				*p++ = '"';
+				p = sn_view_address_put(p, cell->a);
 				*p++ = '"';
 			} else {
 				p = put_plain(p, cell);

@@ -24,7 +24,10 @@ enum sn_cell_kind {
 	SN_CELL_FIXED,   /* six decimals, as in Tstat's logs; not finite: none */
 	SN_CELL_TIME,    /* Unix nanoseconds */
 	SN_CELL_TEXT,
+	SN_CELL_ADDRESS,
 };
+
+struct sn_view_address;
 
 struct sn_cell {
 	enum sn_cell_kind kind;
@@ -32,6 +35,7 @@ struct sn_cell {
 		int64_t i;
 		double f;
 		struct sn_str s;
+		const struct sn_view_address *a;
 	};
 };
 

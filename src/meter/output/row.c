@@ -136,7 +136,7 @@ static void set_rtt(struct sn_cell *cell, int64_t rtt_ns)
 static void set_address(struct sn_cell *cell, const struct sn_view_address *address)
 {
 	if (address->family != 0)
-		set_text(cell, (struct sn_str){address->text, address->text_length});
+		*cell = (struct sn_cell){.kind = SN_CELL_ADDRESS, .a = address};
 }
 
 static bool is_icmp(const struct sn_flow *flow)

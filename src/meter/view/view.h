@@ -30,15 +30,14 @@ enum sn_privacy_mode {
 	SN_PRIVACY_CRYPTOPAN, /* addresses: prefix-preserving; names: Tstat's --enc */
 };
 
+/* Who needs its text makes it: most flows go without (sn_view_address_put()). */
 struct sn_view_address {
-	uint8_t ip[16]; /* as told; IPv4 in the first four */
-	uint8_t family; /* 4 or 6; 0: dropped or unknown */
-	uint8_t text_length;
-	bool internal;                  /* by the lists of networks */
-	bool anonymised;                /* Tstat's iscrypto */
-	char text[SN_VIEW_ADDRESS_MAX]; /* canonical (RFC 5952); "-" when dropped */
-	uint32_t asn;                   /* of the real address; 0 unknown */
-	char country[3];                /* ISO 3166-1 alpha-2, "" unknown */
+	uint8_t ip[16];  /* as told; IPv4 in the first four */
+	uint8_t family;  /* 4 or 6; 0: dropped or unknown */
+	bool internal;   /* by the lists of networks */
+	bool anonymised; /* Tstat's iscrypto */
+	char country[3]; /* ISO 3166-1 alpha-2, "" unknown */
+	uint32_t asn;    /* of the real address; 0 unknown */
 };
 
 struct sn_view_flow {
@@ -53,7 +52,7 @@ struct sn_view_flow {
 	struct sn_str quic_server_name, quic_agent;
 	struct sn_str video_id;                   /* of log_video_complete; a part of the URL */
 	struct sn_str server_name;                /* the best of them: TLS, QUIC, HTTP host, fqdn */
-	const char *application;                  /* "tls", "http", "dns", "quic", ...; "" */
+	const char *application;                  /* "tls", "http", "dns", ..., a constant; "" */
 	char community_id[SN_VIEW_COMMUNITY_MAX]; /* of the addresses as told; "" if one was dropped
 						   */
 	/* For SN_END_ACTIVE and after it: the part since the last report; else the whole. */
@@ -105,6 +104,11 @@ const struct sn_view_dns *sn_viewer_dns(struct sn_viewer *viewer, const struct s
 /* Texts of addresses ------------------------------------------------------- */
 /* Canonical text as inet_ntop(3) writes it, terminated; its length. */
 unsigned sn_view_address_text(const uint8_t ip[16], uint8_t family, char out[SN_VIEW_ADDRESS_MAX]);
+/*
+ * The text of what is told, "-" when it was dropped, not terminated; its end.  SN_VIEW_ADDRESS_MAX
+ * bytes have to be there.
+ */
+char *sn_view_address_put(char *out, const struct sn_view_address *address);
 #define SN_FLOW_ADDRESS_MAX SN_VIEW_ADDRESS_MAX
 /* The same for an address as in struct sn_decoded. */
 struct sn_str sn_flow_address_text(uint8_t family, const uint64_t address[2], char *out);

@@ -98,13 +98,8 @@ static void tell_address(struct sn_viewer *viewer, unsigned rule, const uint64_t
 				   told->country);
 	mode = sn_anonymise_address(viewer->an, rule, ip, family, told->ip);
 	told->anonymised = mode != SN_PRIVACY_KEEP;
-	if (mode == SN_PRIVACY_DROP) {
+	if (mode == SN_PRIVACY_DROP)
 		told->family = 0;
-		told->text[0] = '-';
-		told->text_length = 1;
-	} else {
-		told->text_length = (uint8_t)sn_view_address_text(told->ip, family, told->text);
-	}
 }
 
 static struct cached *slot_of(struct sn_viewer *viewer, const uint64_t address[2], unsigned rule)
@@ -124,7 +119,6 @@ static void view_address(struct sn_viewer *viewer, enum sn_privacy_role role, bo
 	if (viewer->plain) {
 		memcpy(out->ip, address, sizeof(out->ip));
 		out->family = family;
-		out->text_length = (uint8_t)sn_view_address_text(out->ip, family, out->text);
 		out->internal = internal;
 		return;
 	}
@@ -231,8 +225,6 @@ static void view_resolver(struct sn_viewer *viewer, const struct sn_dns_hit *hit
 {
 	uint8_t ip[16];
 
-	out->text[0] = '-';
-	out->text_length = 1;
 	if (hit == NULL || hit->resolver_family == 0)
 		return;
 	memcpy(ip, hit->resolver, sizeof(ip));

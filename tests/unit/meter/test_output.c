@@ -494,6 +494,59 @@ static void names_in_the_summary_are_harmless(void **state SN_UNUSED)
 	free(test);
 }
 
+/* Flow `i` of many: hosts, names, sizes and round trips differ. */
+static void make_flow(struct ipfix_test_view *test, unsigned i)
+{
+	static char name[32];
+
+	ipfix_test_view_tcp(test);
+	snprintf(name, sizeof(name), "host-%u.example", i % 23);
+	test->view.server_name = sn_str(name);
+	test->view.application = i % 3 == 0 ? "tls" : i % 3 == 1 ? "http" : "";
+	test->view.client.ip[3] = (uint8_t)(i % 50);
+	test->view.server.ip[3] = (uint8_t)(i % 7);
+	test->flow.side[SN_SERVER].bytes = 1000 * (uint64_t)i;
+	test->tcp.tcp.side[SN_CLIENT].rtt.sum_us = 300.0 * i;
+	test->tcp.tcp.reset = i % 5 == 0;
+}
+
+static char *text_of(const struct sn_summary *of)
+{
+	struct sn_worker_stats stats = {.meter.reports = 1};
+	struct sn_summary_facts facts = {.source = "test", .worker = &stats};
+	struct sn_buf text = {0};
+	char *copy;
+
+	sn_summary_write(of, &facts, &text);
+	copy = strdup(sn_buf_cstr(&text));
+	sn_buf_finish(&text);
+	return copy;
+}
+
+static void the_summary_of_three_workers_is_that_of_one(void **state SN_UNUSED)
+{
+	struct ipfix_test_view *test = calloc(1, sizeof(*test));
+	struct sn_summary *three = sn_summary_create(5);
+	struct sn_sink sinks[3];
+	char *one_text, *three_text;
+
+	for (size_t i = 0; i < SN_COUNT(sinks); i++)
+		sinks[i] = sn_summary_sink_create(three);
+	for (unsigned i = 0; i < 500; i++) {
+		make_flow(test, i);
+		summary_sink.ops->flow(summary_sink.sink, &test->view);
+		sinks[i % 3].ops->flow(sinks[i % 3].sink, &test->view);
+	}
+	one_text = text_of(summary);
+	three_text = text_of(three);
+	expect_in(one_text, "TCP: 0 of 500 connections");
+	assert_string_equal(three_text, one_text);
+	sn_summary_destroy(three);
+	free(one_text);
+	free(three_text);
+	free(test);
+}
+
 static void losses_fit_into_one_line(void **state SN_UNUSED)
 {
 	struct sn_worker_stats stats = {.meter.skipped[SN_SKIP_NOT_IP] = {3, 180},
@@ -575,6 +628,28 @@ static void the_list_of_hosts_is_bounded_and_sorted(void **state SN_UNUSED)
 	sn_hosts_destroy(hosts);
 }
 
+/* The last two are remembered: whoever comes between them, also while the table grows. */
+static void each_host_is_found_again(void **state SN_UNUSED)
+{
+	enum { HOSTS = 3000 };
+	struct sn_hosts *hosts = sn_hosts_create();
+	struct sn_prng prng;
+	uint64_t counts[HOSTS] = {0};
+
+	sn_prng_seed(&prng, 5);
+	for (unsigned i = 0; i < 100000; i++) {
+		uint64_t at = sn_prng_u64(&prng) % (i % 4 == 0 ? HOSTS : 3);
+
+		counts[at]++;
+		sn_hosts_get(hosts, at % 2 == 0 ? 4 : 6, (uint64_t[]){at / 2, 0})->flows++;
+	}
+	for (uint64_t at = 0; at < HOSTS; at++)
+		assert_int_equal(
+			sn_hosts_get(hosts, at % 2 == 0 ? 4 : 6, (uint64_t[]){at / 2, 0})->flows,
+			counts[at]);
+	sn_hosts_destroy(hosts);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -591,10 +666,12 @@ int main(void)
 		TEST(a_full_disk_is_an_error_that_names_the_file),
 		TEST(the_summary_shows_totals_talkers_and_losses),
 		TEST(names_in_the_summary_are_harmless),
+		TEST(the_summary_of_three_workers_is_that_of_one),
 		TEST(losses_fit_into_one_line),
 		TEST(percentiles_are_near_the_true_ones),
 		TEST(a_full_tally_counts_what_found_no_place),
 		TEST(the_list_of_hosts_is_bounded_and_sorted),
+		TEST(each_host_is_found_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -528,7 +528,7 @@ static void workers_write_whole_lines_into_one_directory(void **state)
 			*end = '\0';
 			if (line[0] != '#') {
 				lines++;
-				assert_memory_equal(line, "- ", 2); /* the view tells no address */
+				assert_memory_equal(line, "192.0.2.1 ", 10);
 				assert_memory_equal(end - 7, " 0304 0", 7);
 			}
 		}

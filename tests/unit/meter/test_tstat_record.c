@@ -31,18 +31,6 @@ static const char *written(uint8_t level)
 	return sn_buf_cstr(&line);
 }
 
-static void set_texts(struct sn_view_address *address)
-{
-	address->text_length =
-		(uint8_t)sn_view_address_text(address->ip, address->family, address->text);
-}
-
-static void tell_addresses(void)
-{
-	set_texts(&test.view.client);
-	set_texts(&test.view.server);
-}
-
 static struct sn_str column(const char *name)
 {
 	struct sn_str rest, part = {0};
@@ -69,7 +57,6 @@ static void connection(void)
 	struct sn_tcp *tcp = &test.tcp.tcp;
 
 	ipfix_test_view_tcp(&test);
-	tell_addresses();
 	test.view.http_host = (struct sn_str){0};
 	test.view.tls_server_name = SN_STR("www.example.com");
 	test.view.fqdn = (struct sn_str){0};
@@ -140,7 +127,6 @@ static void names_of_dns_come_with_their_times(void **state)
 	memcpy(test.view.resolver.ip, "\10\10\10\10", 4);
 	test.view.resolver.family = 4;
 	test.view.resolver.anonymised = true;
-	set_texts(&test.view.resolver);
 	sn_record_tcp(&record, &test.view);
 	expect("fqdn", "www.example.com");
 	expect("dns_rslv", "8.8.8.8");
@@ -249,7 +235,6 @@ static void a_udp_flow_becomes_a_line_of_25_fields(void **state)
 {
 	(void)state;
 	ipfix_test_view_udp(&test);
-	tell_addresses();
 	test.udp.side[SN_CLIENT].bytes = 600;
 	test.udp.side[SN_SERVER].bytes = 8500;
 	test.udp.type[SN_CLIENT] = test.udp.type[SN_SERVER] = SN_UDP_QUIC;
@@ -267,7 +252,6 @@ static void a_silent_side_has_neither_time_nor_type(void **state)
 {
 	(void)state;
 	ipfix_test_view_udp(&test);
-	tell_addresses();
 	test.flow.side[SN_SERVER] = (struct sn_flow_side){0};
 	test.udp.side[SN_SERVER] = (struct sn_udp_side){0};
 	test.udp.type[SN_SERVER] = SN_UDP_DNS;
@@ -297,7 +281,6 @@ static void streams_of_media_become_lines_without_nan(void **state)
 
 	(void)state;
 	ipfix_test_view_udp(&test);
-	tell_addresses();
 	test.udp.type[SN_CLIENT] = SN_UDP_RTP_PLUS;
 	sn_record_mm(&record, &test.view, &streams, &rtcp);
 	assert_string_equal(

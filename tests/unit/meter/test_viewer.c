@@ -80,6 +80,20 @@ static void text_is(struct sn_str text, const char *expected)
 		fail_msg("'%.*s' is not '%s'", (int)text.n, text.n > 0 ? text.p : "", expected);
 }
 
+static void address_is(const struct sn_view_address *address, const char *expected)
+{
+	char text[SN_VIEW_ADDRESS_MAX];
+
+	text_is((struct sn_str){text, (size_t)(sn_view_address_put(text, address) - text)},
+		expected);
+}
+
+static const struct sn_view_address *client_of(const struct world *world,
+					       const struct sn_flow *flow)
+{
+	return &sn_viewer_flow(world->viewer, flow, SN_END_IDLE, NULL)->client;
+}
+
 /* Addresses ----------------------------------------------------------------------------- */
 
 static void text_of_addresses_is_that_of_the_c_library(void **state SN_UNUSED)
@@ -104,6 +118,28 @@ static void text_of_addresses_is_that_of_the_c_library(void **state SN_UNUSED)
 		inet_ntop(family == 6 ? AF_INET6 : AF_INET, ip, expected, sizeof(expected));
 		assert_int_equal(sn_view_address_text(ip, family, text), strlen(expected));
 		assert_string_equal(text, expected);
+
+		struct sn_view_address told = {.family = family};
+
+		memcpy(told.ip, ip, sizeof(ip));
+		address_is(&told, expected);
+	}
+}
+
+/* Whoever puts one into a buffer counts on it. */
+static void text_of_an_address_keeps_to_its_room(void **state SN_UNUSED)
+{
+	struct sn_view_address widest[] = {{.family = 4}, {.family = 6}, {.family = 6}};
+
+	memset(widest[0].ip, 0xff, 4);
+	memset(widest[1].ip, 0xff, 16);
+	memset(widest[2].ip + 10, 0xff, 6); /* ::ffff:255.255.255.255 */
+	for (size_t i = 0; i < SN_COUNT(widest); i++) {
+		char room[SN_VIEW_ADDRESS_MAX + 8];
+
+		memset(room, '#', sizeof(room));
+		sn_view_address_put(room, &widest[i]);
+		assert_memory_equal(room + SN_VIEW_ADDRESS_MAX, "########", 8);
 	}
 }
 
@@ -116,17 +152,16 @@ static void without_a_policy_all_is_told_as_it_is(void **state SN_UNUSED)
 	set_ends(&tcp.flow, "10.1.2.3", 40000, "192.0.2.1", 443, SN_PROTO_TCP);
 	tcp.flow.side[SN_CLIENT] = (struct sn_flow_side){3, 300, 180};
 	view = sn_viewer_flow(world.viewer, &tcp.flow, SN_END_CLOSED, "eth0");
-	assert_string_equal(view->client.text, "10.1.2.3");
-	assert_int_equal(view->client.text_length, 8);
+	address_is(&view->client, "10.1.2.3");
 	assert_int_equal(view->client.family, 4);
 	assert_true(view->client.internal);
 	assert_false(view->client.anonymised);
 	assert_memory_equal(view->client.ip, "\x0a\x01\x02\x03", 4);
-	assert_string_equal(view->server.text, "192.0.2.1");
+	address_is(&view->server, "192.0.2.1");
 	assert_false(view->server.internal);
 	assert_int_equal(view->client_port, 40000);
 	assert_int_equal(view->server_port, 443);
-	assert_string_equal(view->resolver.text, "-");
+	address_is(&view->resolver, "-");
 	assert_int_equal(view->resolver.family, 0);
 	assert_string_equal(view->interface, "eth0");
 	assert_string_equal(view->application, "");
@@ -145,9 +180,9 @@ static void ends_keep_their_sides_when_the_client_is_high(void **state SN_UNUSED
 	set_ends(&tcp.flow, "192.0.2.1", 443, "192.0.2.9", 40000, SN_PROTO_TCP);
 	tcp.flow.client_is_high = true;
 	view = sn_viewer_flow(world.viewer, &tcp.flow, SN_END_CLOSED, NULL);
-	assert_string_equal(view->client.text, "192.0.2.9");
+	address_is(&view->client, "192.0.2.9");
 	assert_int_equal(view->client_port, 40000);
-	assert_string_equal(view->server.text, "192.0.2.1");
+	address_is(&view->server, "192.0.2.1");
 	close_world(&world);
 }
 
@@ -162,11 +197,11 @@ static void dropped_addresses_leave_nothing(void **state SN_UNUSED)
 	/* Once made and once from memory. */
 	for (unsigned i = 0; i < 2; i++) {
 		view = sn_viewer_flow(world.viewer, &tcp.flow, SN_END_CLOSED, NULL);
-		assert_string_equal(view->client.text, "-");
+		address_is(&view->client, "-");
 		assert_int_equal(view->client.family, 0);
 		assert_memory_equal(view->client.ip, zeros, 16);
 		assert_true(view->client.anonymised);
-		assert_string_equal(view->server.text, "192.0.2.1");
+		address_is(&view->server, "192.0.2.1");
 		assert_string_equal(view->community_id, "");
 	}
 	close_world(&world);
@@ -183,14 +218,14 @@ static void remembered_addresses_do_not_mix_rules(void **state SN_UNUSED)
 	set_ends(&tcp.flow, "10.1.2.3", 1, "10.1.2.3", 2, SN_PROTO_TCP);
 	for (unsigned i = 0; i < 3; i++) {
 		view = sn_viewer_flow(world.viewer, &tcp.flow, SN_END_CLOSED, NULL);
-		assert_string_equal(view->client.text, "10.1.0.0");
-		assert_string_equal(view->server.text, "10.1.2.3");
+		address_is(&view->client, "10.1.0.0");
+		address_is(&view->server, "10.1.2.3");
 		assert_true(view->client.anonymised);
 		assert_false(view->server.anonymised);
 	}
 	tcp.flow.client_internal = false;
 	view = sn_viewer_flow(world.viewer, &tcp.flow, SN_END_CLOSED, NULL);
-	assert_string_equal(view->client.text, "10.0.0.0");
+	address_is(&view->client, "10.0.0.0");
 	assert_false(view->client.internal);
 	close_world(&world);
 }
@@ -228,16 +263,14 @@ static void new_key_makes_remembered_addresses_forgotten(void **state SN_UNUSED)
 {
 	struct world world = open_world("client_address cryptopan\n");
 	struct sn_tcp_flow tcp = {0};
-	char first[SN_VIEW_ADDRESS_MAX];
+	uint8_t first[16];
 
 	sn_privacy_rotate(world.policy, 3600 * SN_NS_PER_S);
 	set_ends(&tcp.flow, "10.1.2.3", 40000, "192.0.2.1", 443, SN_PROTO_TCP);
-	strcpy(first, sn_viewer_flow(world.viewer, &tcp.flow, SN_END_IDLE, NULL)->client.text);
-	assert_string_equal(sn_viewer_flow(world.viewer, &tcp.flow, SN_END_IDLE, NULL)->client.text,
-			    first);
+	memcpy(first, client_of(&world, &tcp.flow)->ip, sizeof(first));
+	assert_memory_equal(client_of(&world, &tcp.flow)->ip, first, sizeof(first));
 	tcp.flow.last_ns = 3601 * SN_NS_PER_S;
-	assert_string_not_equal(
-		sn_viewer_flow(world.viewer, &tcp.flow, SN_END_IDLE, NULL)->client.text, first);
+	assert_memory_not_equal(client_of(&world, &tcp.flow)->ip, first, sizeof(first));
 	close_world(&world);
 }
 
@@ -252,11 +285,9 @@ static void policy_can_be_changed_while_it_runs(void **state SN_UNUSED)
 	sn_viewer_flow(world.viewer, &tcp.flow, SN_END_IDLE, NULL);
 	sn_privacy_parse(other, SN_STR("client_address truncate 8/8\n"), "l", &err);
 	sn_viewer_set_policy(world.viewer, other);
-	assert_string_equal(sn_viewer_flow(world.viewer, &tcp.flow, SN_END_IDLE, NULL)->client.text,
-			    "10.0.0.0");
+	address_is(client_of(&world, &tcp.flow), "10.0.0.0");
 	sn_viewer_set_policy(world.viewer, NULL);
-	assert_string_equal(sn_viewer_flow(world.viewer, &tcp.flow, SN_END_IDLE, NULL)->client.text,
-			    "10.1.2.3");
+	address_is(client_of(&world, &tcp.flow), "10.1.2.3");
 	close_world(&world);
 	sn_privacy_destroy(other);
 }
@@ -286,7 +317,7 @@ static void best_name_comes_from_tls_then_http_then_dns(void **state SN_UNUSED)
 	text_is(view->http_host, "http.example:81");
 	text_is(view->fqdn, "dns.example");
 	text_is(view->server_name, "tls.example");
-	assert_string_equal(view->resolver.text, "10.0.0.53");
+	address_is(&view->resolver, "10.0.0.53");
 	assert_true(view->resolver.internal);
 	assert_string_equal(view->application, "tls");
 	handshake.server_name = NULL;
@@ -351,7 +382,7 @@ static void http_messages_are_told_field_by_field(void **state SN_UNUSED)
 	text_is(view->user_agent, "curl/8.1");
 	text_is(view->fields[SN_HTTP_SERVER], "Proxy/1.0 (10.0.0.0)");
 	text_is(view->fields[SN_HTTP_CONTENT_TYPE], "  text/html");
-	assert_string_equal(view->client.text, "10.0.0.0");
+	address_is(&view->client, "10.0.0.0");
 	assert_ptr_equal(view->message, &message);
 	close_world(&world);
 }
@@ -372,10 +403,10 @@ static void client_of_dns_is_who_asks(void **state SN_UNUSED)
 	udp.flow.client_internal = false;
 	udp.flow.server_internal = true;
 	view = sn_viewer_dns(world.viewer, &udp.flow, &event);
-	assert_string_equal(view->client.text, "10.1.2.3");
+	address_is(&view->client, "10.1.2.3");
 	assert_int_equal(view->client_port, 40000);
 	assert_true(view->client.internal);
-	assert_string_equal(view->server.text, "192.0.2.53");
+	address_is(&view->server, "192.0.2.53");
 	assert_false(view->server.internal);
 	text_is(view->name, "www.example.com.");
 	text_is(view->answer, "192.0.2.9");
@@ -472,6 +503,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_of_addresses_is_that_of_the_c_library),
+		cmocka_unit_test(text_of_an_address_keeps_to_its_room),
 		cmocka_unit_test(without_a_policy_all_is_told_as_it_is),
 		cmocka_unit_test(ends_keep_their_sides_when_the_client_is_high),
 		cmocka_unit_test(dropped_addresses_leave_nothing),
