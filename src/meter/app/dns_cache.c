@@ -6,6 +6,9 @@
  * of its hash bucket, newest first.  A key may have several entries, because a
  * worker that is ahead must not hide what one that is behind still has to see;
  * VERSIONS_MAX bounds what a flood of answers for one key can make of that.
+ *
+ * Entries count from 1, so that fresh zeroed memory is an empty table: a short run never
+ * touches most of it.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -21,7 +24,7 @@
 #define STRIPES      16
 #define STRIPE_BITS  4
 #define VERSIONS_MAX 8
-#define NONE         UINT32_MAX
+#define NONE         0
 
 struct entry {
 	uint64_t client[2], address[2];
@@ -31,9 +34,9 @@ struct entry {
 
 struct stripe {
 	pthread_mutex_t lock;
-	struct entry *ring;
-	uint32_t *buckets; /* index into the ring or NONE */
-	uint32_t size, mask, at;
+	struct entry *ring;              /* ring[1..size] */
+	uint32_t *buckets;               /* index into the ring or NONE */
+	uint32_t size, mask, last, used; /* entries behind `used` were never written */
 };
 
 struct sn_dns_cache {
@@ -51,19 +54,18 @@ static void stripe_init(struct stripe *stripe, uint32_t size)
 {
 	pthread_mutex_init(&stripe->lock, NULL);
 	stripe->size = size;
-	stripe->ring = sn_new_n(struct entry, size);
+	stripe->ring = sn_new_n(struct entry, (size_t)size + 1);
 	stripe->mask = 1;
 	while (stripe->mask < size)
 		stripe->mask = stripe->mask * 2 + 1;
-	stripe->buckets = sn_xmalloc((stripe->mask + 1) * sizeof(*stripe->buckets));
-	memset(stripe->buckets, 0xff, (stripe->mask + 1) * sizeof(*stripe->buckets));
+	stripe->buckets = sn_new_n(uint32_t, (size_t)stripe->mask + 1);
 }
 
 struct sn_dns_cache *sn_dns_cache_create(struct sn_name_pool *names, size_t entries)
 {
 	struct sn_dns_cache *cache = sn_new(struct sn_dns_cache);
 
-	assert(entries > 0 && entries < NONE);
+	assert(entries > 0 && entries < UINT32_MAX);
 	cache->names = names;
 	sn_flow_secret_init(&cache->secret);
 	for (size_t i = 0; i < STRIPES; i++)
@@ -86,7 +88,7 @@ void sn_dns_cache_destroy(struct sn_dns_cache *cache)
 	for (size_t i = 0; i < STRIPES; i++) {
 		struct stripe *stripe = &cache->stripes[i];
 
-		for (uint32_t k = 0; k < stripe->size; k++)
+		for (uint32_t k = 1; k <= stripe->used; k++)
 			sn_dns_hit_give(cache, stripe->ring[k].hit);
 		free(stripe->ring);
 		free(stripe->buckets);
@@ -163,8 +165,9 @@ void sn_dns_cache_add(struct sn_dns_cache *cache, const uint64_t client[2],
 	most = surplus(stripe, place.bucket, client, address);
 	if (most != NONE)
 		over = unlink_entry(stripe, most);
-	index = stripe->at;
-	stripe->at = (stripe->at + 1) % stripe->size;
+	index = stripe->last < stripe->size ? stripe->last + 1 : 1;
+	stripe->last = index;
+	stripe->used = SN_MAX(stripe->used, index);
 	old = unlink_entry(stripe, index);
 	stripe->ring[index] = (struct entry){
 		.client = {client[0], client[1]},
@@ -191,9 +194,8 @@ struct sn_dns_hit *sn_dns_cache_find(struct sn_dns_cache *cache, const uint64_t 
 	for (uint32_t i = stripe->buckets[place.bucket]; i != NONE; i = stripe->ring[i].next) {
 		struct sn_dns_hit *hit = stripe->ring[i].hit;
 
-		if (hit->answered_ns <= now_ns &&
-		    (best == NULL || hit->answered_ns > best->answered_ns) &&
-		    has_key(&stripe->ring[i], client, address))
+		if (has_key(&stripe->ring[i], client, address) && hit->answered_ns <= now_ns &&
+		    (best == NULL || hit->answered_ns > best->answered_ns))
 			best = hit;
 	}
 	if (best != NULL)
