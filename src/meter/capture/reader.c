@@ -48,8 +48,7 @@ static void read_more(struct sn_reader *reader, size_t want)
 	size_t room = reader->capacity - reader->end;
 
 	/* Small pieces stay in the cache until they are looked at, also by another thread. */
-	if (reader->window != NULL)
-		room = SN_MIN(room, SN_MAX(want - (reader->end - reader->start), (size_t)PIECE));
+	room = SN_MIN(room, SN_MAX(want - (reader->end - reader->start), (size_t)PIECE));
 
 	ssize_t got = read_some(reader, reader->buffer + reader->end, room);
 

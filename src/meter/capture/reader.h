@@ -4,9 +4,9 @@
  * can be looked at before they are taken, with the exact offset of each.  What is
  * compressed is read as the bytes inside.
  *
- * One read(2) fills the whole free window, which is why it beats stdio's small
- * buffer on captures; it is not mmap(2), because a file that shrinks while it is
- * read must give an error and not SIGBUS.
+ * A read(2) brings in 128 KiB: more than stdio, and little enough that packets are
+ * still in the second cache when they are looked at.  It is not mmap(2), because a
+ * file that shrinks while it is read must give an error and not SIGBUS.
  */
 #ifndef SONDE_METER_CAPTURE_READER_H
 #define SONDE_METER_CAPTURE_READER_H
