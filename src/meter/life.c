@@ -31,6 +31,8 @@ static void report(struct sn_meter *meter, const struct sn_flow *flow, enum sn_f
 		sn_interim_complete(flow->interim);
 	meter->stats.reports++;
 	meter->report(whole_of(meter, flow), end, meter->ctx);
+	if (flow->half_open)
+		sn_tcp_forget(&meter->whole.tcp, &meter->segments);
 }
 
 static struct sn_flow *oldest(const struct sn_list *list)

@@ -472,5 +472,5 @@ void sn_meter_read_stats(const struct sn_meter *meter, struct sn_meter_stats *st
 	/* Nothing is given back before the end. */
 	stats->memory_peak_bytes = sn_flow_table_memory(&meter->table) +
 				   sn_pool_memory(&meter->interims) +
-				   sn_slab_memory(&meter->segments.slab);
+				   sn_segment_pool_memory(&meter->segments);
 }

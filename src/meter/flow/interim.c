@@ -23,7 +23,7 @@ void sn_interim_begin(struct sn_interim *interim)
 		interim->tcp[i] = side->n;
 		interim->more[i].rtt_sum_us = side->rtt.sum_us;
 		interim->more[i].rtt_count = side->rtt.count;
-		interim->more[i].sacks = side->sacks;
+		interim->more[i].sacks = sn_tcp_trouble(&tcp->tcp, i)->sacks;
 		interim->more[i].before_max = side->flight_max;
 		interim->more[i].before_min = side->flight_min;
 		side->flight_max = side->flight_min = 0;

@@ -41,6 +41,12 @@ enum {
 #define OWN_MEMBER(id_, type_, member_, semantics_, units_, name_)                                 \
 	MEMBER(id_, member_, name_), .own = true, .type = SN_IPFIX_##type_,                        \
 				     .semantics = SN_IPFIX_##semantics_, .units = (units_)
+/* A member of struct sn_tcp_trouble: a count of segments. */
+#define OWN_TROUBLE(id_, member_, name_)                                                           \
+	.id = (id_), .length = sizeof(((struct sn_tcp_trouble *)NULL)->member_),                   \
+	.member = offsetof(struct sn_tcp_trouble, member_), .trouble = true, .name = (name_),      \
+	.needs = TCP, .both = true, .own = true, .type = SN_IPFIX_U32,                             \
+	.semantics = SN_IPFIX_TOTAL, .units = SN_IPFIX_PACKETS
 #define BOTH .both = true
 
 /* Numbers of our own are for good: collectors keep them. */
@@ -118,31 +124,25 @@ const struct sn_ipfix_element sn_ipfix_elements[] = {
 	{OWN_MEMBER(42, U32, n.out_of_order, TOTAL, SN_IPFIX_PACKETS,
 		    "tcpOutOfOrderSegmentTotalCount"),
 	 .help = "filled a hole"},
-	{OWN_MEMBER(43, U32, anomalies[SN_TCP_RTO], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpTimeoutRetransmissionTotalCount"),
+	{OWN_TROUBLE(43, anomalies[SN_TCP_RTO], "tcpTimeoutRetransmissionTotalCount"),
 	 .help = "retransmitted by timeout"},
-	{OWN_MEMBER(44, U32, anomalies[SN_TCP_FAST], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpFastRetransmissionTotalCount"),
+	{OWN_TROUBLE(44, anomalies[SN_TCP_FAST], "tcpFastRetransmissionTotalCount"),
 	 .help = "retransmitted after duplicate acknowledgements"},
-	{OWN_MEMBER(45, U32, anomalies[SN_TCP_REORDER], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpReorderedSegmentTotalCount"),
+	{OWN_TROUBLE(45, anomalies[SN_TCP_REORDER], "tcpReorderedSegmentTotalCount"),
 	 .help = "overtaken on the way"},
-	{OWN_MEMBER(46, U32, anomalies[SN_TCP_DUPLICATE], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpNetworkDuplicateTotalCount"),
+	{OWN_TROUBLE(46, anomalies[SN_TCP_DUPLICATE], "tcpNetworkDuplicateTotalCount"),
 	 .help = "doubled on the way"},
-	{OWN_MEMBER(47, U32, anomalies[SN_TCP_FLOW_CONTROL], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpWindowProbeTotalCount"),
+	{OWN_TROUBLE(47, anomalies[SN_TCP_FLOW_CONTROL], "tcpWindowProbeTotalCount"),
 	 .help = "probes of a closed window"},
-	{OWN_MEMBER(48, U32, anomalies[SN_TCP_NEEDLESS_RTO], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpNeedlessTimeoutRetransmissionTotalCount"),
+	{OWN_TROUBLE(48, anomalies[SN_TCP_NEEDLESS_RTO],
+		     "tcpNeedlessTimeoutRetransmissionTotalCount"),
 	 .help = "had been acknowledged"},
-	{OWN_MEMBER(49, U32, anomalies[SN_TCP_NEEDLESS_FAST], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpNeedlessFastRetransmissionTotalCount"),
+	{OWN_TROUBLE(49, anomalies[SN_TCP_NEEDLESS_FAST],
+		     "tcpNeedlessFastRetransmissionTotalCount"),
 	 .help = "had been acknowledged"},
-	{OWN_MEMBER(50, U32, anomalies[SN_TCP_UNKNOWN], TOTAL, SN_IPFIX_PACKETS,
-		    "tcpUnknownAnomalyTotalCount"),
+	{OWN_TROUBLE(50, anomalies[SN_TCP_UNKNOWN], "tcpUnknownAnomalyTotalCount"),
 	 .help = "out of sequence for a reason that is not known"},
-	{OWN_MEMBER(51, U32, zero_windows, TOTAL, SN_IPFIX_PACKETS, "tcpZeroWindowTotalCount"),
+	{OWN_TROUBLE(51, zero_windows, "tcpZeroWindowTotalCount"),
 	 .help = "acknowledgements that announce no window"},
 	{OWN_MEMBER(52, U32, window_max, QUANTITY, SN_IPFIX_OCTETS, "tcpWindowMaximum"),
 	 .help = "largest window announced, scaled"},
@@ -152,8 +152,7 @@ const struct sn_ipfix_element sn_ipfix_elements[] = {
 	 .help = "0: the option was not seen"},
 	{OWN_MEMBER(55, U16, segment_max, QUANTITY, SN_IPFIX_OCTETS, "tcpLargestSegment"),
 	 .help = "largest payload of one segment"},
-	{OWN_MEMBER(56, U32, sacks, TOTAL, SN_IPFIX_PACKETS,
-		    "tcpSelectiveAcknowledgementTotalCount"),
+	{OWN_TROUBLE(56, sacks, "tcpSelectiveAcknowledgementTotalCount"),
 	 .help = "segments with the option"},
 };
 const size_t sn_ipfix_element_count = SN_COUNT(sn_ipfix_elements);
@@ -244,7 +243,9 @@ static void put_member(struct sn_buf *out, const struct sn_ipfix_element *elemen
 		       const struct sn_ipfix_record *record, unsigned side)
 {
 	const struct sn_tcp_flow *flow = sn_flow_tcp(record->view->flow);
-	const char *value = (const char *)&flow->tcp.side[side] + element->member;
+	const void *from = element->trouble ? (const void *)sn_tcp_trouble(&flow->tcp, side)
+					    : &flow->tcp.side[side];
+	const char *value = (const char *)from + element->member;
 	uint64_t u64;
 	uint32_t u32;
 	uint16_t u16;

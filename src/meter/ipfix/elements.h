@@ -63,6 +63,7 @@ struct sn_ipfix_element {
 	bool both;            /* of each direction */
 	uint8_t privacy;      /* enum sn_ipfix_privacy */
 	sn_ipfix_put_fn *put; /* NULL: `member` of struct sn_tcp_side as it is */
+	bool trouble;         /* ... of struct sn_tcp_trouble */
 	uint16_t member;
 	uint8_t type, semantics, units; /* of our own */
 	const char *name, *help;        /* help: of our own */

@@ -76,7 +76,7 @@ void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow 
 	for (unsigned i = 0; i < 2; i++)
 		add_flight(record, &side[i], interim, i);
 	for (unsigned i = 0; i < 2; i++)
-		sn_record_i(record, side[i].sacks - before->more[i].sacks);
+		sn_record_i(record, sn_tcp_trouble(&tcp->tcp, i)->sacks - before->more[i].sacks);
 	sn_record_i(record, view->client.internal);
 	sn_record_i(record, view->server.internal);
 	sn_record_i(record, view->client.anonymised);

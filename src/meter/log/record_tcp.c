@@ -106,24 +106,27 @@ static void add_p2p(struct sn_record *record)
 		sn_record_i(record, 0);
 }
 
-static void add_options(struct sn_record *record, const struct sn_tcp_side *side)
+static void add_options(struct sn_record *record, const struct sn_tcp *tcp, unsigned number)
 {
+	const struct sn_tcp_side *side = &tcp->side[number];
+	const struct sn_tcp_trouble *trouble = sn_tcp_trouble(tcp, number);
+
 	sn_record_i(record, side->has_scale);
 	sn_record_i(record, side->has_timestamps);
 	sn_record_i(record, side->window_scale);
 	sn_record_i(record, side->has_sack);
-	sn_record_i(record, side->sacks);
+	sn_record_i(record, trouble->sacks);
 	sn_record_i(record, (int16_t)side->mss); /* Tstat keeps 16 bits with a sign */
 	sn_record_i(record, side->segment_max);
 	sn_record_i(record, side->segment_min);
 	sn_record_i(record, side->window_max);
 	sn_record_i(record, side->window_min);
-	sn_record_i(record, side->zero_windows);
+	sn_record_i(record, trouble->zero_windows);
 	sn_record_i(record, side->flight_max);
 	sn_record_i(record, side->flight_min);
 	sn_record_i(record, side->flight_initial);
 	for (unsigned i = 0; i < SN_TCP_ANOMALIES; i++)
-		sn_record_i(record, side->anomalies[i]);
+		sn_record_i(record, trouble->anomalies[i]);
 	sn_record_i(record, side->odd_repeat);
 }
 
@@ -203,8 +206,8 @@ void sn_record_tcp(struct sn_record *record, const struct sn_view_flow *view)
 	add_rtt(record, &tcp->tcp.side[SN_CLIENT]);
 	add_rtt(record, &tcp->tcp.side[SN_SERVER]);
 	add_p2p(record);
-	add_options(record, &tcp->tcp.side[SN_CLIENT]);
-	add_options(record, &tcp->tcp.side[SN_SERVER]);
+	add_options(record, &tcp->tcp, SN_CLIENT);
+	add_options(record, &tcp->tcp, SN_SERVER);
 	add_layer7(record, view, tcp);
 }
 
@@ -299,8 +302,8 @@ void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, 
 	add_rtt(record, &tcp->tcp.side[SN_SERVER]);
 	add_video(record, view, app_of(tcp), strict);
 	add_rates(record, tcp);
-	add_options(record, &tcp->tcp.side[SN_CLIENT]);
-	add_options(record, &tcp->tcp.side[SN_SERVER]);
+	add_options(record, &tcp->tcp, SN_CLIENT);
+	add_options(record, &tcp->tcp, SN_SERVER);
 	add_layer7(record, view, tcp);
 }
 

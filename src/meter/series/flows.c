@@ -87,8 +87,8 @@ static void count_rtt(struct sn_traffic *traffic, const struct sn_tcp_rtt *rtt, 
 			average_ms);
 }
 
-static void count_anomalies(struct sn_traffic *traffic, const struct sn_tcp_side *side,
-			    unsigned direction, unsigned number)
+static void count_anomalies(struct sn_traffic *traffic, const struct sn_tcp *tcp,
+			    unsigned direction, unsigned side)
 {
 	static const enum sn_histogram_id sets[SN_TCP_ANOMALIES] = {
 		[SN_TCP_RTO] = SN_HISTOGRAM_TCP_RTX_RTO_IN,
@@ -102,7 +102,8 @@ static void count_anomalies(struct sn_traffic *traffic, const struct sn_tcp_side
 	};
 
 	for (unsigned i = 0; i < SN_TCP_ANOMALIES; i++)
-		add_both(traffic, sets[i], direction, number, side->anomalies[i]);
+		add_both(traffic, sets[i], direction, side,
+			 sn_tcp_trouble(tcp, side)->anomalies[i]);
 }
 
 /* From the first packet of the connection to the last payload of that side. */
@@ -146,7 +147,7 @@ static void count_tcp_side(struct sn_traffic *traffic, const struct sn_tcp_flow 
 	add_both(traffic, SN_HISTOGRAM_TCP_CL_B_S_IN, direction, side, bytes);
 	add_both(traffic, SN_HISTOGRAM_TCP_CL_B_L_IN, direction, side, bytes);
 	count_rtt(traffic, &tcp->tcp.side[side].rtt, direction, side, cloud);
-	count_anomalies(traffic, &tcp->tcp.side[side], direction, side);
+	count_anomalies(traffic, &tcp->tcp, direction, side);
 	count_windows(traffic, tcp, side);
 	count_throughput(traffic, tcp, side, cloud);
 }

@@ -4,12 +4,15 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "meter/tcp/tcp.h"
+
 _Static_assert(sizeof(struct sn_segment) == 24, "a node is 24 bytes");
 
 void sn_segment_pool_init(struct sn_segment_pool *pool, unsigned max)
 {
 	sn_slab_init(&pool->slab, sizeof(struct sn_segment), offsetof(struct sn_segment, next));
 	assert(pool->slab.shift == SN_SEGMENTS_SHIFT);
+	sn_pool_init(&pool->troubles, 2 * sizeof(struct sn_tcp_trouble));
 	pool->max = max != 0 ? max : SN_SEGMENTS_DEFAULT;
 	pool->budget = SN_SEGMENTS_FREE;
 }
@@ -17,6 +20,12 @@ void sn_segment_pool_init(struct sn_segment_pool *pool, unsigned max)
 void sn_segment_pool_finish(struct sn_segment_pool *pool)
 {
 	sn_slab_finish(&pool->slab);
+	sn_pool_finish(&pool->troubles);
+}
+
+size_t sn_segment_pool_memory(const struct sn_segment_pool *pool)
+{
+	return sn_slab_memory(&pool->slab) + sn_pool_memory(&pool->troubles);
 }
 
 uint32_t sn_segments_insert(struct sn_segments *segments, struct sn_segment_pool *pool,

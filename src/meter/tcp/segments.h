@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "meter/flow/pool.h"
 #include "meter/flow/slab.h"
 
 #define SN_SEGMENTS_DEFAULT 512   /* of one side; see sn_meter_options */
@@ -42,12 +43,14 @@ struct sn_segments {
 
 struct sn_segment_pool {
 	struct sn_slab slab;
-	unsigned max;  /* of one side */
-	size_t budget; /* ... and besides one for each flow, which the meter adds */
+	unsigned max;            /* of one side */
+	size_t budget;           /* ... and besides one for each flow, which the meter adds */
+	struct sn_pool troubles; /* not segments, but from here, too: of a connection (tcp.h) */
 };
 
 void sn_segment_pool_init(struct sn_segment_pool *pool, unsigned max);
 void sn_segment_pool_finish(struct sn_segment_pool *pool);
+size_t sn_segment_pool_memory(const struct sn_segment_pool *pool);
 
 static inline bool sn_segment_pool_is_tight(const struct sn_segment_pool *pool)
 {

@@ -132,14 +132,22 @@ static void classify(struct sending *s, const struct sn_segment *node, uint32_t 
 		suspect.previous_acks = acks_of(s, previous);
 	}
 	s->anomaly = sn_tcp_anomaly_of(s->tcp, &suspect, s->packet, s->side);
-	s->from->anomalies[s->anomaly]++;
+	sn_tcp_trouble_begin(s->tcp, s->pool, s->side)->anomalies[s->anomaly]++;
+}
+
+struct sn_tcp_trouble *sn_tcp_trouble_begin(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+					    unsigned side)
+{
+	if (tcp->trouble == NULL)
+		tcp->trouble = sn_pool_take(&pool->troubles);
+	return &tcp->trouble[side];
 }
 
 /* What it repeats is not remembered. */
 static uint32_t repeat_forgotten(struct sending *s, uint32_t count)
 {
 	s->anomaly = SN_TCP_UNKNOWN;
-	s->from->anomalies[SN_TCP_UNKNOWN]++;
+	sn_tcp_trouble_begin(s->tcp, s->pool, s->side)->anomalies[SN_TCP_UNKNOWN]++;
 	return count;
 }
 

@@ -21,6 +21,9 @@ void sn_tcp_send(struct sn_tcp *tcp, struct sn_segment_pool *pool, const struct 
  */
 void sn_tcp_acknowledge(struct sn_tcp *tcp, struct sn_segment_pool *pool, unsigned side,
 			uint32_t ack, bool again, int64_t time_ns);
+/* To be written to. */
+struct sn_tcp_trouble *sn_tcp_trouble_begin(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+					    unsigned side);
 /* The client's first SYN gets a node once there is more to the connection. */
 void sn_tcp_remember_syn(struct sn_tcp *tcp, struct sn_segment_pool *pool);
 

@@ -25,8 +25,11 @@ static bool is_plain_timestamps(const struct sn_rd *options)
 	       memcmp(options->p, head, sizeof(head)) == 0;
 }
 
-static void take_options(struct sn_tcp_side *side, const struct sn_tcp_options *options)
+static void take_options(struct sn_tcp *tcp, struct sn_segment_pool *pool, unsigned number,
+			 const struct sn_tcp_options *options)
 {
+	struct sn_tcp_side *side = &tcp->side[number];
+
 	if (options->has_scale) {
 		side->has_scale = true;
 		side->window_scale = options->scale;
@@ -35,12 +38,13 @@ static void take_options(struct sn_tcp_side *side, const struct sn_tcp_options *
 		side->mss = options->mss;
 	side->has_timestamps |= options->has_timestamps;
 	side->has_sack |= options->has_sack_permitted;
-	side->sacks += options->has_sack;
+	if (options->has_sack)
+		sn_tcp_trouble_begin(tcp, pool, number)->sacks++;
 }
 
 /* Options of a segment without SYN. */
-static void take_later_options(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-			       int64_t time_ns)
+static void take_later_options(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+			       const struct sn_decoded *packet, unsigned side, int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
 	bool awaited = !tcp->handshaken && side == CLIENT && tcp->synack_ns != 0 &&
@@ -54,19 +58,19 @@ static void take_later_options(struct sn_tcp *tcp, const struct sn_decoded *pack
 		return;
 	}
 	sn_tcp_options_read(&options, packet);
-	take_options(from, &options);
+	take_options(tcp, pool, side, &options);
 	if (awaited)
 		sn_tcp_handshake_ack(tcp, packet, &options, time_ns);
 }
 
-static void take_syn(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side,
-		     int64_t time_ns)
+static void take_syn(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+		     const struct sn_decoded *packet, unsigned side, int64_t time_ns)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
 	struct sn_tcp_options options;
 
 	sn_tcp_options_read(&options, packet);
-	take_options(from, &options);
+	take_options(tcp, pool, side, &options);
 	sn_tcp_handshake_syn(tcp, packet, &options, side, time_ns);
 	from->n.syn++;
 	if (from->has_syn && from->isn != packet->tcp_seq)
@@ -92,7 +96,8 @@ static void take_fin(struct sn_tcp_side *side, const struct sn_decoded *packet)
  * Before the options of this segment are taken: RFC 7323 section 2 says that the window of a SYN is
  * never scaled; Tstat scales that of a repeated one.
  */
-static void take_window(struct sn_tcp *tcp, const struct sn_decoded *packet, unsigned side)
+static void take_window(struct sn_tcp *tcp, struct sn_segment_pool *pool,
+			const struct sn_decoded *packet, unsigned side)
 {
 	struct sn_tcp_side *from = &tcp->side[side];
 	bool scaled = from->has_scale && tcp->side[side ^ 1U].has_scale;
@@ -102,7 +107,8 @@ static void take_window(struct sn_tcp *tcp, const struct sn_decoded *packet, uns
 		from->window_scale = 0;
 	tcp->inner[side].closed_window = window == 0;
 	if (window == 0) {
-		from->zero_windows += has(packet, SN_TCP_ACK);
+		if (has(packet, SN_TCP_ACK))
+			sn_tcp_trouble_begin(tcp, pool, side)->zero_windows++;
 		return;
 	}
 	if (window > from->window_max)
@@ -204,12 +210,12 @@ void sn_tcp_update(struct sn_tcp *tcp, struct sn_segment_pool *pool,
 		sn_tcp_remember_syn(tcp, pool);
 	take_ttl(from, packet->ttl);
 	if ((flags & SN_TCP_RST) == 0)
-		take_window(tcp, packet, side);
+		take_window(tcp, pool, packet, side);
 	if ((flags & SN_TCP_SYN) != 0) {
 		odd = from->has_syn && from->isn != packet->tcp_seq;
-		take_syn(tcp, packet, side, time_ns);
+		take_syn(tcp, pool, packet, side, time_ns);
 	} else {
-		take_later_options(tcp, packet, side, time_ns);
+		take_later_options(tcp, pool, packet, side, time_ns);
 	}
 	if (packet->payload_bytes > 0)
 		take_payload(from, packet, time_ns);
@@ -239,4 +245,7 @@ void sn_tcp_forget(struct sn_tcp *tcp, struct sn_segment_pool *pool)
 		sn_segments_clear(&side->segments, pool, side->segment_count);
 		side->segment_count = 0;
 	}
+	if (tcp->trouble != NULL)
+		sn_pool_give(&pool->troubles, tcp->trouble);
+	tcp->trouble = NULL;
 }

@@ -62,8 +62,7 @@ struct sn_tcp_side {
 	uint32_t acked;                  /* last acknowledgement number that this side sent */
 	uint32_t window_max, window_min; /* bytes, after scaling; min without zeros */
 	uint32_t flight_max, flight_min, flight_initial; /* bytes in flight */
-	uint32_t sacks, zero_windows, messages;          /* messages: Tstat's pkts_push */
-	uint32_t anomalies[SN_TCP_ANOMALIES];
+	uint32_t messages;                               /* Tstat's pkts_push */
 	uint16_t mss, segment_max, segment_min;
 	uint16_t segment_count; /* nodes in `segments` */
 	uint8_t ttl_min, ttl_max, window_scale;
@@ -72,6 +71,12 @@ struct sn_tcp_side {
 	bool odd_repeat : 1; /* Tstat's syn_retx: a SYN or FIN came again elsewhere */
 	bool has_push : 1;   /* it sent a PSH; the other flags have counters */
 	struct sn_segments segments;
+};
+
+/* Of a side: what most connections have nothing of. */
+struct sn_tcp_trouble {
+	uint32_t anomalies[SN_TCP_ANOMALIES];
+	uint32_t sacks, zero_windows; /* segments with that option; that announce no window */
 };
 
 /* What only tcp/ needs to know of a side. */
@@ -96,6 +101,7 @@ struct sn_tcp {
 	 * not told (syn_ns or handshake_ns is 0).
 	 */
 	int64_t syn_ns, synack_ns, handshake_ns; /* handshake: the ACK that ends it; 0: not seen */
+	struct sn_tcp_trouble *trouble;          /* of both sides; NULL: none (sn_tcp_trouble()) */
 	struct sn_tcp_inner inner[2];
 	uint16_t syn_id;        /* of the client's first SYN: what a node would hold (tcp.c) */
 	uint8_t flags;          /* all that were seen */
@@ -126,6 +132,13 @@ static inline int64_t sn_tcp_handshake_rtt(const struct sn_tcp *tcp)
 	return tcp->syn_ns != 0 && tcp->synack_ns != 0 && tcp->handshake_ns != 0
 		       ? tcp->handshake_ns - tcp->syn_ns
 		       : SN_TCP_RTT_NONE;
+}
+
+static inline const struct sn_tcp_trouble *sn_tcp_trouble(const struct sn_tcp *tcp, unsigned side)
+{
+	static const struct sn_tcp_trouble none;
+
+	return tcp->trouble != NULL ? &tcp->trouble[side] : &none;
 }
 
 /* Both sides sent a SYN: Tstat's complete connections. */

@@ -56,7 +56,8 @@ void ipfix_test_view_tcp(struct ipfix_test_view *test)
 	client->ttl_min = 63;
 	client->ttl_max = 64;
 	server->ttl_min = server->ttl_max = 55;
-	client->anomalies[SN_TCP_FAST] = 2;
+	test->tcp.tcp.trouble = test->trouble;
+	test->trouble[SN_CLIENT].anomalies[SN_TCP_FAST] = 2;
 	server->window_max = 65536;
 	test->tcp.tcp.syn_ns = START_NS;
 	test->tcp.tcp.synack_ns = START_NS + 20 * SN_NS_PER_MS;
@@ -134,6 +135,8 @@ static void any_address(struct sn_prng *prng, struct sn_view_address *address, u
 static void any_tcp(struct sn_prng *prng, struct ipfix_test_view *test)
 {
 	fill(prng, &test->tcp.tcp, sizeof(test->tcp.tcp));
+	fill(prng, test->trouble, sizeof(test->trouble));
+	test->tcp.tcp.trouble = below(prng, 2) != 0 ? test->trouble : NULL;
 	for (unsigned side = 0; side < 2; side++) {
 		struct sn_tcp_side *s = &test->tcp.tcp.side[side];
 

@@ -18,6 +18,7 @@ struct ipfix_test_view {
 		struct sn_tcp_flow tcp;
 		struct sn_udp_flow udp;
 	};
+	struct sn_tcp_trouble trouble[2];
 	struct sn_app_tcp app_tcp;
 	struct sn_app_udp app_udp;
 	char texts[IPFIX_TEST_TEXTS][1024];

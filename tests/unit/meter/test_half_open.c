@@ -17,6 +17,7 @@ enum { SMALL, WHOLE, METERS };
 static struct {
 	struct sn_meter *meter;
 	struct sn_tcp_flow flows[64];
+	struct sn_tcp_trouble troubles[64][2];
 	enum sn_flow_end ends[64];
 	size_t count;
 } run[METERS];
@@ -27,6 +28,10 @@ static void keep(const struct sn_flow *flow, enum sn_flow_end end, void *ctx)
 
 	assert_true(run[i].count < SN_COUNT(run[i].flows));
 	run[i].flows[run[i].count] = *sn_flow_as_tcp(flow);
+	for (unsigned side = 0; side < 2; side++)
+		run[i].troubles[run[i].count][side] =
+			*sn_tcp_trouble(&run[i].flows[run[i].count].tcp, side);
+	run[i].flows[run[i].count].tcp.trouble = NULL;
 	run[i].ends[run[i].count++] = end;
 }
 
@@ -77,6 +82,8 @@ static void expect_equal_flows(size_t i)
 	assert_int_equal(a->flow.mid_stream, b->flow.mid_stream);
 	assert_int_equal(a->flow.half_open, false);
 	assert_memory_equal(&a->tcp, &b->tcp, sizeof(a->tcp));
+	assert_memory_equal(run[SMALL].troubles[i], run[WHOLE].troubles[i],
+			    sizeof(run[SMALL].troubles[i]));
 	assert_int_equal(run[SMALL].ends[i], run[WHOLE].ends[i]);
 }
 

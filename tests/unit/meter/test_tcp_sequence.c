@@ -93,14 +93,14 @@ static uint32_t classes(void)
 	uint32_t sum = 0;
 
 	for (unsigned i = 0; i < SN_TCP_ANOMALIES; i++)
-		sum += client()->anomalies[i];
+		sum += sn_tcp_trouble(&tcp, C)->anomalies[i];
 	return sum;
 }
 
 static void expect_one(enum sn_tcp_anomaly anomaly)
 {
 	assert_int_equal(verdict.anomaly, anomaly);
-	assert_int_equal(client()->anomalies[anomaly], 1);
+	assert_int_equal(sn_tcp_trouble(&tcp, C)->anomalies[anomaly], 1);
 	assert_int_equal(classes(), 1);
 }
 
@@ -321,7 +321,7 @@ static void the_same_packet_twice_is_a_duplicate_of_the_network(void **state SN_
 	expect_one(SN_TCP_DUPLICATE);
 	copy.has_ip_id = false; /* IPv6 */
 	update(C, 900, &copy);
-	assert_int_equal(client()->anomalies[SN_TCP_DUPLICATE], 1);
+	assert_int_equal(sn_tcp_trouble(&tcp, C)->anomalies[SN_TCP_DUPLICATE], 1);
 }
 
 static void a_byte_into_a_closed_window_is_a_probe(void **state SN_UNUSED)
@@ -335,7 +335,7 @@ static void a_byte_into_a_closed_window_is_a_probe(void **state SN_UNUSED)
 	update(S, 140, &closed);
 	data(400, 1100, 1);
 	expect_one(SN_TCP_FLOW_CONTROL);
-	assert_int_equal(tcp.side[S].zero_windows, 1);
+	assert_int_equal(sn_tcp_trouble(&tcp, S)->zero_windows, 1);
 	assert_int_equal(tcp.side[S].window_min, 1000);
 }
 
@@ -347,7 +347,7 @@ static void what_follows_at_once_is_of_the_same_class(void **state SN_UNUSED)
 	data(130, 1201, 100);
 	data(900, 1001, 100);
 	data(901, 1101, 100);
-	assert_int_equal(client()->anomalies[SN_TCP_RTO], 2);
+	assert_int_equal(sn_tcp_trouble(&tcp, C)->anomalies[SN_TCP_RTO], 2);
 }
 
 /* Sizes -------------------------------------------------------------------------- */

@@ -295,7 +295,6 @@ static void streams_of_media_become_lines_without_nan(void **state)
 static void a_period_tells_the_difference(void **state)
 {
 	struct sn_interim interim = {.since_ns = T0 + 1000 * SN_NS_PER_MS};
-	struct sn_tcp_side *client = &test.tcp.tcp.side[SN_CLIENT];
 
 	(void)state;
 	connection();
@@ -306,7 +305,7 @@ static void a_period_tells_the_difference(void **state)
 	interim.more[SN_CLIENT].rtt_sum_us = 500;
 	interim.more[SN_CLIENT].rtt_count = 2;
 	interim.more[SN_CLIENT].flight_max = 77;
-	client->sacks = 5;
+	test.trouble[SN_CLIENT].sacks = 5;
 	interim.more[SN_CLIENT].sacks = 2;
 	test.flow.interim = &interim;
 	sn_record_tcp_periodic(&record, &test.view);
