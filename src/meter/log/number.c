@@ -38,19 +38,46 @@ static char *digits_before(char *end, uint64_t value)
 	return end;
 }
 
+/* How many digits: by the number of bits, to which log10(2) = 1233 / 4096 leads, give or take one.
+ */
+static unsigned width_of(uint64_t value)
+{
+	static const uint64_t tens[20] = {1ULL,
+					  10ULL,
+					  100ULL,
+					  1000ULL,
+					  10000ULL,
+					  100000ULL,
+					  1000000ULL,
+					  10000000ULL,
+					  100000000ULL,
+					  1000000000ULL,
+					  10000000000ULL,
+					  100000000000ULL,
+					  1000000000000ULL,
+					  10000000000000ULL,
+					  100000000000000ULL,
+					  1000000000000000ULL,
+					  10000000000000000ULL,
+					  100000000000000000ULL,
+					  1000000000000000000ULL,
+					  10000000000000000000ULL};
+	unsigned less = (unsigned)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+
+	return less + ((value | 1) >= tens[less]);
+}
+
 char *sn_put_u64(char *p, uint64_t value)
 {
-	char digits[20], *first;
-	size_t n;
+	char *end;
 
 	if (value < 10) {
 		*p = (char)('0' + value);
 		return p + 1;
 	}
-	first = digits_before(digits + sizeof(digits), value);
-	n = (size_t)(digits + sizeof(digits) - first);
-	memcpy(p, first, n);
-	return p + n;
+	end = p + width_of(value);
+	digits_before(end, value);
+	return end;
 }
 
 char *sn_put_i64(char *p, int64_t value)
@@ -65,7 +92,7 @@ char *sn_put_i64(char *p, int64_t value)
  * |value| * 10^decimals as a whole number, if it fits into 64 bits.  A double is mantissa *
  * 2^-shift, so that the product is exact in 128 bits and what is shifted out decides the rounding.
  */
-static int scale(uint64_t bits, unsigned decimals, uint64_t *scaled)
+static inline int scale(uint64_t bits, unsigned decimals, uint64_t *scaled)
 {
 	unsigned exponent = (unsigned)(bits >> FRACTION_BITS) & EXPONENT_MASK;
 	uint64_t mantissa = bits & ((1ULL << FRACTION_BITS) - 1);
@@ -81,6 +108,15 @@ static int scale(uint64_t bits, unsigned decimals, uint64_t *scaled)
 	}
 	if (shift <= 0 || product >> shift > UINT64_MAX)
 		return -1;
+	/* Nearly all: what is shifted out is in one word. */
+	if (shift < 64) {
+		uint64_t out = (uint64_t)product << (64 - shift);
+		uint64_t whole = (uint64_t)(product >> shift), up;
+
+		up = out > 1ULL << 63 || (out == 1ULL << 63 && (whole & 1) != 0);
+		*scaled = whole + up;
+		return whole + up >= up ? 0 : -1;
+	}
 	rest = product & (((u128)1 << shift) - 1);
 	half = (u128)1 << (shift - 1);
 	product >>= shift;
@@ -90,34 +126,34 @@ static int scale(uint64_t bits, unsigned decimals, uint64_t *scaled)
 	return product <= UINT64_MAX ? 0 : -1;
 }
 
-char *sn_put_fixed(char *p, double value, unsigned decimals)
+/* `decimals` is a constant where it matters, so that the compiler multiplies instead of dividing.
+ */
+static inline char *put_fixed(char *p, double value, unsigned decimals)
 {
 	uint64_t bits, scaled, fraction;
 	char *end;
 
-	assert(decimals >= 1 && decimals <= SN_NUMBER_DECIMALS);
 	memcpy(&bits, &value, sizeof(bits));
 	if (!isfinite(value) || scale(bits & INT64_MAX, decimals, &scaled) < 0)
 		return p + snprintf(p, SN_NUMBER_MAX, "%.*f", (int)decimals, value);
 	if (bits >> 63 != 0)
 		*p++ = '-';
-	/* The usual divisor as a constant, which the compiler makes a multiplication of. */
-	if (decimals == SN_NUMBER_DECIMALS) {
-		p = sn_put_u64(p, scaled / MILLION);
-		fraction = scaled % MILLION;
-	} else {
-		p = sn_put_u64(p, scaled / powers[decimals]);
-		fraction = scaled % powers[decimals];
-	}
+	p = sn_put_u64(p, scaled / powers[decimals]);
+	fraction = scaled % powers[decimals];
 	*p++ = '.';
 	end = p + decimals;
-	if (fraction == 0) {
-		memset(p, '0', decimals);
-		return end;
-	}
-	p = digits_before(end, fraction);
-	memset(end - decimals, '0', (size_t)(p - (end - decimals)));
+	for (; decimals >= 2; decimals -= 2, fraction /= 100)
+		memcpy(p + decimals - 2, pairs + fraction % 100 * 2, 2);
+	if (decimals == 1)
+		*p = (char)('0' + fraction);
 	return end;
+}
+
+char *sn_put_fixed(char *p, double value, unsigned decimals)
+{
+	assert(decimals >= 1 && decimals <= SN_NUMBER_DECIMALS);
+	return decimals == SN_NUMBER_DECIMALS ? put_fixed(p, value, SN_NUMBER_DECIMALS)
+					      : put_fixed(p, value, decimals);
 }
 
 char *sn_put_general(char *p, double value)

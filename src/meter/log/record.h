@@ -24,8 +24,24 @@ union sn_field {
 	struct sn_str s; /* empty: none */
 };
 
-struct sn_record { /* texts are borrowed from the view or lie in `text` */
+/*
+ * How lines of one table look at one level: the columns that are there, in runs of one kind, so
+ * that a line is written without asking each column.
+ */
+#define SN_RECORD_RUNS_MAX 128
+struct sn_record_form {
+	const struct sn_tstat_table *table; /* NULL: not made yet */
+	uint8_t level;
+	uint8_t count;
+	struct sn_record_run {
+		uint8_t type; /* enum sn_tstat_type */
+		uint8_t first, fields;
+	} runs[SN_RECORD_RUNS_MAX];
+};
+
+struct sn_record { /* zeroed at first; texts are borrowed from the view or lie in `text` */
 	const struct sn_tstat_table *table;
+	struct sn_record_form forms[SN_TSTAT_LOGS + 1]; /* by table; the last: responses of HTTP */
 	union sn_field fields[SN_RECORD_FIELDS_MAX];
 	size_t count, text_used;
 	char text[SN_RECORD_TEXT_MAX];
@@ -62,7 +78,7 @@ bool sn_record_http(struct sn_record *record, const struct sn_view_http *view, u
 bool sn_record_dns(struct sn_record *record, const struct sn_view_dns *view);
 
 /* The line in the form of the log, of the columns in `level`, with its line feed. */
-void sn_record_write(const struct sn_record *record, uint8_t level, struct sn_buf *out);
+void sn_record_write(struct sn_record *record, uint8_t level, struct sn_buf *out);
 
 /* Building; the fields come in the order of the table. */
 static inline void sn_record_begin(struct sn_record *record, const struct sn_tstat_table *table)
@@ -89,6 +105,10 @@ static inline void sn_record_s(struct sn_record *record, struct sn_str value)
 
 /* A text that is made for this record; cut when there is no room for it. */
 void sn_record_printf(struct sn_record *record, const char *format, ...) SN_PRINTF(2, 3);
+/* The same for what is often: a text that does not stay, a number, one with so many hex digits. */
+void sn_record_copy(struct sn_record *record, struct sn_str text);
+void sn_record_decimal(struct sn_record *record, uint64_t value);
+void sn_record_hex(struct sn_record *record, const char *prefix, uint32_t value, unsigned digits);
 
 static inline void sn_record_address(struct sn_record *record,
 				     const struct sn_view_address *address)

@@ -157,6 +157,8 @@ bool sn_record_http(struct sn_record *record, const struct sn_view_http *view, u
 	return !second || part.found;
 }
 
+#define NAME_BYTES_MAX 2048 /* longer names are cut */
+
 /* DNS -------------------------------------------------------------------- */
 
 /* Bits of the header (RFC 1035 section 4.1.1, RFC 4035) in the order of Tstat's column. */
@@ -193,10 +195,17 @@ static void add_answer(struct sn_record *record, struct sn_str answer)
 
 static void add_name(struct sn_record *record, struct sn_str name)
 {
-	if (name.n == 0 || name.p[name.n - 1] == '.')
+	char text[NAME_BYTES_MAX + 1];
+	size_t n;
+
+	if (name.n == 0 || name.p[name.n - 1] == '.') {
 		sn_record_s(record, name);
-	else
-		sn_record_printf(record, "%.*s.", (int)SN_MIN(name.n, 2048U), name.p);
+		return;
+	}
+	n = strnlen(name.p, SN_MIN(name.n, (size_t)NAME_BYTES_MAX));
+	memcpy(text, name.p, n);
+	text[n] = '.';
+	sn_record_copy(record, (struct sn_str){text, n + 1});
 }
 
 static void add_entry(struct sn_record *record, const struct sn_view_dns *view)
@@ -207,19 +216,19 @@ static void add_entry(struct sn_record *record, const struct sn_view_dns *view)
 	char scratch[16];
 
 	sn_record_s(record, sn_str(entries[event->entry]));
-	sn_record_printf(record, "0x%04x", event->id);
+	sn_record_hex(record, "0x", event->id, 4);
 	add_name(record, view->name);
 	if (event->entry == SN_DNS_RESPONSE)
-		sn_record_printf(record, "%u", event->ttl_seconds);
+		sn_record_decimal(record, event->ttl_seconds);
 	else
 		sn_record_s(record, (struct sn_str){0});
-	sn_record_printf(record, "%s", sn_dns_class_name(event->class_, scratch));
-	sn_record_printf(record, "%s", sn_dns_type_name(event->type, scratch));
+	sn_record_copy(record, sn_str(sn_dns_class_name(event->class_, scratch)));
+	sn_record_copy(record, sn_str(sn_dns_type_name(event->type, scratch)));
 	if (event->entry == SN_DNS_ERROR)
-		sn_record_printf(record, "%s", sn_dns_rcode_name(event->rcode, scratch));
+		sn_record_copy(record, sn_str(sn_dns_rcode_name(event->rcode, scratch)));
 	else
 		add_answer(record, view->answer);
-	sn_record_printf(record, "0x%02x", flags_of(event->flags));
+	sn_record_hex(record, "0x", flags_of(event->flags), 2);
 }
 
 bool sn_record_dns(struct sn_record *record, const struct sn_view_dns *view)

@@ -50,7 +50,7 @@ static void add_encoded(struct sn_record *record, struct sn_str text)
 static void add_version(struct sn_record *record, const struct sn_app_udp *app, unsigned side)
 {
 	if (app->quic_version[0] != 0 && app->quic_version[0] == app->quic_version[1])
-		sn_record_printf(record, "0x%08x", app->quic_version[side]);
+		sn_record_hex(record, "0x", app->quic_version[side], 8);
 	else
 		sn_record_s(record, (struct sn_str){0});
 }

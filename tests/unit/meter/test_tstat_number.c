@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every digit is the one that printf(3) writes. */
+/* Every digit is the one that printf(3) writes, and every line what its fields are one by one. */
 #include "lib/test.h"
 
 #include <float.h>
@@ -9,6 +9,7 @@
 
 #include "base/util.h"
 #include "meter/log/number.h"
+#include "meter/log/record.h"
 
 #define ROUNDS 1000000
 
@@ -120,11 +121,126 @@ static void integers_and_short_numbers_are_those_of_printf(void **state)
 	}
 	*sn_put_u64(ours, UINT64_MAX) = '\0';
 	assert_string_equal(ours, "18446744073709551615");
+	for (uint64_t power = 1; power <= UINT64_MAX / 10; power *= 10) {
+		for (uint64_t value = power * 10 - 2; value != power * 10 + 2; value++) {
+			*sn_put_u64(ours, value) = '\0';
+			snprintf(theirs, sizeof(theirs), "%llu", (unsigned long long)value);
+			assert_string_equal(ours, theirs);
+		}
+	}
 	for (size_t i = 0; i < SN_COUNT(doubles); i++) {
 		*sn_put_general(ours, doubles[i]) = '\0';
 		snprintf(theirs, sizeof(theirs), "%g", doubles[i]);
 		assert_string_equal(ours, theirs);
 	}
+}
+
+/* Lines -------------------------------------------------------------------- */
+
+#define LINE_MAX 65536
+
+static struct sn_record record;
+static char text_room[SN_RECORD_FIELDS_MAX][40];
+
+/* Mostly what text is made of, now and then what must not be in a line. */
+static struct sn_str any_text(char *room)
+{
+	static const char odd[] = " \t\n\r\177\0\x1f\x80\xff_";
+	size_t n = next_random() % 40;
+
+	for (size_t i = 0; i < n; i++)
+		room[i] = next_random() % 16 == 0 ? odd[next_random() % (sizeof(odd) - 1)]
+						  : (char)(' ' + next_random() % 95);
+	return (struct sn_str){room, n};
+}
+
+static void any_fields(const struct sn_tstat_table *table)
+{
+	sn_record_begin(&record, table);
+	for (size_t i = 0; i < table->count; i++) {
+		uint64_t random = next_random();
+
+		if (table->columns[i].type == SN_TSTAT_TYPE_TEXT)
+			sn_record_s(&record, any_text(text_room[i]));
+		else if (table->columns[i].type == SN_TSTAT_TYPE_INTEGER ||
+			 table->columns[i].type == SN_TSTAT_TYPE_FLAG)
+			sn_record_i(&record,
+				    random % 3 != 0 ? 0 : (int64_t)(random >> random % 64));
+		else
+			sn_record_f(&record, random % 4 == 0    ? 0
+					     : random % 64 == 1 ? -0.0
+					     : random % 64 == 2 ? NAN
+								: (double)(random >> 30) / 1e3);
+	}
+}
+
+static char *naive_text(char *p, struct sn_str text, char separator)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		*p++ = text.p[i] == separator || (c < ' ' && c != '\t') || c == 0x7f ? '_'
+										     : text.p[i];
+	}
+	if (text.n == 0)
+		*p++ = '-';
+	return p;
+}
+
+static size_t naive_line(uint8_t level, char *out)
+{
+	const struct sn_tstat_table *table = record.table;
+	char *p = out;
+
+	for (size_t i = 0; i < table->count; i++) {
+		const union sn_field *field = &record.fields[i];
+		enum sn_tstat_type type = table->columns[i].type;
+
+		if (!sn_tstat_in_level(&table->columns[i], level))
+			continue;
+		if (type == SN_TSTAT_TYPE_INTEGER || type == SN_TSTAT_TYPE_FLAG)
+			p += sprintf(p, "%lld", (long long)field->i);
+		else if (type == SN_TSTAT_TYPE_TEXT)
+			p = naive_text(p, field->s, table->separator);
+		else if (isnan(field->f))
+			p += sprintf(p, "0.0");
+		else
+			p += sprintf(p,
+				     type == SN_TSTAT_TYPE_GENERAL ? "%g"
+				     : type == SN_TSTAT_TYPE_MILLI ? "%.3f"
+								   : "%f",
+				     field->f);
+		*p++ = table->separator;
+	}
+	if (p > out)
+		p[-1] = '\n';
+	return (size_t)(p - out);
+}
+
+static void every_line_is_what_its_fields_are(void **state)
+{
+	static char expected[LINE_MAX];
+	struct sn_buf line = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned log = i % (SN_TSTAT_LOGS + 1);
+		const struct sn_tstat_table *table =
+			log < SN_TSTAT_LOGS ? &sn_tstat_tables[log] : &sn_tstat_http_responses;
+		uint8_t level = (uint8_t)(next_random() % 4 == 0 ? next_random() : 31);
+		size_t n;
+
+		if (table->count == 0)
+			continue;
+		any_fields(table);
+		sn_buf_clear(&line);
+		sn_record_write(&record, level, &line);
+		n = naive_line(level, expected);
+		if (line.n != n || memcmp(line.p, expected, n) != 0)
+			fail_msg("%s: '%.*s' is not '%.*s'", table->name, (int)line.n, line.p,
+				 (int)n, expected);
+	}
+	sn_buf_finish(&line);
 }
 
 int main(void)
@@ -135,6 +251,7 @@ int main(void)
 		cmocka_unit_test(any_double_has_the_digits_of_printf),
 		cmocka_unit_test(halves_are_rounded_to_even),
 		cmocka_unit_test(integers_and_short_numbers_are_those_of_printf),
+		cmocka_unit_test(every_line_is_what_its_fields_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
