@@ -31,6 +31,7 @@
 #define BATCH_WINDOWS 8
 #define WINDOWS       4 /* of all, and as many again for each worker: what the cache holds */
 #define SLICE         64
+#define AHEAD         8
 #define QUEUE_MIN     4 /* batches */
 #define TURN_MS       500
 #define LAST_BLOCK_MS 120 /* until the kernel hands over the block in use */
@@ -46,7 +47,7 @@ struct batch {
 	unsigned window_count;
 	struct sn_window *windows[BATCH_WINDOWS]; /* held */
 	uint8_t *copies;                          /* made when the first packet is copied */
-	struct sn_packet packets[BATCH_PACKETS];
+	struct sn_packet packets[BATCH_PACKETS + AHEAD];
 };
 
 struct worker {
@@ -365,11 +366,16 @@ static void add(struct sn_workers *workers, struct worker *worker, const struct 
 {
 	struct batch *batch = worker->filling;
 
-	/* Nearly all are in the same window as the one before. */
-	if (batch != NULL && packet->window != 0 && batch->slot == packet->window)
+	/*
+	 * Nearly all are in the same window as the one before.  The batch was read by another
+	 * processor last: to wait until it lets go of it would cost more than all the rest.
+	 */
+	if (batch != NULL && packet->window != 0 && batch->slot == packet->window) {
+		__builtin_prefetch(&batch->packets[batch->count + AHEAD], 1);
 		batch->packets[batch->count++] = *packet;
-	else
+	} else {
 		add_carefully(workers, worker, packet);
+	}
 	if (worker->filling != NULL && worker->filling->count == BATCH_PACKETS)
 		push(worker);
 }

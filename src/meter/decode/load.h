@@ -29,6 +29,19 @@ static inline uint32_t load_u32(const uint8_t *p)
 	return be32toh(value);
 }
 
+/* As bytes in memory, but in one piece: it is read in one soon. */
+static inline uint64_t load_ipv4_address(const uint8_t *p)
+{
+	uint32_t bytes;
+
+	memcpy(&bytes, p, sizeof(bytes));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return bytes;
+#else
+	return (uint64_t)bytes << 32;
+#endif
+}
+
 /* As sn_rd_bytes(), but without a call: decoding does it some five times per packet. */
 static inline const uint8_t *take_bytes(struct sn_rd *rd, size_t size)
 {

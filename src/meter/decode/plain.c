@@ -22,19 +22,6 @@
 #define TCP_HEADER      20
 #define UDP_HEADER      8
 
-/* As bytes in memory, but in one piece: it is read in one soon. */
-static uint64_t load_ipv4_address(const uint8_t *p)
-{
-	uint32_t bytes;
-
-	memcpy(&bytes, p, sizeof(bytes));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	return bytes;
-#else
-	return (uint64_t)bytes << 32;
-#endif
-}
-
 /* The header at `p` has `length` bytes in the IP packet with what follows, `here` of them captured.
  */
 static bool plain_tcp(const uint8_t *p, uint32_t length, uint32_t here, struct sn_decoded *out)

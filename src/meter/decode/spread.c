@@ -16,6 +16,7 @@
 #define MIX_A           0x9e3779b97f4a7c15ULL
 #define MIX_B           0xc2b2ae3d27d4eb4fULL
 
+/* What decides, of either family: eight bytes each are mixed, whatever they mean. */
 struct ends {
 	uint64_t src[2], dst[2];
 	uint8_t protocol;
@@ -45,9 +46,11 @@ static bool take_ipv4(struct sn_rd *rd, struct ends *ends)
 
 	if (p == NULL || p[0] >> 4 != 4)
 		return false;
-	*ends = (struct ends){.protocol = p[9], .later = (load_u16(p + 6) & IPV4_OFFSET) != 0};
-	memcpy(ends->src, p + 12, 4);
-	memcpy(ends->dst, p + 16, 4);
+	ends->protocol = p[9];
+	ends->later = (load_u16(p + 6) & IPV4_OFFSET) != 0;
+	ends->src[0] = load_ipv4_address(p + 12);
+	ends->dst[0] = load_ipv4_address(p + 16);
+	ends->src[1] = ends->dst[1] = 0;
 	if ((p[0] & 15) > 5)
 		take_bytes(rd, ((p[0] & 15U) - 5) * 4);
 	return true;
@@ -59,7 +62,8 @@ static bool take_ipv6(struct sn_rd *rd, struct ends *ends)
 
 	if (p == NULL || p[0] >> 4 != 6)
 		return false;
-	*ends = (struct ends){.protocol = p[6]};
+	ends->protocol = p[6];
+	ends->later = false;
 	memcpy(ends->src, p + 8, 16);
 	memcpy(ends->dst, p + 24, 16);
 	return true;

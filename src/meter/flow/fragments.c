@@ -26,7 +26,10 @@ struct sn_fragments {
 
 struct sn_fragments *sn_fragments_create(void)
 {
-	struct sn_fragments *fragments = sn_new(struct sn_fragments);
+	struct sn_fragments *fragments = sn_xmalloc(sizeof(*fragments));
+
+	/* Written now: pages that are read before they are written come twice. */
+	memset(fragments, 0, sizeof(*fragments));
 
 	sn_flow_secret_init(&fragments->secret);
 	return fragments;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/util.h"
 
@@ -42,6 +43,15 @@ void *sn_pages_take(size_t size, size_t small_bytes)
 	if (small < whole)
 		madvise(p + small, whole - small, MADV_HUGEPAGE); /* a wish only */
 	return p;
+}
+
+void sn_pages_touch(void *pages, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t start = (uintptr_t)pages / page * page;
+
+	/* Where the system does not know how, pages come when they are written. */
+	madvise((void *)start, (uintptr_t)pages + size - start, MADV_POPULATE_WRITE);
 }
 
 void sn_pages_give(void *pages, size_t size)

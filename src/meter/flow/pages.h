@@ -11,6 +11,11 @@
 
 /* With `small_bytes` at the beginning in pages of the ordinary size. */
 void *sn_pages_take(size_t size, size_t small_bytes);
+/*
+ * What will be written soon: at once instead of by a fault for each page.  Of a page that is read
+ * first it saves two, and the other threads an interruption.
+ */
+void sn_pages_touch(void *pages, size_t size);
 void sn_pages_give(void *pages, size_t size); /* the size it was taken with; NULL is fine */
 
 #endif

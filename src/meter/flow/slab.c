@@ -10,6 +10,7 @@
 
 #define REGION_BYTES ((size_t)128 << 20) /* at most; regions hold a power of two of objects */
 #define SMALL_BYTES  ((size_t)2 << 20)   /* of the first region: most slabs hold little */
+#define TOUCH_BYTES  ((size_t)64 << 10)  /* of it are made at once */
 #define SLACK_BYTES  64                  /* a copy may read a little beyond the last object */
 
 void sn_slab_init(struct sn_slab *slab, size_t object_size, size_t link)
@@ -46,10 +47,22 @@ static void add_region(struct sn_slab *slab)
 	slab->regions[slab->region_count++] = sn_pages_take(region_bytes(slab), small);
 }
 
+/* Brings in the memory of the next objects, where the pages are small. */
+static void touch(struct sn_slab *slab)
+{
+	uint32_t count = TOUCH_BYTES / slab->object_size + 1;
+
+	if ((size_t)slab->cut * slab->object_size < SMALL_BYTES)
+		sn_pages_touch(sn_slab_at(slab, slab->cut), (size_t)count * slab->object_size);
+	slab->touched = slab->cut + count;
+}
+
 uint32_t sn_slab_cut(struct sn_slab *slab)
 {
 	if (slab->cut >> slab->shift == slab->region_count)
 		add_region(slab);
+	if (slab->cut >= slab->touched)
+		touch(slab);
 	assert(slab->cut < SN_SLAB_NONE - 1);
 	return slab->cut++;
 }

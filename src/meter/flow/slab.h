@@ -22,6 +22,7 @@ struct sn_slab {
 	uint32_t region_count;
 	unsigned shift;      /* 2^shift objects per region */
 	uint32_t cut;        /* numbers below are in use or free; */
+	uint32_t touched;    /* below this the memory is there already */
 	uint32_t dirty;      /* below this the others hold what was left there, or zeros */
 	uint32_t free, used; /* chain of free objects; in use now */
 };

@@ -18,8 +18,11 @@ static size_t slots_bytes(size_t size)
 static struct sn_flow_slot *new_slots(size_t size)
 {
 	size_t bytes = slots_bytes(size);
+	void *slots = sn_pages_take(bytes, bytes < SMALL_BYTES ? bytes : 0);
 
-	return sn_pages_take(bytes, bytes < SMALL_BYTES ? bytes : 0);
+	if (bytes < SMALL_BYTES)
+		sn_pages_touch(slots, bytes);
+	return slots;
 }
 
 void sn_flow_table_init(struct sn_flow_table *table, bool traffic)

@@ -66,7 +66,9 @@ static void grow(struct sn_hosts *hosts)
 	struct sn_host *old = hosts->slots;
 	size_t old_size = hosts->mask + 1;
 
-	hosts->slots = sn_new_n(struct sn_host, old_size * 2);
+	/* Written at once: pages that are read before they are written come twice. */
+	hosts->slots = sn_xmalloc(old_size * 2 * sizeof(struct sn_host));
+	memset(hosts->slots, 0, old_size * 2 * sizeof(struct sn_host));
 	hosts->mask = old_size * 2 - 1;
 	hosts->recent[0] = hosts->recent[1] = &hosts->rest;
 	for (size_t i = 0; i < old_size; i++)
