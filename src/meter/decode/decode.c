@@ -46,8 +46,7 @@ static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, unsign
 				  struct sn_decoded *out)
 {
 	bool udp = out->protocol == SN_PROTO_UDP;
-	struct sn_decoded inner = {.tunnels = (uint8_t)(out->tunnels + 1),
-				   .stations = out->stations};
+	struct sn_decoded inner;
 	uint16_t ethertype = 0;
 
 	if (!out->has_transport)
@@ -61,6 +60,10 @@ static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, unsign
 
 	if (!sn_decode_tunnel(rd, out->protocol, out->dst_port, &ethertype))
 		return !udp && !sn_rd_ok(rd) && missing > 0 ? SN_SKIP_TRUNCATED : outside;
+
+	sn_decoded_clear(&inner);
+	inner.tunnels = (uint8_t)(out->tunnels + 1);
+	inner.stations = out->stations;
 
 	enum sn_skip skip = decode_ip(rd, ethertype, missing, &inner);
 
