@@ -23,13 +23,6 @@ bool sn_str_eqc(struct sn_str a, const char *b)
 	return sn_str_eq(a, sn_str(b));
 }
 
-bool sn_str_has_prefix(struct sn_str text, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return text.n >= n && (n == 0 || memcmp(text.p, prefix, n) == 0);
-}
-
 static bool blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct sn_str { /* borrowed; not NUL-terminated */
 	const char *p;
@@ -23,7 +24,13 @@ struct sn_str { /* borrowed; not NUL-terminated */
 struct sn_str sn_str(const char *text); /* NULL gives the empty string */
 bool sn_str_eq(struct sn_str a, struct sn_str b);
 bool sn_str_eqc(struct sn_str a, const char *b);
-bool sn_str_has_prefix(struct sn_str text, const char *prefix);
+/* Here, so that it is a comparison or two when the prefix is a constant. */
+static inline bool sn_str_has_prefix(struct sn_str text, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return text.n >= n && (n == 0 || memcmp(text.p, prefix, n) == 0);
+}
 struct sn_str sn_str_trim(struct sn_str text);
 /* Takes the part before `separator` off the front of `rest`; false when `rest` is used up. */
 bool sn_str_split(struct sn_str *rest, char separator, struct sn_str *part);

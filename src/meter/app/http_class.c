@@ -39,63 +39,82 @@ enum {
 	TYPE_DROPBOX,
 };
 
+#define HOST(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+#define ANY                                                                                        \
+	{                                                                                          \
+		NULL, 0                                                                            \
+	}
+
 static const struct {
 	uint8_t type;
-	bool post;        /* only of POST requests; else of others */
-	const char *host; /* it or one below it; NULL: any */
-	const char *path; /* how the path begins; NULL: any */
-	const char *also; /* what stands in it, too; NULL: nothing */
+	bool post;          /* only of POST requests; else of others */
+	struct sn_str host; /* it or one below it; empty: any */
+	const char *path;   /* how the path begins; NULL: any */
+	const char *also;   /* what stands in it, too; NULL: nothing */
 } rules[] = {
-	{TYPE_MSN, true, NULL, "/gateway/gateway.dll", NULL},
-	{TYPE_RTMPT, true, NULL, "/open/1", NULL},
-	{TYPE_RTMPT, true, NULL, "/fcs/ident", NULL},
-	{TYPE_RTMPT, true, NULL, "/idle/", NULL},
-	{TYPE_RTMPT, true, NULL, "/send/", NULL},
-	{TYPE_NETFLIX, false, NULL, "/range/", "?o="},
-	{TYPE_NETFLIX, false, NULL, "/?o=", "&v="},
-	{TYPE_YOUTUBE_VIDEO, false, "googlevideo.com", "/videoplayback", NULL},
-	{TYPE_YOUTUBE_VIDEO, false, "youtube.com", "/videoplayback", NULL},
-	{TYPE_YOUTUBE_204, false, "googlevideo.com", "/generate_204", NULL},
-	{TYPE_YOUTUBE_204, false, "youtube.com", "/generate_204", NULL},
-	{TYPE_YOUTUBE_EMBED, false, "youtube.com", "/embed/", NULL},
-	{TYPE_YOUTUBE_SITE, false, "youtube.com", NULL, NULL},
-	{TYPE_VIMEO, false, "vimeo.com", NULL, NULL},
-	{TYPE_WIKIPEDIA, false, "wikipedia.org", NULL, NULL},
-	{TYPE_WIKIPEDIA, false, "wikimedia.org", "/wikipedia/", NULL},
-	{TYPE_RAPIDSHARE, false, "rapidshare.com", NULL, NULL},
-	{TYPE_MEGAUPLOAD, false, "megaupload.com", NULL, NULL},
-	{TYPE_GET, false, "facebook.com", "/mobile/status.php",
+	{TYPE_MSN, true, ANY, "/gateway/gateway.dll", NULL},
+	{TYPE_RTMPT, true, ANY, "/open/1", NULL},
+	{TYPE_RTMPT, true, ANY, "/fcs/ident", NULL},
+	{TYPE_RTMPT, true, ANY, "/idle/", NULL},
+	{TYPE_RTMPT, true, ANY, "/send/", NULL},
+	{TYPE_NETFLIX, false, ANY, "/range/", "?o="},
+	{TYPE_NETFLIX, false, ANY, "/?o=", "&v="},
+	{TYPE_YOUTUBE_VIDEO, false, HOST("googlevideo.com"), "/videoplayback", NULL},
+	{TYPE_YOUTUBE_VIDEO, false, HOST("youtube.com"), "/videoplayback", NULL},
+	{TYPE_YOUTUBE_204, false, HOST("googlevideo.com"), "/generate_204", NULL},
+	{TYPE_YOUTUBE_204, false, HOST("youtube.com"), "/generate_204", NULL},
+	{TYPE_YOUTUBE_EMBED, false, HOST("youtube.com"), "/embed/", NULL},
+	{TYPE_YOUTUBE_SITE, false, HOST("youtube.com"), NULL, NULL},
+	{TYPE_VIMEO, false, HOST("vimeo.com"), NULL, NULL},
+	{TYPE_WIKIPEDIA, false, HOST("wikipedia.org"), NULL, NULL},
+	{TYPE_WIKIPEDIA, false, HOST("wikimedia.org"), "/wikipedia/", NULL},
+	{TYPE_RAPIDSHARE, false, HOST("rapidshare.com"), NULL, NULL},
+	{TYPE_MEGAUPLOAD, false, HOST("megaupload.com"), NULL, NULL},
+	{TYPE_GET, false, HOST("facebook.com"), "/mobile/status.php",
 	 NULL}, /* asks whether it is there */
-	{TYPE_FACEBOOK, false, "facebook.com", NULL, NULL},
-	{TYPE_ADVERTISING, false, "doubleclick.net", NULL, NULL},
-	{TYPE_FLICKR, false, "flickr.com", NULL, NULL},
-	{TYPE_GOOGLE_MAPS, false, "maps.google.com", NULL, NULL},
-	{TYPE_MEDIAFIRE, false, "mediafire.com", NULL, NULL},
-	{TYPE_HOTFILE, false, "hotfile.com", NULL, NULL},
-	{TYPE_TWITTER, false, "twitter.com", NULL, NULL},
-	{TYPE_DROPBOX, false, "dropbox.com", NULL, NULL},
+	{TYPE_FACEBOOK, false, HOST("facebook.com"), NULL, NULL},
+	{TYPE_ADVERTISING, false, HOST("doubleclick.net"), NULL, NULL},
+	{TYPE_FLICKR, false, HOST("flickr.com"), NULL, NULL},
+	{TYPE_GOOGLE_MAPS, false, HOST("maps.google.com"), NULL, NULL},
+	{TYPE_MEDIAFIRE, false, HOST("mediafire.com"), NULL, NULL},
+	{TYPE_HOTFILE, false, HOST("hotfile.com"), NULL, NULL},
+	{TYPE_TWITTER, false, HOST("twitter.com"), NULL, NULL},
+	{TYPE_DROPBOX, false, HOST("dropbox.com"), NULL, NULL},
 };
 
-/* `host` may carry a port. */
-static bool is_below(struct sn_str host, const char *domain)
+static struct sn_str without_port(struct sn_str host)
 {
-	const char *colon = memchr(host.p, ':', host.n);
-	size_t n = strlen(domain);
+	const char *colon = host.n > 0 ? memchr(host.p, ':', host.n) : NULL;
 
 	if (colon != NULL)
 		host.n = (size_t)(colon - host.p);
-	return host.n >= n && strncasecmp(host.p + host.n - n, domain, n) == 0 &&
-	       (host.n == n || host.p[host.n - n - 1] == '.');
+	return host;
+}
+
+static bool is_below(struct sn_str host, struct sn_str domain)
+{
+	const char *end;
+
+	if (host.n < domain.n)
+		return false;
+	end = host.p + host.n - domain.n;
+	/* Nearly all differ in the first letter. */
+	return (end[0] | 0x20) == domain.p[0] && strncasecmp(end, domain.p, domain.n) == 0 &&
+	       (host.n == domain.n || end[-1] == '.');
 }
 
 uint8_t sn_http_request_type(const struct sn_http_message *request)
 {
-	struct sn_str host = sn_str_trim(request->fields[SN_HTTP_HOST]), path = request->target;
+	struct sn_str host = without_port(sn_str_trim(request->fields[SN_HTTP_HOST]));
+	struct sn_str path = request->target;
 	bool post = sn_str_has_prefix(request->header, "POST"); /* "POST/" has no method */
 
 	for (size_t i = 0; i < SN_COUNT(rules); i++) {
 		if (rules[i].post == post &&
-		    (rules[i].host == NULL || (host.n > 0 && is_below(host, rules[i].host))) &&
+		    (rules[i].host.n == 0 || is_below(host, rules[i].host)) &&
 		    (rules[i].path == NULL || sn_str_has_prefix(path, rules[i].path)) &&
 		    (rules[i].also == NULL ||
 		     memmem(path.p, path.n, rules[i].also, strlen(rules[i].also)) != NULL))

@@ -37,9 +37,10 @@ static const struct {
 static const struct sn_str transfer_encoding = NAME("Transfer-Encoding");
 static const struct sn_str upgrade = NAME("Upgrade");
 
+/* Of names, which are not empty.  Most differ in length or in the first letter. */
 static bool equals(struct sn_str a, struct sn_str b)
 {
-	return a.n == b.n && strncasecmp(a.p, b.p, b.n) == 0;
+	return a.n == b.n && (a.p[0] | 0x20) == (b.p[0] | 0x20) && strncasecmp(a.p, b.p, b.n) == 0;
 }
 
 /* One is the beginning of the other. */
@@ -159,29 +160,36 @@ static bool parse_start(unsigned side, struct sn_str line, struct sn_http_messag
 	return true;
 }
 
+/* Where the value goes; NULL: nobody wants it. */
+static struct sn_str *place_of(struct sn_str name, struct sn_http_message *message,
+			       struct sn_http_framing *framing)
+{
+	for (size_t i = 0; i < SN_COUNT(fields); i++) {
+		struct sn_str *field = &message->fields[fields[i].field];
+
+		if (equals(name, fields[i].name))
+			return field->p == NULL ? field : NULL; /* the first one counts */
+	}
+	if (equals(name, transfer_encoding))
+		return &framing->transfer;
+	return equals(name, upgrade) ? &framing->upgrade : NULL;
+}
+
 static void parse_field(struct sn_str line, struct sn_http_message *message,
 			struct sn_http_framing *framing)
 {
 	const char *colon = memchr(line.p, ':', line.n);
-	struct sn_str name, value;
+	struct sn_str value, *place;
 
 	if (colon == NULL)
 		return;
-	name = (struct sn_str){line.p, (size_t)(colon - line.p)};
-	value = (struct sn_str){colon + 1, line.n - name.n - 1};
+	value = (struct sn_str){colon + 1, line.n - (size_t)(colon + 1 - line.p)};
+	place = place_of((struct sn_str){line.p, (size_t)(colon - line.p)}, message, framing);
+	if (place == NULL)
+		return;
 	if (value.n > 0 && value.p[0] == ' ')
 		value = (struct sn_str){value.p + 1, value.n - 1};
-	value = printable(value);
-	if (equals(name, transfer_encoding))
-		framing->transfer = value;
-	else if (equals(name, upgrade))
-		framing->upgrade = value;
-	for (size_t i = 0; i < SN_COUNT(fields); i++) {
-		struct sn_str *field = &message->fields[fields[i].field];
-
-		if (field->p == NULL && equals(name, fields[i].name))
-			*field = value;
-	}
+	*place = printable(value);
 }
 
 bool sn_http_parse(unsigned side, struct sn_str header, struct sn_http_message *message,
