@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/map.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,16 +82,19 @@ uint64_t sn_siphash24(const uint8_t key[SN_SIPHASH_KEY_SIZE], const void *data, 
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+static uint8_t process_key[SN_SIPHASH_KEY_SIZE];
+
+static void draw_key(void)
+{
+	sn_random(process_key, sizeof(process_key));
+}
+
 uint64_t sn_hash(const void *data, size_t size)
 {
-	static uint8_t key[SN_SIPHASH_KEY_SIZE];
-	static bool drawn;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	if (!drawn) {
-		sn_random(key, sizeof(key));
-		drawn = true;
-	}
-	return sn_siphash24(key, data, size);
+	pthread_once(&once, draw_key);
+	return sn_siphash24(process_key, data, size);
 }
 
 struct sn_map *sn_map_create(sn_map_release_fn *release)

@@ -24,7 +24,10 @@ bool sn_map_remove(struct sn_map *map, const char *key);
 /* Walk in no particular order: start with *cursor = 0; false at the end.  No changes meanwhile. */
 bool sn_map_next(const struct sn_map *map, size_t *cursor, const char **key, void **value);
 
-/* SipHash-2-4 with a key drawn once per process; also used by tables of other shapes. */
+/*
+ * SipHash-2-4 with a key drawn once per process; also used by tables of other shapes, and by any
+ * thread.
+ */
 uint64_t sn_hash(const void *data, size_t size);
 
 #endif
