@@ -25,14 +25,15 @@ ALLOWED = {
     "mplane": {"base", "data", "net"},
     "analysis": {"base", "data"},
     "store": {"base", "data"},
+    "exchange": {"base", "net", "data", "store"},
     "probe": {"base", "net", "data"},
     "meter": {"base", "net", "data"},
     "peer": {"base", "net", "data", "mplane"},
     "node": {"base", "net", "data", "mplane", "peer", "store", "analysis", "probe", "meter", "priv"},
-    "hub": {"base", "net", "data", "mplane", "peer", "store", "analysis", "probe", "meter"},
+    "hub": {"base", "net", "data", "mplane", "peer", "store", "exchange", "analysis", "probe", "meter"},
     "demo": {"base", "net", "data", "priv"},
     "cli": {"base", "net", "data", "mplane", "peer", "demo"},
-    "main": {"base", "net", "data", "mplane", "peer", "store", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
+    "main": {"base", "net", "data", "mplane", "peer", "store", "exchange", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
 }
 # The client half of priv is two headers; nobody outside may see the rest of it.
 PRIV_PUBLIC = {"priv/client.h", "priv/ops.h"}
