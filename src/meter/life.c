@@ -2,17 +2,18 @@
 #include "meter/life.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "meter/app/app.h"
 #include "meter/flow/interim.h"
 
-/* What its header had no room for while it was half-open: `flow` is a copy of that in `folded`. */
-static void unfold(struct sn_meter *meter, struct sn_tcp_flow *flow, const struct sn_flow *folded)
+/* What the SYN of a half-open flow tells, beyond its head. */
+static void unfold(struct sn_meter *meter, struct sn_tcp_flow *flow, const struct sn_tcp_syn *syn)
 {
 	flow->flow.half_open = false;
-	flow->flow.side[SN_CLIENT] = (struct sn_flow_side){1, folded->syn.ip_bytes, 0};
-	flow->flow.side[SN_SERVER] = (struct sn_flow_side){0};
-	sn_tcp_syn_replay(&folded->syn, &flow->tcp, &meter->segments, folded->first_ns);
+	flow->flow.first_ns = flow->flow.last_ns;
+	flow->flow.side[SN_CLIENT] = (struct sn_flow_side){1, syn->ip_bytes, 0};
+	sn_tcp_syn_replay(syn, &flow->tcp, &meter->segments, flow->flow.last_ns);
 }
 
 /* The others see whole flows only. */
@@ -20,8 +21,9 @@ static const struct sn_flow *whole_of(struct sn_meter *meter, const struct sn_fl
 {
 	if (!flow->half_open)
 		return flow;
-	meter->whole = (struct sn_tcp_flow){.flow = *flow};
-	unfold(meter, &meter->whole, flow);
+	meter->whole = (struct sn_tcp_flow){.app = NULL};
+	memcpy(&meter->whole, flow, SN_FLOW_HEAD_BYTES);
+	unfold(meter, &meter->whole, &flow->syn);
 	return &meter->whole.flow;
 }
 
@@ -282,11 +284,11 @@ void sn_life_begin(struct sn_meter *meter, struct sn_flow *flow, int64_t time_ns
 
 struct sn_flow *sn_life_unfold(struct sn_meter *meter, struct sn_flow *flow, uint64_t hash)
 {
-	struct sn_flow folded = *flow;
+	struct sn_tcp_syn syn = flow->syn;
 
 	flow = sn_flow_table_unfold(&meter->table, flow, hash);
 	flow->idle_link.prev->next = flow->idle_link.next->prev = &flow->idle_link;
-	unfold(meter, sn_flow_as_tcp(flow), &folded);
+	unfold(meter, sn_flow_as_tcp(flow), &syn);
 	return flow;
 }
 

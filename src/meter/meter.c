@@ -148,10 +148,12 @@ static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, 
 
 	sn_life_make_room(meter);
 	flow = sn_flow_table_add(&meter->table, &job->key, job->hash, half_open);
+	flow->source = source;
+	flow->last_ns = time_ns;
 	if (half_open)
 		sn_tcp_syn_keep(&flow->syn, packet);
-	flow->source = source;
-	flow->first_ns = flow->last_ns = time_ns;
+	else
+		flow->first_ns = time_ns;
 	flow->client_is_high = is_client_high(job, origin);
 	look_around(meter, flow, job, time_ns);
 	flow->singleton = is_plain_syn(packet) || job->key.protocol == SN_PROTO_UDP;

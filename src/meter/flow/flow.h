@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -62,15 +63,11 @@ struct sn_interim {
 
 struct sn_flow {
 	struct sn_flow_key key;
-	struct sn_list idle_link;  /* in order of the last packet; closed flows: of closing */
-	int64_t first_ns, last_ns; /* of its packets */
+	struct sn_list idle_link; /* in order of the last packet; closed flows: of closing */
+	int64_t last_ns;          /* of its packets */
 	union {
 		int64_t closed_ns;          /* of a closed one: when it closed */
 		struct sn_interim *interim; /* of an open one, while there is an active timeout */
-	};
-	union {
-		struct sn_flow_side side[2]; /* SN_CLIENT, SN_SERVER */
-		struct sn_tcp_syn syn;       /* of a half-open one, which has one packet */
 	};
 	struct sn_dns_hit *name; /* what the client had asked DNS for; NULL: unknown; a reference */
 	uint16_t later_fragments[2]; /* of its packets; saturates */
@@ -81,9 +78,20 @@ struct sn_flow {
 	bool client_internal : 1, server_internal : 1; /* by the networks of view/networks.h */
 	bool singleton : 1;                            /* in the list of the short timeout */
 	bool in_cloud : 1;  /* series/: the outer end is, by view/networks.h */
-	bool half_open : 1; /* TCP: `syn` is all there is, and all the memory it has */
+	bool half_open : 1; /* TCP: one packet, and `syn` is all there is of it */
 	uint8_t traffic;    /* series/: class of its bytes */
+	union {
+		struct {
+			int64_t first_ns;            /* of its packets */
+			struct sn_flow_side side[2]; /* SN_CLIENT, SN_SERVER */
+		};
+		struct sn_tcp_syn syn; /* of a half-open one; its memory ends here */
+	};
 };
+
+/* What half-open flows and others have in common. */
+#define SN_FLOW_HEAD_BYTES      offsetof(struct sn_flow, first_ns)
+#define SN_FLOW_HALF_OPEN_BYTES (SN_FLOW_HEAD_BYTES + sizeof(struct sn_tcp_syn))
 
 /* What series/ keeps of a connection from packet to packet. */
 struct sn_tcp_traffic {

@@ -10,6 +10,8 @@
 #define SMALL_BYTES (4 << 20) /* of slots, for which large pages are not worth while */
 #define SIZE_SPARE  4         /* free slots behind the end, so that a guess needs no wrapping */
 
+_Static_assert(SN_FLOW_HALF_OPEN_BYTES == 128, "two cache lines: there may be very many");
+
 static size_t slots_bytes(size_t size)
 {
 	return (size + SIZE_SPARE) * sizeof(struct sn_flow_slot);
@@ -34,7 +36,7 @@ void sn_flow_table_init(struct sn_flow_table *table, bool traffic)
 		     0);
 	sn_slab_init(&table->slabs[SN_KIND_UDP], sizeof(struct sn_udp_flow), 0);
 	sn_slab_init(&table->slabs[SN_KIND_OTHER], sizeof(struct sn_flow), 0);
-	sn_slab_init(&table->slabs[SN_KIND_HALF_OPEN], sizeof(struct sn_flow), 0);
+	sn_slab_init(&table->slabs[SN_KIND_HALF_OPEN], SN_FLOW_HALF_OPEN_BYTES, 0);
 }
 
 void sn_flow_table_finish(struct sn_flow_table *table)
@@ -201,7 +203,7 @@ struct sn_flow *sn_flow_table_unfold(struct sn_flow_table *table, struct sn_flow
 	struct sn_flow *whole = sn_flow_table_at(table, number);
 
 	assert(flow->half_open);
-	*whole = *flow;
+	memcpy(whole, flow, SN_FLOW_HEAD_BYTES);
 	whole->half_open = false;
 	table->slots[slot].number = number;
 	give_number(table, old);

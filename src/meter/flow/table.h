@@ -49,7 +49,7 @@ struct sn_flow *sn_flow_table_find(const struct sn_flow_table *table, const stru
 struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_flow_key *key,
 				  uint64_t hash, bool half_open);
 /*
- * A half-open flow gets the memory of a whole one: its header is moved there, the rest is zeroed.
+ * A half-open flow gets the memory of a whole one: its head is moved there, the rest is zeroed.
  * Lists that it is in are the caller's to mend.
  */
 struct sn_flow *sn_flow_table_unfold(struct sn_flow_table *table, struct sn_flow *flow,

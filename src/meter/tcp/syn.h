@@ -10,7 +10,7 @@
 
 #include "meter/tcp/tcp.h"
 
-#define SN_TCP_SYN_OPTIONS 32 /* bytes; a SYN has 20 to 24 of them, seldom more */
+#define SN_TCP_SYN_OPTIONS 24 /* bytes; few SYNs have more than 20 */
 
 struct sn_tcp_syn {
 	uint32_t seq;
