@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "meter/log/number.h"
+#include "meter/log/words.h"
 
 void sn_record_printf(struct sn_record *record, const char *format, ...)
 {
@@ -74,22 +75,6 @@ struct line {
 	char zeros[2 * ZEROS]; /* "0 0 0 0 " */
 };
 
-#define LOW_BITS  0x0101010101010101ULL
-#define HIGH_BITS 0x8080808080808080ULL
-
-/*
- * Whether any of eight bytes may have to be replaced; a byte behind one that has to may be found,
- * too, and a tab is.
- */
-static bool is_suspicious(uint64_t bytes, char separator)
-{
-	uint64_t a = bytes ^ LOW_BITS * (unsigned char)separator, b = bytes ^ LOW_BITS * 0x7f;
-
-	return (((bytes - LOW_BITS * ' ') & ~bytes) | ((a - LOW_BITS) & ~a) |
-		((b - LOW_BITS) & ~b)) &
-	       HIGH_BITS;
-}
-
 /*
  * Texts come from the network: what would end the field or the line becomes "_".  Blanks inside
  * answers of DNS are tabs already, which the other logs separate nothing with.
@@ -107,17 +92,17 @@ static char *put_bytes(char *p, struct sn_str text, char separator)
 
 static char *put_text(char *p, struct sn_str text, char separator)
 {
-	uint64_t bytes;
+	while (text.n >= SN_WORD_BYTES) {
+		uint64_t word = sn_word_load(text.p);
 
-	while (text.n >= sizeof(bytes)) {
-		memcpy(&bytes, text.p, sizeof(bytes));
-		if (is_suspicious(bytes, separator))
-			put_bytes(p, (struct sn_str){text.p, sizeof(bytes)}, separator);
+		if ((sn_word_below(word, ' ') | sn_word_has(word, separator) |
+		     sn_word_has(word, 0x7f)) != 0)
+			put_bytes(p, (struct sn_str){text.p, SN_WORD_BYTES}, separator);
 		else
-			memcpy(p, &bytes, sizeof(bytes));
-		p += sizeof(bytes);
-		text.p += sizeof(bytes);
-		text.n -= sizeof(bytes);
+			memcpy(p, &word, sizeof(word));
+		p += SN_WORD_BYTES;
+		text.p += SN_WORD_BYTES;
+		text.n -= SN_WORD_BYTES;
 	}
 	return put_bytes(p, text, separator);
 }

@@ -4,43 +4,69 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "meter/log/number.h"
+#include "meter/log/words.h"
 #include "meter/view/view.h"
 
-#define NANO_DIGITS 9
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* Times and texts are quoted, whatever they are. */
+static void make_key(const struct sn_column *column, struct sn_cell_key *key)
+{
+	bool quoted = column->type == SN_TYPE_TEXT || column->type == SN_TYPE_TIME;
+	int n = snprintf(key->text, sizeof(key->text), ",\"%s\":%s", column->name,
+			 quoted ? "\"" : "");
+
+	assert(n <= SN_CELL_KEY_MAX);
+	key->n = (uint8_t)n;
+}
 
 void sn_cell_writer_init(struct sn_cell_writer *writer, const struct sn_dataset *dataset,
 			 bool with_name)
 {
-	*writer = (struct sn_cell_writer){.dataset = dataset, .second = INT64_MIN};
-	for (size_t i = 0; i < dataset->column_count; i++) {
-		sn_buf_addf(&writer->keys, "\"%s\":", dataset->columns[i].name);
-		writer->key_ends[i] = (uint16_t)writer->keys.n;
-	}
+	*writer = (struct sn_cell_writer){.dataset = dataset};
+	writer->keys = sn_new_n(struct sn_cell_key, dataset->column_count);
+	for (size_t i = 0; i < dataset->column_count; i++)
+		make_key(&dataset->columns[i], &writer->keys[i]);
+	for (size_t i = 0; i < SN_CELL_SECONDS_KEPT; i++)
+		writer->seconds[i].second = INT64_MIN;
 	if (with_name)
 		sn_buf_addf(&writer->head, "{\"dataset\":\"%s\"", dataset->name);
 	else
 		sn_buf_adds(&writer->head, "{");
+	writer->room =
+		writer->head.n + 2 + dataset->column_count * (SN_CELL_KEY_MAX + SN_NUMBER_MAX + 2);
 }
 
 void sn_cell_writer_finish(struct sn_cell_writer *writer)
 {
-	sn_buf_finish(&writer->keys);
+	free(writer->keys);
 	sn_buf_finish(&writer->head);
 }
 
 /* Numbers ----------------------------------------------------------------- */
 
+static char *put_pair(char *p, unsigned pair)
+{
+	p[0] = (char)('0' + pair / 10);
+	p[1] = (char)('0' + pair % 10);
+	return p + 2;
+}
+
 static char *put_nine(char *p, uint32_t nanos)
 {
-	for (int i = NANO_DIGITS - 1; i >= 0; i--, nanos /= 10)
-		p[i] = (char)('0' + nanos % 10);
-	return p + NANO_DIGITS;
+	*p++ = (char)('0' + nanos / 100000000);
+	p = put_pair(p, nanos / 1000000 % 100);
+	p = put_pair(p, nanos / 10000 % 100);
+	p = put_pair(p, nanos / 100 % 100);
+	return put_pair(p, nanos % 100);
 }
 
 /* Zeros at the end of a fraction say nothing. */
@@ -54,31 +80,37 @@ static char *trim(char *p)
 static char *put_seconds(char *p, int64_t ns)
 {
 	uint64_t magnitude = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+	uint32_t nanos = (uint32_t)(magnitude % SN_NS_PER_S);
 
 	if (ns < 0)
 		*p++ = '-';
 	p = sn_put_u64(p, magnitude / SN_NS_PER_S);
+	if (nanos == 0)
+		return p;
 	*p++ = '.';
-	return trim(put_nine(p, (uint32_t)(magnitude % SN_NS_PER_S)));
+	return trim(put_nine(p, nanos));
 }
 
-/* Rows of one second share its text. */
+/* Rows of one second share its text, and flows that end together began in a few. */
 static char *put_time(struct sn_cell_writer *writer, char *p, int64_t unix_ns)
 {
 	int64_t second = unix_ns / SN_NS_PER_S, nanos = unix_ns % SN_NS_PER_S;
-	char text[SN_TIME_TEXT_MAX];
+	char text[SN_TIME_TEXT_MAX], *kept;
+	size_t i;
 
 	if (nanos < 0) {
 		nanos += SN_NS_PER_S;
 		second--;
 	}
-	if (second != writer->second) {
+	i = (uint64_t)second % SN_CELL_SECONDS_KEPT;
+	kept = writer->seconds[i].text;
+	if (second != writer->seconds[i].second) {
 		sn_format_time(unix_ns, text, sizeof(text));
-		memcpy(writer->second_text, text, sizeof(writer->second_text));
-		writer->second = second;
+		memcpy(kept, text, sizeof(writer->seconds[i].text));
+		writer->seconds[i].second = second;
 	}
-	memcpy(p, writer->second_text, sizeof(writer->second_text));
-	p = put_nine(p + sizeof(writer->second_text), (uint32_t)nanos);
+	memcpy(p, kept, sizeof(writer->seconds[i].text));
+	p = put_nine(p + sizeof(writer->seconds[i].text), (uint32_t)nanos);
 	*p++ = 'Z';
 	return p;
 }
@@ -91,7 +123,10 @@ static char *put_plain(char *p, const struct sn_cell *cell)
 		memcpy(p, cell->i != 0 ? "true" : "false", 5);
 		return p + (cell->i != 0 ? 4 : 5);
 	case SN_CELL_INTEGER:
-		return sn_put_i64(p, cell->i);
+		if ((uint64_t)cell->i >= 10)
+			return sn_put_i64(p, cell->i);
+		*p = (char)('0' + cell->i);
+		return p + 1;
 	case SN_CELL_SECONDS:
 		return put_seconds(p, cell->i);
 	case SN_CELL_FIXED:
@@ -112,6 +147,13 @@ static bool is_there(const struct sn_cell *cell)
 
 static bool is_plain_text(struct sn_str text)
 {
+	for (; text.n >= SN_WORD_BYTES; text.p += SN_WORD_BYTES, text.n -= SN_WORD_BYTES) {
+		uint64_t word = sn_word_load(text.p);
+
+		if ((sn_word_below(word, ' ') | sn_word_has(word, '"') | sn_word_has(word, '\\') |
+		     (word & SN_WORD_HIGH)) != 0)
+			return false;
+	}
 	for (size_t i = 0; i < text.n; i++) {
 		unsigned char c = (unsigned char)text.p[i];
 
@@ -137,55 +179,70 @@ static void add_json_odd_text(struct sn_buf *out, struct sn_str text)
 	sn_json_escape(out, text);
 }
 
-static void add_json_text(struct sn_buf *out, struct sn_str text)
+/* Behind the opening quote; `room` stays free behind the text. */
+static char *put_json_text(struct sn_buf *out, char *p, struct sn_str text, size_t room)
 {
-	sn_buf_reserve(out, text.n + 2);
-	out->p[out->n++] = '"';
+	out->n = (size_t)(p - out->p);
+	sn_buf_reserve(out, text.n + 1 + room);
 	if (is_plain_text(text)) {
 		memcpy(out->p + out->n, text.p, text.n);
 		out->n += text.n;
 	} else {
 		add_json_odd_text(out, text);
+		sn_buf_reserve(out, 1 + room);
 	}
-	sn_buf_addc(out, '"');
+	p = out->p + out->n;
+	*p++ = '"';
+	return p;
 }
 
+static char *put_json_value(struct sn_cell_writer *writer, const struct sn_cell *cell,
+			    struct sn_buf *out, char *p)
+{
+	switch (cell->kind) {
+	case SN_CELL_TEXT:
+		return put_json_text(out, p, cell->s, writer->room);
+	case SN_CELL_WORD:
+		assert(cell->s.n <= SN_NUMBER_MAX);
+		memcpy(p, cell->s.p, cell->s.n);
+		p[cell->s.n] = '"';
+		return p + cell->s.n + 1;
+	case SN_CELL_TIME:
+		p = put_time(writer, p, cell->i);
+		*p++ = '"';
+		return p;
+	case SN_CELL_ADDRESS:
+		p = sn_view_address_put(p, cell->a);
+		*p++ = '"';
+		return p;
+	default:
+		return put_plain(p, cell);
+	}
+}
+
+/* There is room for the whole row from the start, and keys are copied whole: of a known length. */
 void sn_cell_write_json(struct sn_cell_writer *writer, const struct sn_cell *cells,
 			struct sn_buf *out)
 {
-	size_t start = 0;
+	unsigned skip = writer->head.n == 1; /* the comma, behind the brace */
 	char *p;
 
-	sn_buf_add(out, writer->head.p, writer->head.n);
+	sn_buf_reserve(out, writer->room);
+	p = out->p + out->n;
+	memcpy(p, writer->head.p, writer->head.n);
+	p += writer->head.n;
 	for (size_t i = 0; i < writer->dataset->column_count; i++) {
-		const struct sn_cell *cell = &cells[i];
-		size_t key = writer->key_ends[i] - start;
+		const struct sn_cell_key *key = &writer->keys[i];
 
-		if (is_there(cell)) {
-			sn_buf_reserve(out, key + SN_NUMBER_MAX + 2);
-			p = out->p + out->n;
-			if (out->p[out->n - 1] != '{')
-				*p++ = ',';
-			memcpy(p, writer->keys.p + start, key);
-			p += key;
-			if (cell->kind == SN_CELL_TIME) {
-				*p++ = '"';
-				p = put_time(writer, p, cell->i);
-				*p++ = '"';
-			} else if (cell->kind == SN_CELL_ADDRESS) {
-				*p++ = '"';
-				p = sn_view_address_put(p, cell->a);
-				*p++ = '"';
-			} else {
-				p = put_plain(p, cell);
-			}
-			out->n = (size_t)(p - out->p);
-			if (cell->kind == SN_CELL_TEXT)
-				add_json_text(out, cell->s);
-		}
-		start = writer->key_ends[i];
+		if (!is_there(&cells[i]))
+			continue;
+		memcpy(p, key->text + skip, SN_CELL_KEY_MAX);
+		p = put_json_value(writer, &cells[i], out, p + key->n - skip);
+		skip = 0;
 	}
-	sn_buf_add(out, "}\n", 2);
+	*p++ = '}';
+	*p++ = '\n';
+	out->n = (size_t)(p - out->p);
 }
 
 /* CSV (RFC 4180) -------------------------------------------------------------- */
@@ -235,7 +292,7 @@ void sn_cell_write_csv(struct sn_cell_writer *writer, const struct sn_cell *cell
 		else if (is_there(cell))
 			p = put_plain(p, cell);
 		out->n = (size_t)(p - out->p);
-		if (cell->kind == SN_CELL_TEXT)
+		if (cell->kind == SN_CELL_TEXT || cell->kind == SN_CELL_WORD)
 			add_csv_text(out, cell->s);
 	}
 	sn_buf_add(out, "\r\n", 2);

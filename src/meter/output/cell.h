@@ -24,6 +24,7 @@ enum sn_cell_kind {
 	SN_CELL_FIXED,   /* six decimals, as in Tstat's logs; not finite: none */
 	SN_CELL_TIME,    /* Unix nanoseconds */
 	SN_CELL_TEXT,
+	SN_CELL_WORD, /* a text of ours: letters, digits, nothing that is escaped */
 	SN_CELL_ADDRESS,
 };
 
@@ -39,14 +40,24 @@ struct sn_cell {
 	};
 };
 
-/* How rows of one dataset are written; keeps the text of the last second. */
+/* What stands before a value in JSON: ,"name": and the quote that the value begins with. */
+#define SN_CELL_KEY_MAX 32
+struct sn_cell_key {
+	char text[SN_CELL_KEY_MAX + 1];
+	uint8_t n;
+};
+
+/* How rows of one dataset are written; keeps the texts of the last seconds. */
+#define SN_CELL_SECONDS_KEPT 64
 struct sn_cell_writer {
 	const struct sn_dataset *dataset;
-	struct sn_buf keys; /* of JSON: "name": one behind the other */
-	uint16_t key_ends[SN_DATASET_COLUMNS_MAX];
-	struct sn_buf head; /* what a JSON line begins with */
-	int64_t second;
-	char second_text[20]; /* "2026-03-01T12:00:00." */
+	struct sn_cell_key *keys; /* by column */
+	struct sn_buf head;       /* what a JSON line begins with */
+	size_t room;              /* for a row without its texts */
+	struct {
+		int64_t second;
+		char text[20]; /* "2026-03-01T12:00:00." */
+	} seconds[SN_CELL_SECONDS_KEPT];
 };
 
 /* `with_name`: lines begin with the dataset's name. */

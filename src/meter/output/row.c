@@ -74,28 +74,40 @@ static void find_positions(void)
 	}
 }
 
+/* Words of rows, with their lengths. */
+#define WORD(text)                                                                                 \
+	{                                                                                          \
+		(text), sizeof(text) - 1                                                           \
+	}
+
+static const struct sn_str end_names[] = {
+	[SN_END_CLOSED] = WORD("closed"), [SN_END_IDLE] = WORD("idle"),
+	[SN_END_ACTIVE] = WORD("active"), [SN_END_FULL] = WORD("full"),
+	[SN_END_END] = WORD("end"),
+};
+
 const char *sn_flow_end_name(enum sn_flow_end end)
 {
-	static const char *const names[] = {
-		[SN_END_CLOSED] = "closed", [SN_END_IDLE] = "idle", [SN_END_ACTIVE] = "active",
-		[SN_END_FULL] = "full",     [SN_END_END] = "end",
-	};
+	return end_names[end].p;
+}
 
-	return names[end];
+static struct sn_str protocol_name(uint8_t protocol)
+{
+	switch (protocol) {
+	case SN_PROTO_TCP:
+		return SN_STR("tcp");
+	case SN_PROTO_UDP:
+		return SN_STR("udp");
+	case SN_PROTO_ICMP:
+		return SN_STR("icmp");
+	default:
+		return SN_STR("icmp6");
+	}
 }
 
 const char *sn_flow_protocol_name(uint8_t protocol)
 {
-	switch (protocol) {
-	case SN_PROTO_TCP:
-		return "tcp";
-	case SN_PROTO_UDP:
-		return "udp";
-	case SN_PROTO_ICMP:
-		return "icmp";
-	default:
-		return "icmp6";
-	}
+	return protocol_name(protocol).p;
 }
 
 /* Cells ------------------------------------------------------------------- */
@@ -115,6 +127,19 @@ static void set_ratio(struct sn_cell *cell, uint32_t part, uint32_t whole)
 {
 	if (whole > 0)
 		*cell = (struct sn_cell){.kind = SN_CELL_FIXED, .f = (double)part / whole};
+}
+
+/* A text of ours. */
+static void set_word(struct sn_cell *cell, struct sn_str word)
+{
+	*cell = (struct sn_cell){.kind = SN_CELL_WORD, .s = word};
+}
+
+/* Most flows have none. */
+static void set_word_if(struct sn_cell *cell, const char *word)
+{
+	if (word[0] != '\0')
+		set_word(cell, (struct sn_str){word, strlen(word)});
 }
 
 static void set_count(struct sn_cell *cell, uint64_t count)
@@ -154,7 +179,7 @@ static void set_ends(struct sn_cell *cells, const struct sn_view_flow *view)
 	    sn_decode_icmp_has_id(protocol, (uint8_t)(view->server_port >> 8)))
 		set_count(&cells[at[COL_c_port]], view->client_port);
 	set_count(&cells[at[COL_s_port]], view->server_port);
-	set_text(&cells[at[COL_protocol]], sn_str(sn_flow_protocol_name(protocol)));
+	set_word(&cells[at[COL_protocol]], protocol_name(protocol));
 	set_text(&cells[at[COL_interface]], sn_str(view->interface));
 }
 
@@ -172,10 +197,10 @@ static void set_counters(struct sn_cell *cells, const struct sn_view_flow *view)
 
 static void set_names(struct sn_cell *cells, const struct sn_view_flow *view)
 {
-	set_text(&cells[at[COL_application]], sn_str(view->application));
+	set_word_if(&cells[at[COL_application]], view->application);
 	set_text(&cells[at[COL_server_name]], view->server_name);
 	set_text(&cells[at[COL_fqdn]], view->fqdn);
-	set_text(&cells[at[COL_community_id]], sn_str(view->community_id));
+	set_word_if(&cells[at[COL_community_id]], view->community_id);
 	if (view->client.asn != 0)
 		set_count(&cells[at[COL_c_asn]], view->client.asn);
 	if (view->server.asn != 0)
@@ -230,13 +255,13 @@ static void set_losses(struct sn_cell *cells, const struct sn_flow *flow, const 
 		  c->data + s->data - cb->data - sb->data);
 }
 
-static const char *state_of(const struct sn_tcp *tcp, enum sn_flow_end end)
+static struct sn_str state_of(const struct sn_tcp *tcp, enum sn_flow_end end)
 {
 	if (tcp->reset)
-		return "reset";
+		return SN_STR("reset");
 	if (!sn_tcp_has_handshake(tcp))
-		return "partial";
-	return end == SN_END_CLOSED ? "complete" : "open";
+		return SN_STR("partial");
+	return end == SN_END_CLOSED ? SN_STR("complete") : SN_STR("open");
 }
 
 /* All sets of flags, as text: 256 of them are few. */
@@ -264,8 +289,8 @@ static void set_tcp(struct sn_cell *cells, const struct sn_view_flow *view,
 		set_rtt(&cells[at[COL_handshake_rtt_seconds]], sn_tcp_handshake_rtt(tcp));
 		set_rtt(&cells[at[COL_c_handshake_rtt_seconds]], sn_tcp_client_rtt(tcp));
 	}
-	set_text(&cells[at[COL_tcp_flags]], sn_str(flag_texts[tcp->flags]));
-	set_text(&cells[at[COL_state]], sn_str(state_of(tcp, view->end)));
+	set_word_if(&cells[at[COL_tcp_flags]], flag_texts[tcp->flags]);
+	set_word(&cells[at[COL_state]], state_of(tcp, view->end));
 	set_losses(cells, view->flow, tcp);
 	set_segment_rtts(cells, &tcp->side[SN_CLIENT], &tcp->side[SN_SERVER]);
 	SET(cells, mid_stream, BOOL, i, view->flow->mid_stream);
@@ -292,7 +317,7 @@ void sn_row_flow(const struct sn_view_flow *view, struct sn_cell *cells)
 	set_counters(cells, view);
 	if (tcp != NULL)
 		set_tcp(cells, view, &tcp->tcp);
-	set_text(&cells[at[COL_end]], sn_str(sn_flow_end_name(view->end)));
+	set_word(&cells[at[COL_end]], end_names[view->end]);
 	set_names(cells, view);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "data/codec.h"
 #include "ipfix_views.h"
 #include "meter/meter.h"
@@ -385,6 +386,56 @@ static void lines_of_several_datasets_say_which(void **state SN_UNUSED)
 	free(text);
 }
 
+/* Texts are looked at in pieces: wherever in them the one odd byte stands. */
+static void a_byte_that_is_escaped_is_found_anywhere(void **state SN_UNUSED)
+{
+	static const char bytes[] = "\"\\\x01\x1f\n\x80\xff ~a";
+	static struct sn_cell cells[SN_DATASET_COLUMNS_MAX];
+	int column = sn_dataset_column(&sn_dataset_flow, "fqdn");
+	struct sn_buf line = {0}, expected = {0};
+
+	for (size_t n = 1; n <= 20; n++) {
+		for (size_t at = 0; at < n * (sizeof(bytes) - 1); at++) {
+			char text[20];
+
+			memset(text, 'x', sizeof(text));
+			text[at % n] = bytes[at / n];
+			cells[column] = (struct sn_cell){.kind = SN_CELL_TEXT, .s = {text, n}};
+			sn_buf_clear(&line);
+			sn_cell_write_json(&line_writer, cells, &line);
+			sn_buf_clear(&expected);
+			sn_buf_adds(&expected, "{\"fqdn\":\"");
+			sn_json_escape(&expected, cells[column].s);
+			sn_buf_adds(&expected, "\"}\n");
+			assert_string_equal(sn_buf_cstr(&line), sn_buf_cstr(&expected));
+		}
+	}
+	sn_buf_finish(&line);
+	sn_buf_finish(&expected);
+}
+
+/* Seconds are remembered, more of them than there are places for. */
+static void times_of_many_seconds_are_written(void **state SN_UNUSED)
+{
+	static struct sn_cell cells[SN_DATASET_COLUMNS_MAX];
+	struct sn_buf line = {0};
+	struct sn_prng prng;
+
+	sn_prng_seed(&prng, 3);
+	for (unsigned i = 0; i < 5000; i++) {
+		char time[SN_TIME_TEXT_MAX], expected[64];
+		int64_t ns = (int64_t)(sn_prng_u64(&prng) % 300) * SN_NS_PER_S - 7;
+
+		cells[SN_COL_TIME] = (struct sn_cell){.kind = SN_CELL_TIME, .i = ns};
+		snprintf(expected, sizeof(expected), "{\"time\":\"%s\"}\n",
+			 sn_format_time(ns, time, sizeof(time)));
+		sn_buf_clear(&line);
+		sn_cell_write_json(&line_writer, cells, &line);
+		assert_string_equal(sn_buf_cstr(&line), expected);
+	}
+	sn_buf_finish(&line);
+}
+
 static void wishes_that_cannot_be_met_are_refused(void **state SN_UNUSED)
 {
 	static const struct {
@@ -662,6 +713,8 @@ int main(void)
 		TEST(written_rows_are_read_back),
 		TEST(any_view_becomes_a_line_that_can_be_read),
 		TEST(lines_of_several_datasets_say_which),
+		TEST(a_byte_that_is_escaped_is_found_anywhere),
+		TEST(times_of_many_seconds_are_written),
 		TEST(wishes_that_cannot_be_met_are_refused),
 		TEST(a_full_disk_is_an_error_that_names_the_file),
 		TEST(the_summary_shows_totals_talkers_and_losses),
