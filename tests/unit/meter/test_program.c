@@ -370,6 +370,52 @@ static void a_live_interface_is_metered_to_the_byte(void **state SN_UNUSED)
 	close(sender);
 }
 
+static uint64_t number_behind(const struct sn_buf *text, const char *word)
+{
+	const char *at = strstr(text->p, word);
+
+	if (at == NULL)
+		fail_msg("'%s' is missing in: %s", word, text->p);
+	return at != NULL ? strtoull(at + strlen(word), NULL, 10) : 0;
+}
+
+/* A meter that gets no time at all for a while: what came is metered or counted as lost. */
+static void what_a_meter_has_no_time_for_is_counted(void **state SN_UNUSED)
+{
+	enum { SENT = 20000, HOSTS = 200 };
+	const char *const workers[] = {"1", "2"};
+
+	need_netns();
+	for (size_t i = 0; i < SN_COUNT(workers); i++) {
+		const char *const arguments[] = {"-i",        "va",       "-B", "512KiB",
+						 "--workers", workers[i], NULL};
+		int sender = packet_socket("vb", 0);
+		pid_t pid = start_program("/dev/null", arguments);
+		uint64_t lost;
+
+		wait_until_capturing(pid);
+		kill(pid, SIGSTOP);
+		for (unsigned n = 0; n < SENT; n++) {
+			char address[32];
+			struct frame f;
+
+			snprintf(address, sizeof(address), "198.51.100.%u", n % HOSTS);
+			f = udp_frame(address, 1000, "192.0.2.1", 53, 400);
+			assert_true(send_frame(sender, &f));
+		}
+		kill(pid, SIGCONT);
+		usleep(300000); /* until it has seen what there is, the block in use included */
+		kill(pid, SIGTERM);
+		assert_int_equal(finish_program(pid), SN_EXIT_OK);
+		lost = number_behind(&out, "packets came, ");
+		assert_true(lost > SENT / 2 && lost < SENT);
+		assert_int_equal(number_behind(&out, "\nva: "), SENT - lost);
+		assert_int_equal(number_behind(&out, "packets   "), SENT - lost);
+		assert_int_equal(number_behind(&out, "0 in the interface, "), lost);
+		close(sender);
+	}
+}
+
 static void a_descriptor_is_enough(void **state SN_UNUSED)
 {
 	const char *const arguments[] = {"--json", "--capture-fd", "9",   "--interface",
@@ -563,6 +609,7 @@ int main(void)
 		TEST(histograms_lie_beside_the_logs),
 		TEST(a_full_disk_fails_by_name),
 		TEST(a_live_interface_is_metered_to_the_byte),
+		TEST(what_a_meter_has_no_time_for_is_counted),
 		TEST(a_descriptor_is_enough),
 		TEST(rows_stream_while_the_flow_goes_on),
 		TEST(series_come_with_their_dataset_or_are_refused),
