@@ -7,28 +7,16 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
-#include "data/scalar.h"
+#include "data/texts.h"
 
-#define FIRST_ROWS  64
-#define CHUNK_BYTES (64 * 1024)
-
-/* Texts live in chunks that never move, so that values may point into them. */
-struct chunk {
-	struct chunk *next; /* the one filled before this */
-	size_t used;
-	char bytes[CHUNK_BYTES];
-};
+#define FIRST_ROWS 64
 
 struct sn_batch {
 	const struct sn_dataset *dataset;
 	struct sn_value *values; /* rows * dataset->column_count */
 	size_t rows, capacity;
-	struct chunk *chunk; /* the one being filled; NULL before the first text */
-	size_t texts_mark;   /* what of that chunk stays when the last row is taken back */
+	struct sn_texts texts;
 };
-
-_Static_assert(CHUNK_BYTES >= SN_TEXT_MAX, "a text fits into one chunk");
 
 struct sn_batch *sn_batch_create(const struct sn_dataset *dataset)
 {
@@ -40,36 +28,18 @@ struct sn_batch *sn_batch_create(const struct sn_dataset *dataset)
 	return batch;
 }
 
-static void drop_chunks(struct sn_batch *batch, struct chunk *keep)
-{
-	while (batch->chunk != keep) {
-		struct chunk *chunk = batch->chunk;
-
-		batch->chunk = chunk->next;
-		free(chunk);
-	}
-}
-
 void sn_batch_destroy(struct sn_batch *batch)
 {
 	if (batch == NULL)
 		return;
-	drop_chunks(batch, NULL);
+	sn_texts_finish(&batch->texts);
 	free(batch->values);
 	free(batch);
 }
 
 void sn_batch_clear(struct sn_batch *batch)
 {
-	struct chunk *oldest = batch->chunk;
-
-	/* One chunk is kept: a batch that is filled again and again does not allocate. */
-	while (oldest != NULL && oldest->next != NULL)
-		oldest = oldest->next;
-	drop_chunks(batch, oldest);
-	if (oldest != NULL)
-		oldest->used = 0;
-	batch->texts_mark = 0;
+	sn_texts_clear(&batch->texts);
 	batch->rows = 0;
 }
 
@@ -93,7 +63,7 @@ size_t sn_batch_add_row(struct sn_batch *batch)
 					    sizeof(*batch->values));
 	}
 	memset(&batch->values[batch->rows * columns], 0, columns * sizeof(*batch->values));
-	batch->texts_mark = batch->chunk != NULL ? batch->chunk->used : 0;
+	sn_texts_mark(&batch->texts);
 	return batch->rows++;
 }
 
@@ -101,39 +71,13 @@ void sn_batch_drop_row(struct sn_batch *batch)
 {
 	assert(batch->rows > 0);
 	batch->rows--;
-	if (batch->chunk != NULL && batch->chunk->used > batch->texts_mark)
-		batch->chunk->used = batch->texts_mark;
+	sn_texts_take_back(&batch->texts);
 }
 
 const struct sn_value *sn_batch_row(const struct sn_batch *batch, size_t row)
 {
 	assert(row < batch->rows);
 	return &batch->values[row * batch->dataset->column_count];
-}
-
-static struct sn_str copy_text(struct sn_batch *batch, struct sn_str text)
-{
-	struct chunk *chunk = batch->chunk;
-	const char *zero;
-	char *copy;
-
-	/* JSON and SQLite take a zero byte for an end or an error: so it is the end. */
-	zero = text.n > 0 ? memchr(text.p, '\0', text.n) : NULL;
-	if (zero != NULL)
-		text.n = (size_t)(zero - text.p);
-	text.n = sn_utf8_cut(text, SN_TEXT_MAX);
-	if (chunk == NULL || CHUNK_BYTES - chunk->used < text.n) {
-		chunk = sn_xmalloc(sizeof(*chunk));
-		chunk->next = batch->chunk;
-		chunk->used = 0;
-		batch->chunk = chunk;
-		batch->texts_mark = 0;
-	}
-	copy = chunk->bytes + chunk->used;
-	if (text.n > 0)
-		memcpy(copy, text.p, text.n);
-	chunk->used += text.n;
-	return (struct sn_str){copy, text.n};
 }
 
 static struct sn_value *cell(struct sn_batch *batch, size_t row, int column, enum sn_type type)
@@ -182,7 +126,7 @@ void sn_batch_set_f64(struct sn_batch *batch, int column, double value)
 
 void sn_batch_set_text(struct sn_batch *batch, int column, struct sn_str value)
 {
-	last_cell(batch, column, SN_TYPE_TEXT)->s = copy_text(batch, value);
+	last_cell(batch, column, SN_TYPE_TEXT)->s = sn_texts_add(&batch->texts, value);
 }
 
 void sn_batch_set(struct sn_batch *batch, size_t row, int column, struct sn_value value)
@@ -194,8 +138,8 @@ void sn_batch_set(struct sn_batch *batch, size_t row, int column, struct sn_valu
 		set_f64(slot, value.f);
 	if (value.type != SN_TYPE_TEXT)
 		return;
-	slot->s = copy_text(batch, value.s);
+	slot->s = sn_texts_add(&batch->texts, value.s);
 	/* It must outlive the last row, which may be taken back. */
 	if (row + 1 < batch->rows)
-		batch->texts_mark = batch->chunk->used;
+		sn_texts_mark(&batch->texts);
 }

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/columns.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "data/texts.h"
+
+#define FIRST_ROWS 64
+
+/* Rows behind `filled` are null without being written down: a row of 130 columns begins cheaply. */
+struct cells {
+	union {
+		int64_t *i;
+		double *f;
+		uint8_t *b;
+		struct sn_str *s;
+		void *values;
+	};
+	uint8_t *null;   /* NULL while no row up to `filled` is null */
+	size_t filled;   /* rows with a value or a null of their own */
+	size_t nulls;    /* of those */
+	size_t capacity; /* of the arrays */
+};
+
+struct sn_columns {
+	const struct sn_dataset *dataset;
+	size_t rows;
+	struct sn_texts texts;
+	struct cells cells[]; /* one per column */
+};
+
+static size_t value_size(enum sn_type type)
+{
+	return type == SN_TYPE_BOOL   ? sizeof(uint8_t)
+	       : type == SN_TYPE_TEXT ? sizeof(struct sn_str)
+				      : sizeof(int64_t);
+}
+
+struct sn_columns *sn_columns_create(const struct sn_dataset *dataset)
+{
+	struct sn_columns *columns;
+
+	assert(dataset->column_count >= SN_COL_COMMON);
+	assert(dataset->column_count <= SN_DATASET_COLUMNS_MAX);
+	columns = sn_xcalloc(1, sizeof(*columns) + dataset->column_count * sizeof(struct cells));
+	columns->dataset = dataset;
+	return columns;
+}
+
+void sn_columns_destroy(struct sn_columns *columns)
+{
+	if (columns == NULL)
+		return;
+	for (size_t i = 0; i < columns->dataset->column_count; i++) {
+		free(columns->cells[i].values);
+		free(columns->cells[i].null);
+	}
+	sn_texts_finish(&columns->texts);
+	free(columns);
+}
+
+void sn_columns_clear(struct sn_columns *columns)
+{
+	for (size_t i = 0; i < columns->dataset->column_count; i++) {
+		struct cells *cells = &columns->cells[i];
+
+		/* Most columns never have a null: the next rows begin without the array. */
+		free(cells->null);
+		cells->null = NULL;
+		cells->filled = cells->nulls = 0;
+	}
+	sn_texts_clear(&columns->texts);
+	columns->rows = 0;
+}
+
+const struct sn_dataset *sn_columns_dataset(const struct sn_columns *columns)
+{
+	return columns->dataset;
+}
+
+size_t sn_columns_rows(const struct sn_columns *columns)
+{
+	return columns->rows;
+}
+
+/* Cells ------------------------------------------------------------------- */
+
+static void grow(struct cells *cells, enum sn_type type, size_t rows)
+{
+	size_t capacity = cells->capacity > 0 ? cells->capacity : FIRST_ROWS;
+
+	while (capacity < rows)
+		capacity *= 2;
+	cells->values = sn_xrealloc(cells->values, capacity, value_size(type));
+	if (cells->null != NULL)
+		cells->null = sn_xrealloc(cells->null, capacity, 1);
+	cells->capacity = capacity;
+}
+
+/* Writes the nulls up to `rows` down. */
+static void fill_up(struct cells *cells, enum sn_type type, size_t rows)
+{
+	size_t count = rows - cells->filled, size = value_size(type);
+
+	if (rows > cells->capacity)
+		grow(cells, type, rows);
+	if (count == 0)
+		return;
+	if (cells->null == NULL) {
+		cells->null = sn_xmalloc(cells->capacity);
+		memset(cells->null, 0, cells->filled);
+	}
+	memset(cells->null + cells->filled, 1, count);
+	memset((char *)cells->values + cells->filled * size, 0, count * size);
+	cells->nulls += count;
+	cells->filled = rows;
+}
+
+/* The column's cells with room for a value in the last row, which is `*row`. */
+static struct cells *last_cell(struct sn_columns *columns, int column, enum sn_type type,
+			       size_t *row)
+{
+	struct cells *cells = &columns->cells[column];
+
+	assert(columns->rows > 0 && column >= 0);
+	assert((size_t)column < columns->dataset->column_count);
+	assert(type == columns->dataset->columns[column].type);
+	*row = columns->rows - 1;
+	if (cells->filled < *row || *row >= cells->capacity) {
+		fill_up(cells, type, SN_MAX(*row, cells->filled));
+		if (*row >= cells->capacity)
+			grow(cells, type, *row + 1);
+	}
+	if (cells->filled == *row)
+		cells->filled++;
+	else if (cells->null != NULL)
+		cells->nulls -= cells->null[*row];
+	if (cells->null != NULL)
+		cells->null[*row] = 0;
+	return cells;
+}
+
+static void set_null(struct sn_columns *columns, int column)
+{
+	struct cells *cells = &columns->cells[column];
+	enum sn_type type = columns->dataset->columns[column].type;
+
+	if (cells->filled < columns->rows)
+		return;
+	if (cells->null != NULL)
+		cells->nulls -= cells->null[columns->rows - 1];
+	cells->filled = columns->rows - 1;
+	fill_up(cells, type, columns->rows);
+}
+
+size_t sn_columns_add_row(struct sn_columns *columns)
+{
+	sn_texts_mark(&columns->texts);
+	return columns->rows++;
+}
+
+void sn_columns_drop_row(struct sn_columns *columns)
+{
+	assert(columns->rows > 0);
+	columns->rows--;
+	for (size_t i = 0; i < columns->dataset->column_count; i++) {
+		struct cells *cells = &columns->cells[i];
+
+		if (cells->filled <= columns->rows)
+			continue;
+		cells->filled = columns->rows;
+		if (cells->null != NULL)
+			cells->nulls -= cells->null[columns->rows];
+	}
+	sn_texts_take_back(&columns->texts);
+}
+
+void sn_columns_set_bool(struct sn_columns *columns, int column, bool value)
+{
+	size_t row;
+
+	last_cell(columns, column, SN_TYPE_BOOL, &row)->b[row] = value;
+}
+
+void sn_columns_set_i64(struct sn_columns *columns, int column, int64_t value)
+{
+	size_t row;
+
+	last_cell(columns, column, SN_TYPE_I64, &row)->i[row] = value;
+}
+
+void sn_columns_set_time(struct sn_columns *columns, int column, int64_t unix_ns)
+{
+	size_t row;
+
+	last_cell(columns, column, SN_TYPE_TIME, &row)->i[row] = unix_ns;
+}
+
+void sn_columns_set_f64(struct sn_columns *columns, int column, double value)
+{
+	size_t row;
+
+	if (isfinite(value))
+		last_cell(columns, column, SN_TYPE_F64, &row)->f[row] = value;
+	else
+		set_null(columns, column);
+}
+
+void sn_columns_set_text(struct sn_columns *columns, int column, struct sn_str value)
+{
+	size_t row;
+
+	last_cell(columns, column, SN_TYPE_TEXT, &row)->s[row] =
+		sn_texts_add(&columns->texts, value);
+}
+
+void sn_columns_set(struct sn_columns *columns, int column, struct sn_value value)
+{
+	switch (value.type) {
+	case SN_TYPE_NULL:
+		set_null(columns, column);
+		break;
+	case SN_TYPE_BOOL:
+		sn_columns_set_bool(columns, column, value.b);
+		break;
+	case SN_TYPE_I64:
+		sn_columns_set_i64(columns, column, value.i);
+		break;
+	case SN_TYPE_F64:
+		sn_columns_set_f64(columns, column, value.f);
+		break;
+	case SN_TYPE_TEXT:
+		sn_columns_set_text(columns, column, value.s);
+		break;
+	case SN_TYPE_TIME:
+		sn_columns_set_time(columns, column, value.i);
+		break;
+	}
+}
+
+void sn_columns_add_batch(struct sn_columns *columns, const struct sn_batch *batch)
+{
+	size_t count = columns->dataset->column_count;
+
+	assert(sn_batch_dataset(batch) == columns->dataset);
+	for (size_t i = 0; i < sn_batch_rows(batch); i++) {
+		const struct sn_value *row = sn_batch_row(batch, i);
+
+		sn_columns_add_row(columns);
+		for (size_t column = 0; column < count; column++)
+			if (row[column].type != SN_TYPE_NULL)
+				sn_columns_set(columns, (int)column, row[column]);
+	}
+}
+
+/* Vectors ----------------------------------------------------------------- */
+
+struct sn_vector sn_columns_vector(const struct sn_columns *columns, int column)
+{
+	/* What is null without being written down is no change that anybody sees. */
+	struct cells *cells = (struct cells *)&columns->cells[column];
+	enum sn_type type;
+
+	assert(column >= 0 && (size_t)column < columns->dataset->column_count);
+	type = columns->dataset->columns[column].type;
+	fill_up(cells, type, columns->rows);
+	return (struct sn_vector){
+		.type = type,
+		.rows = columns->rows,
+		.null = cells->nulls > 0 ? cells->null : NULL,
+		.values = cells->values,
+	};
+}
+
+static struct sn_value value_at(enum sn_type type, const void *values, size_t row)
+{
+	struct sn_value value = {.type = type};
+
+	if (type == SN_TYPE_TEXT)
+		value.s = ((const struct sn_str *)values)[row];
+	else if (type == SN_TYPE_BOOL)
+		value.b = ((const uint8_t *)values)[row] != 0;
+	else if (type == SN_TYPE_F64)
+		value.f = ((const double *)values)[row];
+	else
+		value.i = ((const int64_t *)values)[row];
+	return value;
+}
+
+struct sn_value sn_vector_value(const struct sn_vector *vector, size_t row)
+{
+	assert(row < vector->rows);
+	if (sn_vector_is_null(vector, row))
+		return (struct sn_value){.type = SN_TYPE_NULL};
+	return value_at(vector->type, vector->values, row);
+}
+
+struct sn_vector sn_vector_part(const struct sn_vector *vector, size_t first, size_t rows)
+{
+	assert(first <= vector->rows && rows <= vector->rows - first);
+	return (struct sn_vector){
+		.type = vector->type,
+		.rows = rows,
+		.null = vector->null != NULL ? vector->null + first : NULL,
+		.values = vector->values != NULL
+				  ? (const char *)vector->values + first * value_size(vector->type)
+				  : NULL,
+	};
+}
+
+void sn_columns_row(const struct sn_columns *columns, size_t row, struct sn_value *out)
+{
+	assert(row < columns->rows);
+	for (size_t i = 0; i < columns->dataset->column_count; i++) {
+		const struct cells *cells = &columns->cells[i];
+
+		if (row >= cells->filled || (cells->null != NULL && cells->null[row] != 0))
+			out[i] = (struct sn_value){.type = SN_TYPE_NULL};
+		else
+			out[i] = value_at(columns->dataset->columns[i].type, cells->values, row);
+	}
+}
