@@ -8,16 +8,23 @@
 #include "meter/flow/key.h"
 #include "meter/flow/siphash.h"
 
-#define SLOTS_MIN 256 /* a power of two */
+#define SLOTS_MIN   256 /* a power of two */
+#define WAITING_MAX 16
 
 struct sn_hosts {
 	struct sn_flow_secret secret;
 	struct sn_host *slots;
 	size_t mask, count;
 	struct sn_host rest;
-	/* The last two: flows that end together often have an end in common, as in a scan. */
-	struct sn_host *recent[2];
-	unsigned newer; /* of them */
+	/*
+	 * What is not in the table yet.  By the time that it is their turn their slots have come
+	 * from memory, which is what a look into a large table costs.
+	 */
+	unsigned waiting_count;
+	struct waiting {
+		uint64_t hash;
+		struct sn_host more;
+	} waiting[WAITING_MAX];
 };
 
 struct sn_hosts *sn_hosts_create(void)
@@ -27,7 +34,6 @@ struct sn_hosts *sn_hosts_create(void)
 	sn_flow_secret_init(&hosts->secret);
 	hosts->slots = sn_new_n(struct sn_host, SLOTS_MIN);
 	hosts->mask = SLOTS_MIN - 1;
-	hosts->recent[0] = hosts->recent[1] = &hosts->rest;
 	return hosts;
 }
 
@@ -39,24 +45,29 @@ void sn_hosts_destroy(struct sn_hosts *hosts)
 	free(hosts);
 }
 
-static bool is_of(const struct sn_host *host, uint8_t family, const uint64_t address[2])
+static bool is_same(const struct sn_host *a, const struct sn_host *b)
 {
-	return host->family == family && host->address[0] == address[0] &&
-	       host->address[1] == address[1];
+	return a->address[0] == b->address[0] && a->address[1] == b->address[1] &&
+	       a->family == b->family;
+}
+
+static uint64_t hash_of(const struct sn_hosts *hosts, const struct sn_host *host)
+{
+	struct sip s;
+
+	sip_init(&s, hosts->secret.k0, hosts->secret.k1);
+	sip_word(&s, host->address[0]);
+	if (host->family == 6)
+		sip_word(&s, host->address[1]);
+	return sip_final(&s, host->family == 6 ? 16 : 8);
 }
 
 /* The slot of an address, or the free one where it would go. */
-static struct sn_host *find(const struct sn_hosts *hosts, uint8_t family, const uint64_t address[2])
+static struct sn_host *find(const struct sn_hosts *hosts, const struct sn_host *host, uint64_t hash)
 {
-	struct sip s;
-	size_t i;
+	size_t i = hash & hosts->mask;
 
-	sip_init(&s, hosts->secret.k0, hosts->secret.k1);
-	sip_word(&s, address[0]);
-	if (family == 6)
-		sip_word(&s, address[1]);
-	i = sip_final(&s, family == 6 ? 16 : 8) & hosts->mask;
-	while (hosts->slots[i].family != 0 && !is_of(&hosts->slots[i], family, address))
+	while (hosts->slots[i].family != 0 && !is_same(&hosts->slots[i], host))
 		i = (i + 1) & hosts->mask;
 	return &hosts->slots[i];
 }
@@ -66,20 +77,18 @@ static void grow(struct sn_hosts *hosts)
 	struct sn_host *old = hosts->slots;
 	size_t old_size = hosts->mask + 1;
 
-	/* Written at once: pages that are read before they are written come twice. */
-	hosts->slots = sn_xmalloc(old_size * 2 * sizeof(struct sn_host));
-	memset(hosts->slots, 0, old_size * 2 * sizeof(struct sn_host));
+	hosts->slots = sn_new_n(struct sn_host, old_size * 2);
 	hosts->mask = old_size * 2 - 1;
-	hosts->recent[0] = hosts->recent[1] = &hosts->rest;
 	for (size_t i = 0; i < old_size; i++)
 		if (old[i].family != 0)
-			*find(hosts, old[i].family, old[i].address) = old[i];
+			*find(hosts, &old[i], hash_of(hosts, &old[i])) = old[i];
 	free(old);
 }
 
-static struct sn_host *get(struct sn_hosts *hosts, uint8_t family, const uint64_t address[2])
+/* The entry of an address, made if it is new; the shared one when the table is full. */
+static struct sn_host *get(struct sn_hosts *hosts, const struct sn_host *of, uint64_t hash)
 {
-	struct sn_host *host = find(hosts, family, address);
+	struct sn_host *host = find(hosts, of, hash);
 
 	if (host->family != 0)
 		return host;
@@ -87,24 +96,11 @@ static struct sn_host *get(struct sn_hosts *hosts, uint8_t family, const uint64_
 		return &hosts->rest;
 	if ((hosts->count + 1) * 4 > (hosts->mask + 1) * 3) {
 		grow(hosts);
-		host = find(hosts, family, address);
+		host = find(hosts, of, hash);
 	}
 	hosts->count++;
-	*host = (struct sn_host){.address = {address[0], address[1]}, .family = family};
+	*host = (struct sn_host){.address = {of->address[0], of->address[1]}, .family = of->family};
 	return host;
-}
-
-struct sn_host *sn_hosts_get(struct sn_hosts *hosts, uint8_t family, const uint64_t address[2])
-{
-	for (unsigned i = 0; i < 2; i++) {
-		if (is_of(hosts->recent[i], family, address)) {
-			hosts->newer = i;
-			return hosts->recent[i];
-		}
-	}
-	hosts->newer ^= 1U;
-	hosts->recent[hosts->newer] = get(hosts, family, address);
-	return hosts->recent[hosts->newer];
 }
 
 static void add(struct sn_host *sum, const struct sn_host *more)
@@ -115,14 +111,42 @@ static void add(struct sn_host *sum, const struct sn_host *more)
 	sum->received_bytes += more->received_bytes;
 }
 
-void sn_hosts_merge(struct sn_hosts *hosts, const struct sn_hosts *more)
+static void settle(struct sn_hosts *hosts)
 {
-	for (size_t i = 0; i <= more->mask; i++) {
-		const struct sn_host *host = &more->slots[i];
+	for (unsigned i = 0; i < hosts->waiting_count; i++) {
+		const struct waiting *waiting = &hosts->waiting[i];
 
-		if (host->family != 0)
-			add(sn_hosts_get(hosts, host->family, host->address), host);
+		add(get(hosts, &waiting->more, waiting->hash), &waiting->more);
 	}
+	hosts->waiting_count = 0;
+}
+
+void sn_hosts_add(struct sn_hosts *hosts, const struct sn_host *more)
+{
+	unsigned n = hosts->waiting_count;
+	struct waiting *waiting;
+
+	/* Flows that end together often have an end in common, as in a scan. */
+	for (unsigned i = n < 2 ? 0 : n - 2; i < n; i++) {
+		if (is_same(&hosts->waiting[i].more, more)) {
+			add(&hosts->waiting[i].more, more);
+			return;
+		}
+	}
+	if (n == WAITING_MAX)
+		settle(hosts);
+	waiting = &hosts->waiting[hosts->waiting_count++];
+	waiting->hash = hash_of(hosts, more);
+	waiting->more = *more;
+	__builtin_prefetch(&hosts->slots[waiting->hash & hosts->mask], 1);
+}
+
+void sn_hosts_merge(struct sn_hosts *hosts, struct sn_hosts *more)
+{
+	settle(more);
+	for (size_t i = 0; i <= more->mask; i++)
+		if (more->slots[i].family != 0)
+			sn_hosts_add(hosts, &more->slots[i]);
 	add(&hosts->rest, &more->rest);
 }
 
@@ -141,9 +165,11 @@ static bool before(const struct sn_host *a, const struct sn_host *b)
 	return memcmp(a->address, b->address, sizeof(a->address)) < 0;
 }
 
-size_t sn_hosts_top(const struct sn_hosts *hosts, const struct sn_host **top, size_t count)
+size_t sn_hosts_top(struct sn_hosts *hosts, const struct sn_host **top, size_t count)
 {
 	size_t found = 0;
+
+	settle(hosts);
 
 	for (size_t i = 0; i <= hosts->mask; i++) {
 		const struct sn_host *host = &hosts->slots[i];
@@ -162,12 +188,14 @@ size_t sn_hosts_top(const struct sn_hosts *hosts, const struct sn_host **top, si
 	return found;
 }
 
-size_t sn_hosts_count(const struct sn_hosts *hosts)
+size_t sn_hosts_count(struct sn_hosts *hosts)
 {
+	settle(hosts);
 	return hosts->count;
 }
 
-const struct sn_host *sn_hosts_rest(const struct sn_hosts *hosts)
+const struct sn_host *sn_hosts_rest(struct sn_hosts *hosts)
 {
+	settle(hosts);
 	return &hosts->rest;
 }

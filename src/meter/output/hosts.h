@@ -21,14 +21,14 @@ struct sn_hosts;
 
 struct sn_hosts *sn_hosts_create(void);
 void sn_hosts_destroy(struct sn_hosts *hosts); /* NULL is fine */
-/* The entry of an address, made if it is new; the shared one when the table is full. */
-struct sn_host *sn_hosts_get(struct sn_hosts *hosts, uint8_t family, const uint64_t address[2]);
+/* Adds the counters of `more` to its address. */
+void sn_hosts_add(struct sn_hosts *hosts, const struct sn_host *more);
 /* The `count` largest by bytes, largest first, borrowed; returns how many there are. */
-size_t sn_hosts_top(const struct sn_hosts *hosts, const struct sn_host **top, size_t count);
-size_t sn_hosts_count(const struct sn_hosts *hosts);
+size_t sn_hosts_top(struct sn_hosts *hosts, const struct sn_host **top, size_t count);
+size_t sn_hosts_count(struct sn_hosts *hosts);
 /* Adds what `more` has. */
-void sn_hosts_merge(struct sn_hosts *hosts, const struct sn_hosts *more);
+void sn_hosts_merge(struct sn_hosts *hosts, struct sn_hosts *more);
 /* What went to addresses that found no place. */
-const struct sn_host *sn_hosts_rest(const struct sn_hosts *hosts);
+const struct sn_host *sn_hosts_rest(struct sn_hosts *hosts);
 
 #endif

@@ -61,20 +61,19 @@ static void add_host(struct sn_summary_part *part, const struct sn_view_flow *vi
 {
 	const struct sn_view_address *address = side == SN_CLIENT ? &view->client : &view->server;
 	const struct sn_flow *flow = view->flow;
-	uint64_t ip[2] = {0};
-	struct sn_host *host;
+	struct sn_host host = {.family = address->family,
+			       .flows = 1,
+			       .packets = sn_flow_packets(flow),
+			       .sent_bytes = flow->side[side].bytes,
+			       .received_bytes = flow->side[side ^ 1U].bytes};
 
 	if (address->family == 0)
 		return;
 	if (address->family == 4)
-		memcpy(ip, address->ip, 4);
+		memcpy(host.address, address->ip, 4);
 	else
-		memcpy(ip, address->ip, 16);
-	host = sn_hosts_get(part->hosts, address->family, ip);
-	host->flows++;
-	host->packets += sn_flow_packets(flow);
-	host->sent_bytes += flow->side[side].bytes;
-	host->received_bytes += flow->side[side ^ 1U].bytes;
+		memcpy(host.address, address->ip, 16);
+	sn_hosts_add(part->hosts, &host);
 }
 
 static void set_end(char *out, size_t size, const struct sn_view_address *address, uint16_t port,
