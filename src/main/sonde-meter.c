@@ -126,7 +126,6 @@ static int open_lives(struct run *run, struct sn_err *err)
 				.snaplen = (uint32_t)options->snaplen,
 				.buffer_bytes = options->buffer_bytes,
 				.promiscuous = options->promiscuous,
-				.by_ports = true,
 			},
 		.xdp = options->af_xdp,
 	};

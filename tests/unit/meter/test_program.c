@@ -416,6 +416,47 @@ static void what_a_meter_has_no_time_for_is_counted(void **state SN_UNUSED)
 	}
 }
 
+/* `number` decides about the addresses; the datagram is in two pieces. */
+static void send_fragments(int sender, uint16_t number)
+{
+	struct frame first = {.n = 0}, later = {.n = 0};
+	char address[32];
+
+	snprintf(address, sizeof(address), "198.51.100.%u", number % 200U);
+	put_ethernet(&first, 0x0800);
+	put_ipv4(&first, address, "192.0.2.1", SN_PROTO_UDP, number, 0x2000);
+	put16(&first, 1000);
+	put16(&first, 53);
+	put16(&first, 8 + 40 + 24);
+	put_zeros(&first, 2 + 40);
+	frame_seal(&first);
+	put_ethernet(&later, 0x0800);
+	put_ipv4(&later, address, "192.0.2.1", SN_PROTO_UDP, number, 6);
+	put_zeros(&later, 24);
+	frame_seal(&later);
+	assert_true(send_frame(sender, &first) && send_frame(sender, &later));
+}
+
+/* The kernel could put them together to know their ports, and they would be counted as one. */
+static void fragments_come_to_several_workers_as_they_are(void **state SN_UNUSED)
+{
+	const char *const arguments[] = {"-i", "va", "--workers", "2", NULL};
+	int sender;
+	pid_t pid;
+
+	need_netns();
+	sender = packet_socket("vb", 0);
+	pid = start_program("/dev/null", arguments);
+	wait_until_capturing(pid);
+	for (uint16_t i = 0; i < 300; i++)
+		send_fragments(sender, i);
+	kill(pid, SIGTERM);
+	assert_int_equal(finish_program(pid), SN_EXIT_OK);
+	expect_in(&out, "packets   600, ");
+	assert_null(strstr(out.p, "not in any flow"));
+	close(sender);
+}
+
 static void a_descriptor_is_enough(void **state SN_UNUSED)
 {
 	const char *const arguments[] = {"--json", "--capture-fd", "9",   "--interface",
@@ -610,6 +651,7 @@ int main(void)
 		TEST(a_full_disk_fails_by_name),
 		TEST(a_live_interface_is_metered_to_the_byte),
 		TEST(what_a_meter_has_no_time_for_is_counted),
+		TEST(fragments_come_to_several_workers_as_they_are),
 		TEST(a_descriptor_is_enough),
 		TEST(rows_stream_while_the_flow_goes_on),
 		TEST(series_come_with_their_dataset_or_are_refused),
