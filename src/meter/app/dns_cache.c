@@ -167,8 +167,9 @@ void sn_dns_cache_add(struct sn_dns_cache *cache, const uint64_t client[2],
 		over = unlink_entry(stripe, most);
 	index = stripe->last < stripe->size ? stripe->last + 1 : 1;
 	stripe->last = index;
+	/* A fresh one is not read: its page would come twice, the second time for all threads. */
+	old = index <= stripe->used ? unlink_entry(stripe, index) : NULL;
 	stripe->used = SN_MAX(stripe->used, index);
-	old = unlink_entry(stripe, index);
 	stripe->ring[index] = (struct entry){
 		.client = {client[0], client[1]},
 		.address = {address[0], address[1]},

@@ -77,7 +77,12 @@ static void grow(struct sn_hosts *hosts)
 	struct sn_host *old = hosts->slots;
 	size_t old_size = hosts->mask + 1;
 
-	hosts->slots = sn_new_n(struct sn_host, old_size * 2);
+	/*
+	 * Written at once: pages that are read before they are written come twice, and the second
+	 * time all threads of the process are interrupted.
+	 */
+	hosts->slots = sn_xmalloc(old_size * 2 * sizeof(*hosts->slots));
+	memset(hosts->slots, 0, old_size * 2 * sizeof(*hosts->slots));
 	hosts->mask = old_size * 2 - 1;
 	for (size_t i = 0; i < old_size; i++)
 		if (old[i].family != 0)
@@ -141,9 +146,21 @@ void sn_hosts_add(struct sn_hosts *hosts, const struct sn_host *more)
 	__builtin_prefetch(&hosts->slots[waiting->hash & hosts->mask], 1);
 }
 
+/* Into an empty table: as it is, without looking at each. */
+static void copy(struct sn_hosts *hosts, const struct sn_hosts *more)
+{
+	free(hosts->slots);
+	*hosts = *more;
+	hosts->slots = sn_xmemdup(more->slots, (more->mask + 1) * sizeof(*more->slots));
+}
+
 void sn_hosts_merge(struct sn_hosts *hosts, struct sn_hosts *more)
 {
 	settle(more);
+	if (hosts->count == 0 && hosts->waiting_count == 0 && hosts->rest.flows == 0) {
+		copy(hosts, more);
+		return;
+	}
 	for (size_t i = 0; i <= more->mask; i++)
 		if (more->slots[i].family != 0)
 			sn_hosts_add(hosts, &more->slots[i]);
