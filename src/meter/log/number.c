@@ -2,6 +2,7 @@
 #include "meter/log/number.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -16,68 +17,54 @@ typedef unsigned __int128 u128;
 
 static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, MILLION};
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324"
-			    "25262728293031323334353637383940414243444546474849"
-			    "50515253545556575859606162636465666768697071727374"
-			    "75767778798081828384858687888990919293949596979899";
+#define EIGHT_DIGITS 100000000U
+#define ASCII_ZEROS  0x3030303030303030ULL
 
-/* Backwards from `end`; returns the first digit. */
-static char *digits_before(char *end, uint64_t value)
+/*
+ * The digits of a number below 10^8, the first in the lowest byte: halves of it, then quarters,
+ * then eighths, all of them at once.  10^-2 is 5243 / 2^19 and 10^-1 is 103 / 2^10 closely enough.
+ */
+static inline uint64_t eight_digits(uint32_t value)
 {
-	while (value >= 100) {
-		end -= 2;
-		memcpy(end, pairs + value % 100 * 2, 2);
-		value /= 100;
-	}
-	if (value >= 10) {
-		end -= 2;
-		memcpy(end, pairs + value * 2, 2);
-	} else {
-		*--end = (char)('0' + value);
-	}
-	return end;
+	uint64_t fours = value / 10000 | (uint64_t)(value % 10000) << 32;
+	uint64_t hundreds = fours * 5243 >> 19 & 0x0000007f0000007fULL;
+	uint64_t twos = hundreds | (fours - 100 * hundreds) << 16;
+	uint64_t tens = twos * 103 >> 10 & 0x000f000f000f000fULL;
+
+	return tens | (twos - 10 * tens) << 8;
 }
 
-/* How many digits: by the number of bits, to which log10(2) = 1233 / 4096 leads, give or take one.
- */
-static unsigned width_of(uint64_t value)
+/* Eight bytes, whatever their number of digits is. */
+static inline void put_digits(char *p, uint64_t digits)
 {
-	static const uint64_t tens[20] = {1ULL,
-					  10ULL,
-					  100ULL,
-					  1000ULL,
-					  10000ULL,
-					  100000ULL,
-					  1000000ULL,
-					  10000000ULL,
-					  100000000ULL,
-					  1000000000ULL,
-					  10000000000ULL,
-					  100000000000ULL,
-					  1000000000000ULL,
-					  10000000000000ULL,
-					  100000000000000ULL,
-					  1000000000000000ULL,
-					  10000000000000000ULL,
-					  100000000000000000ULL,
-					  1000000000000000000ULL,
-					  10000000000000000000ULL};
-	unsigned less = (unsigned)(64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+	digits = htole64(digits + ASCII_ZEROS);
+	memcpy(p, &digits, sizeof(digits));
+}
 
-	return less + ((value | 1) >= tens[less]);
+/* Below 10^8, without leading zeros. */
+static inline char *put_short(char *p, uint32_t value)
+{
+	uint64_t digits = eight_digits(value);
+	unsigned zeros = value > 0 ? (unsigned)__builtin_ctzll(digits) / 8 : 7;
+
+	put_digits(p, digits >> 8 * zeros);
+	return p + 8 - zeros;
 }
 
 char *sn_put_u64(char *p, uint64_t value)
 {
-	char *end;
+	if (value < EIGHT_DIGITS)
+		return put_short(p, (uint32_t)value);
+	p = sn_put_u64(p, value / EIGHT_DIGITS);
+	put_digits(p, eight_digits((uint32_t)(value % EIGHT_DIGITS)));
+	return p + 8;
+}
 
-	if (value < 10) {
-		*p = (char)('0' + value);
-		return p + 1;
-	}
-	end = p + width_of(value);
-	digits_before(end, value);
-	return end;
+char *sn_put_nine(char *p, uint32_t value)
+{
+	*p = (char)('0' + value / EIGHT_DIGITS);
+	put_digits(p + 1, eight_digits(value % EIGHT_DIGITS));
+	return p + 9;
 }
 
 char *sn_put_i64(char *p, int64_t value)
@@ -131,7 +118,6 @@ static inline int scale(uint64_t bits, unsigned decimals, uint64_t *scaled)
 static inline char *put_fixed(char *p, double value, unsigned decimals)
 {
 	uint64_t bits, scaled, fraction;
-	char *end;
 
 	memcpy(&bits, &value, sizeof(bits));
 	if (!isfinite(value) || scale(bits & INT64_MAX, decimals, &scaled) < 0)
@@ -139,14 +125,10 @@ static inline char *put_fixed(char *p, double value, unsigned decimals)
 	if (bits >> 63 != 0)
 		*p++ = '-';
 	p = sn_put_u64(p, scaled / powers[decimals]);
-	fraction = scaled % powers[decimals];
+	fraction = scaled % powers[decimals] * (MILLION / powers[decimals]);
 	*p++ = '.';
-	end = p + decimals;
-	for (; decimals >= 2; decimals -= 2, fraction /= 100)
-		memcpy(p + decimals - 2, pairs + fraction % 100 * 2, 2);
-	if (decimals == 1)
-		*p = (char)('0' + fraction);
-	return end;
+	put_digits(p, eight_digits((uint32_t)(fraction * (EIGHT_DIGITS / MILLION))));
+	return p + decimals;
 }
 
 char *sn_put_fixed(char *p, double value, unsigned decimals)

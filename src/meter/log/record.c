@@ -47,7 +47,7 @@ void sn_record_copy(struct sn_record *record, struct sn_str text)
 
 void sn_record_decimal(struct sn_record *record, uint64_t value)
 {
-	char text[24];
+	char text[SN_NUMBER_MAX];
 
 	sn_record_copy(record, (struct sn_str){text, (size_t)(sn_put_u64(text, value) - text)});
 }

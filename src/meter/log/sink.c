@@ -9,7 +9,7 @@
 #include "meter/log/logs.h"
 #include "meter/log/record.h"
 
-#define LINES_BYTES (64 * 1024)       /* handed over when so much has gathered */
+#define LINES_BYTES (256 * 1024) /* handed over when so much has gathered: few and large writes */
 #define FLUSH_NS    (1 * SN_NS_PER_S) /* of packet time; for those who read along */
 #define BACK_STEPS  2                 /* a clock that goes back by more begins a new directory */
 

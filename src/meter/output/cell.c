@@ -53,22 +53,6 @@ void sn_cell_writer_finish(struct sn_cell_writer *writer)
 
 /* Numbers ----------------------------------------------------------------- */
 
-static char *put_pair(char *p, unsigned pair)
-{
-	p[0] = (char)('0' + pair / 10);
-	p[1] = (char)('0' + pair % 10);
-	return p + 2;
-}
-
-static char *put_nine(char *p, uint32_t nanos)
-{
-	*p++ = (char)('0' + nanos / 100000000);
-	p = put_pair(p, nanos / 1000000 % 100);
-	p = put_pair(p, nanos / 10000 % 100);
-	p = put_pair(p, nanos / 100 % 100);
-	return put_pair(p, nanos % 100);
-}
-
 /* Zeros at the end of a fraction say nothing. */
 static char *trim(char *p)
 {
@@ -88,7 +72,7 @@ static char *put_seconds(char *p, int64_t ns)
 	if (nanos == 0)
 		return p;
 	*p++ = '.';
-	return trim(put_nine(p, nanos));
+	return trim(sn_put_nine(p, nanos));
 }
 
 /* Rows of one second share its text, and flows that end together began in a few. */
@@ -110,7 +94,7 @@ static char *put_time(struct sn_cell_writer *writer, char *p, int64_t unix_ns)
 		writer->seconds[i].second = second;
 	}
 	memcpy(p, kept, sizeof(writer->seconds[i].text));
-	p = put_nine(p + sizeof(writer->seconds[i].text), (uint32_t)nanos);
+	p = sn_put_nine(p + sizeof(writer->seconds[i].text), (uint32_t)nanos);
 	*p++ = 'Z';
 	return p;
 }

@@ -11,7 +11,7 @@
 #include "meter/log/number.h"
 #include "meter/log/record.h"
 
-#define ROUNDS 1000000
+#define ROUNDS 500000
 
 static uint64_t state_of_random = 88172645463325252ULL;
 
@@ -106,6 +106,21 @@ static void halves_are_rounded_to_even(void **state)
 		check(ldexp(i, -7), 6);
 }
 
+/* All of the hundreds of which longer numbers are made. */
+static void four_digits_are_those_of_printf(void **state)
+{
+	char ours[SN_NUMBER_MAX + 1], theirs[SN_NUMBER_MAX + 1];
+
+	(void)state;
+	for (unsigned value = 0; value < 10000; value++) {
+		uint64_t both = value * 10000ULL + (9999 - value);
+
+		*sn_put_u64(ours, both) = '\0';
+		snprintf(theirs, sizeof(theirs), "%llu", (unsigned long long)both);
+		assert_string_equal(ours, theirs);
+	}
+}
+
 static void integers_and_short_numbers_are_those_of_printf(void **state)
 {
 	static const int64_t integers[] = {0,     9,  10,     99,        100,
@@ -127,6 +142,16 @@ static void integers_and_short_numbers_are_those_of_printf(void **state)
 			snprintf(theirs, sizeof(theirs), "%llu", (unsigned long long)value);
 			assert_string_equal(ours, theirs);
 		}
+	}
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint64_t value = next_random() >> next_random() % 64;
+
+		*sn_put_u64(ours, value) = '\0';
+		snprintf(theirs, sizeof(theirs), "%llu", (unsigned long long)value);
+		assert_string_equal(ours, theirs);
+		*sn_put_nine(ours, (uint32_t)(value % 1000000000)) = '\0';
+		snprintf(theirs, sizeof(theirs), "%09u", (uint32_t)(value % 1000000000));
+		assert_string_equal(ours, theirs);
 	}
 	for (size_t i = 0; i < SN_COUNT(doubles); i++) {
 		*sn_put_general(ours, doubles[i]) = '\0';
@@ -250,6 +275,7 @@ int main(void)
 		cmocka_unit_test(differences_and_averages_have_the_digits_of_printf),
 		cmocka_unit_test(any_double_has_the_digits_of_printf),
 		cmocka_unit_test(halves_are_rounded_to_even),
+		cmocka_unit_test(four_digits_are_those_of_printf),
 		cmocka_unit_test(integers_and_short_numbers_are_those_of_printf),
 		cmocka_unit_test(every_line_is_what_its_fields_are),
 	};
