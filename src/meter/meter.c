@@ -44,7 +44,7 @@ struct sn_meter *sn_meter_create(const struct sn_meter_options *options, sn_mete
 	}
 	sn_list_init(&meter->age);
 	sn_list_init(&meter->closed);
-	sn_flow_table_init(&meter->table, options->series != NULL);
+	sn_flow_table_init(&meter->table, options->max_flows, options->series != NULL);
 	sn_segment_pool_init(&meter->segments, options->max_segments);
 	sn_pool_init(&meter->interims, sizeof(struct sn_interim));
 	meter->fragments = sn_fragments_create();

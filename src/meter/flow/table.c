@@ -2,13 +2,14 @@
 #include "meter/flow/table.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "meter/flow/pages.h"
 
-#define SIZE_MIN    1024
-#define SMALL_BYTES (4 << 20) /* of slots, for which large pages are not worth while */
-#define SIZE_SPARE  4         /* free slots behind the end, so that a guess needs no wrapping */
+#define SIZE_SPARE 4 /* free slots behind the end, so that a guess needs no wrapping */
+#define SIZE_MIN   ((2 << 20) / sizeof(struct sn_flow_slot) - SIZE_SPARE) /* one large page */
 
 _Static_assert(SN_FLOW_HALF_OPEN_BYTES == 128, "two cache lines: there may be very many");
 
@@ -17,19 +18,19 @@ static size_t slots_bytes(size_t size)
 	return (size + SIZE_SPARE) * sizeof(struct sn_flow_slot);
 }
 
-static struct sn_flow_slot *new_slots(size_t size)
+/* At most three quarters full, else probes get long. */
+static bool is_full(size_t size, size_t flows)
 {
-	size_t bytes = slots_bytes(size);
-	void *slots = sn_pages_take(bytes, bytes < SMALL_BYTES ? bytes : 0);
-
-	if (bytes < SMALL_BYTES)
-		sn_pages_touch(slots, bytes);
-	return slots;
+	return flows * 4 > size * 3;
 }
 
-void sn_flow_table_init(struct sn_flow_table *table, bool traffic)
+void sn_flow_table_init(struct sn_flow_table *table, size_t flows_max, bool traffic)
 {
-	*table = (struct sn_flow_table){.slots = new_slots(SIZE_MIN), .size = SIZE_MIN};
+	*table = (struct sn_flow_table){.size = SIZE_MIN, .reserved = SIZE_MIN};
+	while (is_full(table->reserved, flows_max))
+		table->reserved += table->reserved / 2;
+	table->slots = sn_pages_take(slots_bytes(table->reserved), 0);
+	sn_pages_touch(table->slots, slots_bytes(SIZE_MIN));
 	sn_flow_secret_init(&table->secret);
 	sn_slab_init(&table->slabs[SN_KIND_TCP],
 		     traffic ? sizeof(struct sn_tcp_flow) : offsetof(struct sn_tcp_flow, traffic),
@@ -43,7 +44,7 @@ void sn_flow_table_finish(struct sn_flow_table *table)
 {
 	for (unsigned i = 0; i < SN_KINDS; i++)
 		sn_slab_finish(&table->slabs[i]);
-	sn_pages_give(table->slots, slots_bytes(table->size));
+	sn_pages_give(table->slots, slots_bytes(table->reserved));
 	*table = (struct sn_flow_table){0};
 }
 
@@ -98,17 +99,39 @@ static void place(struct sn_flow_table *table, struct sn_flow_slot slot)
 	table->slots[i] = slot;
 }
 
+/*
+ * All slots go to the end of the larger table and from there, in order, to where they belong now:
+ * that is not behind where they are, because homes keep their order.  Only those that had gone
+ * round the end to the beginning have to wait.
+ */
 static void grow(struct sn_flow_table *table)
 {
-	struct sn_flow_slot *old = table->slots;
-	size_t old_size = table->size;
+	size_t more = table->size / 2, waiting = 0;
+	struct sn_flow_slot *slots = table->slots, *wait = NULL;
 
-	table->size += table->size / 2;
-	table->slots = new_slots(table->size);
-	for (size_t i = 0; i < old_size; i++)
-		if (old[i].tag != 0)
-			place(table, old[i]);
-	sn_pages_give(old, slots_bytes(old_size));
+	assert(table->size + more <= table->reserved);
+	memmove(slots + more, slots, table->size * sizeof(*slots));
+	memset(slots, 0, more * sizeof(*slots));
+	table->size += more;
+	for (size_t from = more; from < table->size; from++) {
+		struct sn_flow_slot slot = slots[from];
+		size_t to = sn_flow_table_home(table, slot.tag);
+
+		slots[from] = (struct sn_flow_slot){0};
+		if (slot.tag == 0)
+			continue;
+		while (to <= from && slots[to].tag != 0)
+			to++;
+		if (to <= from) {
+			slots[to] = slot;
+		} else {
+			wait = sn_xrealloc(wait, waiting + 1, sizeof(*wait));
+			wait[waiting++] = slot;
+		}
+	}
+	while (waiting > 0)
+		place(table, wait[--waiting]);
+	free(wait);
 }
 
 static enum sn_flow_kind kind_of(const struct sn_flow_key *key, bool half_open)
@@ -137,8 +160,7 @@ struct sn_flow *sn_flow_table_add(struct sn_flow_table *table, const struct sn_f
 	uint32_t number = take_number(table, kind_of(key, half_open));
 	struct sn_flow *flow = sn_flow_table_at(table, number);
 
-	/* At most three quarters full, else probes get long. */
-	if ((table->count + 1) * 4 > table->size * 3)
+	if (is_full(table->size, table->count + 1))
 		grow(table);
 	flow->key = *key;
 	flow->half_open = half_open;

@@ -4,9 +4,9 @@
  *
  * Open addressing with linear probing.  A slot is eight bytes: half of the hash
  * and the number of the flow, so that a probe touches a flow only when it is the
- * right one, and growing touches none.  The table grows by half, so that it is
- * never emptier than it must be.  Removal shifts the followers back: no
- * tombstones, no decay.
+ * right one, and growing touches none.  It begins with one large page of slots, and
+ * grows by half in its place, so that a large table is never emptier than it must
+ * be.  Removal shifts the followers back: no tombstones, no decay.
  */
 #ifndef SONDE_METER_FLOW_TABLE_H
 #define SONDE_METER_FLOW_TABLE_H
@@ -27,14 +27,14 @@ enum sn_flow_kind { SN_KIND_TCP, SN_KIND_UDP, SN_KIND_OTHER, SN_KIND_HALF_OPEN, 
 
 struct sn_flow_table {
 	struct sn_flow_slot *slots;
-	size_t size, count;
-	size_t clears; /* so far, see sn_flow_table_is_still() */
+	size_t size, count, reserved; /* slots: in use, taken by flows, in the address space */
+	size_t clears;                /* so far, see sn_flow_table_is_still() */
 	struct sn_flow_secret secret;
 	struct sn_slab slabs[SN_KINDS];
 };
 
-/* With `traffic` TCP flows have the member of that name. */
-void sn_flow_table_init(struct sn_flow_table *table, bool traffic);
+/* For at most `flows_max` flows; with `traffic` those of TCP have the member of that name. */
+void sn_flow_table_init(struct sn_flow_table *table, size_t flows_max, bool traffic);
 void sn_flow_table_finish(struct sn_flow_table *table); /* flows too; harmless on zeroed */
 
 static inline uint64_t sn_flow_table_hash(const struct sn_flow_table *table,

@@ -215,7 +215,7 @@ static void a_batch_may_hold_the_whole_handshake(void **state SN_UNUSED)
 
 static void a_scan_takes_little_memory(void **state SN_UNUSED)
 {
-	enum { FLOWS = 20000 };
+	enum { FLOWS = 60000 };
 	struct sn_meter_stats stats[METERS];
 
 	start(FLOWS);
@@ -224,7 +224,7 @@ static void a_scan_takes_little_memory(void **state SN_UNUSED)
 	for (unsigned i = 0; i < METERS; i++)
 		sn_meter_read_stats(run[i].meter, &stats[i]);
 	assert_int_equal(stats[SMALL].flows, FLOWS);
-	assert_in_range(stats[SMALL].memory_peak_bytes / FLOWS, 100, 155);
+	assert_in_range(stats[SMALL].memory_peak_bytes / FLOWS, 128, 175);
 	assert_in_range(stats[WHOLE].memory_peak_bytes / FLOWS, 500, 2000);
 }
 

@@ -41,17 +41,19 @@ static void add_number(struct sn_flow_table *table, uint32_t number)
 	flow->last_ns = number;
 }
 
-/* Random adds and removes beside a plain array, over several growths. */
-static void the_table_agrees_with_a_plain_array(void **state SN_UNUSED)
+/* Random adds and removes beside a plain array, over several growths from `size` slots. */
+static void expect_agreement(size_t size, uint64_t seed)
 {
-	enum { NUMBERS = 6000, STEPS = 60000 };
-	static bool there[NUMBERS];
+	enum { NUMBERS = 6000, STEPS = 40000 };
+	bool there[NUMBERS] = {false};
 	struct sn_flow_table table;
 	struct sn_prng prng;
 	size_t count = 0;
 
-	sn_prng_seed(&prng, 42);
-	sn_flow_table_init(&table, false);
+	sn_prng_seed(&prng, seed);
+	sn_flow_table_init(&table, 1000000, false);
+	assert_true(size < table.size);
+	table.size = size;
 	for (int step = 0; step < STEPS; step++) {
 		uint32_t number = (uint32_t)(sn_prng_u64(&prng) % NUMBERS);
 		struct sn_flow *flow = find_number(&table, number);
@@ -71,6 +73,14 @@ static void the_table_agrees_with_a_plain_array(void **state SN_UNUSED)
 	for (uint32_t number = 0; number < NUMBERS; number++)
 		assert_int_equal(find_number(&table, number) != NULL, there[number]);
 	sn_flow_table_finish(&table);
+}
+
+static void the_table_agrees_with_a_plain_array(void **state SN_UNUSED)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		expect_agreement(8, seed);
+		expect_agreement(1000, seed);
+	}
 }
 
 static void both_directions_have_one_key(void **state SN_UNUSED)
