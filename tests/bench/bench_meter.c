@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "base/util.h"
 #include "trace.h"
@@ -102,11 +103,16 @@ static void become(const char *const *argv, bool pinned)
 
 static struct cost run(const char *const *argv, bool pinned)
 {
-	double start = wall();
 	struct rusage usage;
-	pid_t pid = fork();
+	double start;
 	int status;
+	pid_t pid;
 
+	/* What the run before wrote would have to be removed by this one. */
+	if (logs != NULL)
+		sn_fs_remove_tree(logs, NULL);
+	start = wall();
+	pid = fork();
 	if (pid < 0)
 		die("fork", strerror(errno));
 	if (pid == 0)
