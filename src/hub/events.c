@@ -48,7 +48,7 @@ struct subscriber {
 	struct sn_list link;
 	struct sn_events *events;
 	struct sn_sse *sse;
-	uint32_t topics;
+	uint64_t topics;
 	char node[SN_EVENTS_NODE_MAX]; /* "": all */
 	void *owner;
 	void (*release)(void *owner);
@@ -123,10 +123,10 @@ bool sn_events_wanted(const struct sn_events *events, int topic)
 	       (asked->was_wanted && sn_loop_now(events->loop) - asked->left_ns < WANTED_AFTER_NS);
 }
 
-static void count_topics(struct sn_events *events, uint32_t topics, int by)
+static void count_topics(struct sn_events *events, uint64_t topics, int by)
 {
 	for (int i = 0; i < events->topic_count; i++) {
-		if ((topics & (UINT32_C(1) << i)) == 0)
+		if ((topics & (UINT64_C(1) << i)) == 0)
 			continue;
 		if (by > 0 && !sn_events_wanted(events, i))
 			events->topics[i].since = events->next;
@@ -140,7 +140,7 @@ static void count_topics(struct sn_events *events, uint32_t topics, int by)
 
 static bool is_for(const struct subscriber *subscriber, const struct event *event)
 {
-	return (subscriber->topics & (UINT32_C(1) << event->topic)) != 0 &&
+	return (subscriber->topics & (UINT64_C(1) << event->topic)) != 0 &&
 	       (subscriber->node[0] == '\0' || strcmp(subscriber->node, event->node) == 0);
 }
 
@@ -196,17 +196,17 @@ static void stream_closed(struct sn_sse *sse, void *ctx)
 }
 
 /* Was every event of these topics recorded since `number`? */
-static bool is_complete(const struct sn_events *events, uint32_t topics, uint64_t number)
+static bool is_complete(const struct sn_events *events, uint64_t topics, uint64_t number)
 {
 	for (int i = 0; i < events->topic_count; i++) {
-		if ((topics & (UINT32_C(1) << i)) != 0 && number < events->topics[i].since)
+		if ((topics & (UINT64_C(1) << i)) != 0 && number < events->topics[i].since)
 			return false;
 	}
 	return number + 1 >= events->first && number < events->next;
 }
 
 /* The number behind the one that `last` names; 0 if that is not ours or too long ago. */
-static uint64_t resume_at(const struct sn_events *events, uint32_t topics, const char *last)
+static uint64_t resume_at(const struct sn_events *events, uint64_t topics, const char *last)
 {
 	char epoch[17];
 	uint64_t number;

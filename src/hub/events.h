@@ -26,7 +26,7 @@
 #define SN_EVENTS_RING_BYTES  (16 * 1024 * 1024)
 #define SN_EVENTS_DATA_MAX    (64 * 1024) /* publishers split what is larger */
 #define SN_EVENTS_SUBSCRIBERS 256
-#define SN_EVENTS_TOPICS_MAX  32
+#define SN_EVENTS_TOPICS_MAX  64
 #define SN_EVENTS_ID_SIZE     48
 #define SN_EVENTS_NODE_MAX    130 /* bytes of who it is about, NUL included */
 
@@ -47,7 +47,7 @@ bool sn_events_wanted(const struct sn_events *events, int topic);
 void sn_events_publish(struct sn_events *events, int topic, const char *node, struct sn_str data);
 
 struct sn_subscription {
-	uint32_t topics;  /* bit per topic */
+	uint64_t topics;  /* bit per topic */
 	const char *node; /* only about this node's id; NULL: all; copied */
 	const char *last; /* Last-Event-ID, or NULL */
 	void *owner;      /* for sn_events_close_unless(); freed with `release` */

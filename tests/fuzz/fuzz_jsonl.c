@@ -42,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* The first byte chooses the dataset. */
-	const struct sn_dataset *dataset = sn_catalog[size > 0 ? data[0] % sn_catalog_count : 0];
+	const struct sn_dataset *dataset =
+		sn_catalog[size > 0 ? (uint8_t)(data[0] - '0') % sn_catalog_count : 0];
 	struct sn_str text = {(const char *)data + (size > 0), size - (size > 0)};
 	struct sn_batch *batch = sn_batch_create(dataset);
 	struct sn_err err = {0};

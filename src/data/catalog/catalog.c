@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "data/dataset.h"
 #include "data/method.h"
+#include "data/monroe/tables.h"
 
 const struct sn_dataset *const sn_catalog[] = {
 	&sn_dataset_ping,
@@ -19,6 +20,24 @@ const struct sn_dataset *const sn_catalog[] = {
 	&sn_dataset_tstat_udp_complete,
 	&sn_dataset_tstat_http_complete,
 	&sn_dataset_tstat_dns_complete,
+	&sn_dataset_monroe_exp_ping,
+	&sn_dataset_monroe_exp_udp_ping,
+	&sn_dataset_monroe_exp_http,
+	&sn_dataset_monroe_exp_http_download,
+	&sn_dataset_monroe_exp_nettest,
+	&sn_dataset_monroe_exp_headless_browser,
+	&sn_dataset_monroe_exp_simple_traceroute,
+	&sn_dataset_monroe_exp_exhaustive_paris,
+	&sn_dataset_monroe_exp_tstat_tcp_complete,
+	&sn_dataset_monroe_exp_tstat_tcp_nocomplete,
+	&sn_dataset_monroe_exp_tstat_udp_complete,
+	&sn_dataset_monroe_exp_tstat_http_complete,
+	&sn_dataset_monroe_meta_device_modem,
+	&sn_dataset_monroe_meta_device_gps,
+	&sn_dataset_monroe_meta_device_wlan,
+	&sn_dataset_monroe_meta_node_sensor,
+	&sn_dataset_monroe_meta_node_event,
+	&sn_dataset_monroe_devices,
 };
 const size_t sn_catalog_count = SN_COUNT(sn_catalog);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tstat/lists: the columns themselves, to be expanded with a macro
- * X(set, type, name, unit, help).  Only columns.c and data/catalog/tstat.c
- * include this.
+ * X(set, type, name, unit, help).  Only columns.c, data/catalog/tstat.c and
+ * data/monroe/tstat.c include this.
  *
  * "c_" is the client, who sent the first packet (TCP: the SYN), "s_" the server.
  */

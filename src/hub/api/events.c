@@ -10,7 +10,7 @@
 #include "hub/api/api.h"
 
 /* "nodes,ping" -> bits; false names the one that is not known in `unknown`. */
-static bool read_topics(const struct sn_hub *hub, const char *text, uint32_t *topics,
+static bool read_topics(const struct sn_hub *hub, const char *text, uint64_t *topics,
 			char unknown[64])
 {
 	struct sn_str rest = sn_str(text), part;
@@ -24,23 +24,23 @@ static bool read_topics(const struct sn_hub *hub, const char *text, uint32_t *to
 		topic = sn_events_topic(hub->events, unknown);
 		if (topic < 0)
 			return false;
-		*topics |= UINT32_C(1) << topic;
+		*topics |= UINT64_C(1) << topic;
 	}
 	snprintf(unknown, 64, "%s", "");
 	return *topics != 0;
 }
 
 /* Rows are for who may read everything; that something changed is for all. */
-static bool may_follow(struct sn_hub *hub, struct sn_http_request *request, uint32_t topics)
+static bool may_follow(struct sn_hub *hub, struct sn_http_request *request, uint64_t topics)
 {
 	struct sn_policy_verdict verdict = {0};
-	uint32_t rows = 0;
+	uint64_t rows = 0;
 
 	for (size_t i = 0; i < sn_catalog_count; i++)
-		rows |= UINT32_C(1) << (hub->topic_first_dataset + (int)i);
-	rows |= UINT32_C(1) << hub->topic_measurements;
+		rows |= UINT64_C(1) << (hub->topic_first_dataset + (int)i);
+	rows |= UINT64_C(1) << hub->topic_measurements;
 	if (hub->topic_results > 0)
-		rows |= UINT32_C(1) << hub->topic_results;
+		rows |= UINT64_C(1) << hub->topic_results;
 	if ((topics & rows) == 0 ||
 	    sn_guard_permits(sn_guard_who(request), SN_MAY_READ_ALL, "events", &verdict))
 		return true;
