@@ -103,7 +103,7 @@ static bool plain_ipv6(const uint8_t *p, uint32_t here, uint32_t frame, struct s
 	if (here < IPV6_HEADER)
 		return false;
 	length = load_u16(p + 4);
-	if (p[0] >> 4 != 6 || length == 0 || length > frame - IPV6_HEADER)
+	if (p[0] >> 4 != 6 || length > frame - IPV6_HEADER)
 		return false;
 	out->family = 6;
 	out->protocol = p[6];
