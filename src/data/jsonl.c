@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "base/utf8.h"
+#include "data/json_read.h"
 #include "data/scalar.h"
 
 /* Writing ---------------------------------------------------------------- */
@@ -75,223 +75,48 @@ void sn_jsonl_write(struct sn_buf *out, const struct sn_batch *batch)
 /* Reading ---------------------------------------------------------------- */
 
 struct scanner {
-	const char *start, *p, *end;
+	struct sn_jr jr;
 	struct sn_batch *batch;
 	const struct sn_column *columns;
 	size_t column_count;
 	size_t expected; /* column that comes next if the writer kept our order */
 	uint64_t seen[SN_DATASET_COLUMNS_MAX / 64];
-	struct sn_buf decoded; /* the string read last, if it had escapes */
-	struct sn_err *err;
 };
-
-/* `p` is the place that is to blame; places count from 1. */
-static int refuse_at(struct scanner *scanner, const char *p, const char *reason)
-{
-	return sn_err_set(scanner->err, -EINVAL, "column %zu: %s", (size_t)(p - scanner->start) + 1,
-			  reason);
-}
-
-static int refuse(struct scanner *scanner, const char *reason)
-{
-	return refuse_at(scanner, scanner->p, reason);
-}
 
 /* Only names of our own get into messages, never bytes of the input. */
 static int refuse_member(struct scanner *scanner, const char *p, int column, const char *reason)
 {
-	return sn_err_set(scanner->err, -EINVAL, "column %zu: '%s' %s",
-			  (size_t)(p - scanner->start) + 1, scanner->columns[column].name, reason);
-}
-
-static void skip_blanks(struct scanner *scanner)
-{
-	while (scanner->p < scanner->end && (*scanner->p == ' ' || *scanner->p == '\t' ||
-					     *scanner->p == '\r' || *scanner->p == '\n'))
-		scanner->p++;
-}
-
-static bool take(struct scanner *scanner, char c)
-{
-	if (scanner->p == scanner->end || *scanner->p != c)
-		return false;
-	scanner->p++;
-	return true;
-}
-
-static bool take_word(struct scanner *scanner, struct sn_str word)
-{
-	if ((size_t)(scanner->end - scanner->p) < word.n || memcmp(scanner->p, word.p, word.n) != 0)
-		return false;
-	scanner->p += word.n;
-	return true;
-}
-
-/* Printable ASCII but for the quote and the backslash. */
-static bool is_plain(char c)
-{
-	return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
-}
-
-/* Eight bytes at once; marks may be wrong behind the first one, which is all that is asked. */
-static bool all_plain(const char *p)
-{
-	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
-	uint64_t word, quote, backslash;
-
-	memcpy(&word, p, sizeof(word));
-	quote = word ^ ('"' * ones);
-	backslash = word ^ ('\\' * ones);
-	return ((word | ((word - 0x20 * ones) & ~word) | ((quote - ones) & ~quote) |
-		 ((backslash - ones) & ~backslash)) &
-		high) == 0;
-}
-
-static const char *skip_plain(const char *p, const char *end)
-{
-	while (end - p >= 8 && all_plain(p))
-		p += 8;
-	while (p < end && is_plain(*p))
-		p++;
-	return p;
-}
-
-/* The four digits behind "\u"; -1 if they are not. */
-static int take_hex4(struct scanner *scanner)
-{
-	uint8_t bytes[2];
-
-	if (scanner->end - scanner->p < 4 ||
-	    sn_unhex((struct sn_str){scanner->p, 4}, bytes, sizeof(bytes)) != 0)
-		return -1;
-	scanner->p += 4;
-	return bytes[0] << 8 | bytes[1];
-}
-
-static void add_utf8(struct sn_buf *out, unsigned code)
-{
-	static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	unsigned length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-	char bytes[4];
-
-	for (unsigned i = length; --i > 0; code >>= 6)
-		bytes[i] = (char)(0x80 | (code & 0x3f));
-	bytes[0] = (char)(lead[length] | code);
-	sn_buf_add(out, bytes, length);
-}
-
-/* Behind "\u"; pairs of surrogates are one character (RFC 8259, section 7). */
-static int decode_unicode(struct scanner *scanner, const char *escape)
-{
-	int code = take_hex4(scanner), low;
-
-	if (code < 0)
-		return refuse_at(scanner, escape, "\\u without four hex digits");
-	if (code == 0)
-		return refuse_at(scanner, escape, "a zero byte in a string");
-	if (code >= 0xdc00 && code <= 0xdfff)
-		return refuse_at(scanner, escape, "half of a surrogate pair");
-	if (code >= 0xd800 && code <= 0xdbff) {
-		low = take(scanner, '\\') && take(scanner, 'u') ? take_hex4(scanner) : -1;
-		if (low < 0xdc00 || low > 0xdfff)
-			return refuse_at(scanner, escape, "half of a surrogate pair");
-		code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-	}
-	add_utf8(&scanner->decoded, (unsigned)code);
-	return 0;
-}
-
-static int decode_escape(struct scanner *scanner)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	const char *escape = scanner->p++, *found;
-
-	if (take(scanner, 'u'))
-		return decode_unicode(scanner, escape);
-	found = scanner->p < scanner->end ? memchr(from, *scanner->p, sizeof(from) - 1) : NULL;
-	if (found == NULL)
-		return refuse_at(scanner, escape, "an unknown escape");
-	sn_buf_addc(&scanner->decoded, to[found - from]);
-	scanner->p++;
-	return 0;
-}
-
-/* At the opening quote.  `text` is borrowed until the next string. */
-static int read_string(struct scanner *scanner, struct sn_str *text)
-{
-	const char *from = ++scanner->p;
-	bool copied = false;
-
-	for (;;) {
-		size_t length;
-
-		scanner->p = skip_plain(scanner->p, scanner->end);
-		if (scanner->p == scanner->end)
-			return refuse(scanner, "a string without an end");
-		if (*scanner->p == '"')
-			break;
-		if (*scanner->p == '\\') {
-			if (!copied)
-				sn_buf_clear(&scanner->decoded);
-			copied = true;
-			sn_buf_add(&scanner->decoded, from, (size_t)(scanner->p - from));
-			if (decode_escape(scanner) != 0)
-				return -EINVAL;
-			from = scanner->p;
-			continue;
-		}
-		if ((unsigned char)*scanner->p < 0x20)
-			return refuse(scanner, "a control character in a string");
-		length = sn_utf8_length(scanner->p, (size_t)(scanner->end - scanner->p));
-		if (length == 0)
-			return refuse(scanner, "bytes that are not UTF-8");
-		scanner->p += length;
-	}
-	*text = (struct sn_str){from, (size_t)(scanner->p++ - from)};
-	if (copied) {
-		sn_buf_add(&scanner->decoded, text->p, text->n);
-		*text = sn_buf_str(&scanner->decoded);
-	}
-	return 0;
-}
-
-static int read_number(struct scanner *scanner, struct sn_number *number)
-{
-	struct sn_str rest = {scanner->p, (size_t)(scanner->end - scanner->p)};
-	size_t length = sn_number_scan(rest, number);
-
-	if (length == 0)
-		return refuse(scanner, "not a JSON value");
-	scanner->p += length;
-	return 0;
+	return sn_err_set(scanner->jr.err, -EINVAL, "column %zu: '%s' %s",
+			  (size_t)(p - scanner->jr.start) + 1, scanner->columns[column].name,
+			  reason);
 }
 
 static int read_bool(struct scanner *scanner, int column)
 {
-	bool value = take_word(scanner, SN_STR("true"));
+	bool value = sn_jr_word(&scanner->jr, SN_STR("true"));
 
-	if (!value && !take_word(scanner, SN_STR("false")))
-		return refuse_member(scanner, scanner->p, column, "is not true or false");
+	if (!value && !sn_jr_word(&scanner->jr, SN_STR("false")))
+		return refuse_member(scanner, scanner->jr.p, column, "is not true or false");
 	sn_batch_set_bool(scanner->batch, column, value);
 	return 0;
 }
 
 static bool at_number(const struct scanner *scanner)
 {
-	return scanner->p < scanner->end &&
-	       (*scanner->p == '-' || (*scanner->p >= '0' && *scanner->p <= '9'));
+	return scanner->jr.p < scanner->jr.end &&
+	       (*scanner->jr.p == '-' || (*scanner->jr.p >= '0' && *scanner->jr.p <= '9'));
 }
 
 static int read_i64(struct scanner *scanner, int column)
 {
-	const char *start = scanner->p;
+	const char *start = scanner->jr.p;
 	struct sn_number number;
 	int64_t value;
 	int rc;
 
 	if (!at_number(scanner))
 		return refuse_member(scanner, start, column, "is not an integer");
-	if (read_number(scanner, &number) != 0)
+	if (sn_jr_number(&scanner->jr, &number) != 0)
 		return -EINVAL;
 	rc = sn_number_i64(&number, &value);
 	if (rc != 0)
@@ -304,13 +129,13 @@ static int read_i64(struct scanner *scanner, int column)
 
 static int read_f64(struct scanner *scanner, int column)
 {
-	const char *start = scanner->p;
+	const char *start = scanner->jr.p;
 	struct sn_number number;
 	double value;
 
 	if (!at_number(scanner))
 		return refuse_member(scanner, start, column, "is not a number");
-	if (read_number(scanner, &number) != 0)
+	if (sn_jr_number(&scanner->jr, &number) != 0)
 		return -EINVAL;
 	if (sn_number_f64(&number, &value) != 0)
 		return refuse_member(scanner, start, column, "is too large or has too many digits");
@@ -320,12 +145,12 @@ static int read_f64(struct scanner *scanner, int column)
 
 static int read_text(struct scanner *scanner, int column)
 {
-	const char *start = scanner->p;
+	const char *start = scanner->jr.p;
 	struct sn_str text;
 
-	if (start == scanner->end || *start != '"')
+	if (start == scanner->jr.end || *start != '"')
 		return refuse_member(scanner, start, column, "is not a text");
-	if (read_string(scanner, &text) != 0)
+	if (sn_jr_string(&scanner->jr, &text) != 0)
 		return -EINVAL;
 	if (text.n > SN_TEXT_MAX)
 		return refuse_member(scanner, start, column, "is too long");
@@ -335,13 +160,13 @@ static int read_text(struct scanner *scanner, int column)
 
 static int read_time(struct scanner *scanner, int column)
 {
-	const char *start = scanner->p;
+	const char *start = scanner->jr.p;
 	struct sn_str text;
 	int64_t value;
 
-	if (start == scanner->end || *start != '"')
+	if (start == scanner->jr.end || *start != '"')
 		return refuse_member(scanner, start, column, "is not a time");
-	if (read_string(scanner, &text) != 0)
+	if (sn_jr_string(&scanner->jr, &text) != 0)
 		return -EINVAL;
 	if (sn_time_scan(text, &value) != 0)
 		return refuse_member(scanner, start, column, "is not a time (RFC 3339)");
@@ -355,11 +180,11 @@ static int skip_value(struct scanner *scanner)
 	struct sn_number number;
 	struct sn_str text;
 
-	if (scanner->p < scanner->end && *scanner->p == '"')
-		return read_string(scanner, &text);
-	if (take_word(scanner, SN_STR("true")) || take_word(scanner, SN_STR("false")))
+	if (scanner->jr.p < scanner->jr.end && *scanner->jr.p == '"')
+		return sn_jr_string(&scanner->jr, &text);
+	if (sn_jr_word(&scanner->jr, SN_STR("true")) || sn_jr_word(&scanner->jr, SN_STR("false")))
 		return 0;
-	return read_number(scanner, &number);
+	return sn_jr_number(&scanner->jr, &number);
 }
 
 static int read_value(struct scanner *scanner, int column)
@@ -369,9 +194,9 @@ static int read_value(struct scanner *scanner, int column)
 		[SN_TYPE_TEXT] = read_text, [SN_TYPE_TIME] = read_time,
 	};
 
-	if (scanner->p < scanner->end && (*scanner->p == '{' || *scanner->p == '['))
-		return refuse(scanner, "a nested value");
-	if (take_word(scanner, SN_STR("null")))
+	if (scanner->jr.p < scanner->jr.end && (*scanner->jr.p == '{' || *scanner->jr.p == '['))
+		return sn_jr_refuse(&scanner->jr, "a nested value");
+	if (sn_jr_word(&scanner->jr, SN_STR("null")))
 		return 0;
 	return column >= 0 ? readers[scanner->columns[column].type](scanner, column)
 			   : skip_value(scanner);
@@ -396,13 +221,13 @@ static int find_column(struct scanner *scanner, struct sn_str name)
 
 static int read_member(struct scanner *scanner)
 {
-	const char *start = scanner->p;
+	const char *start = scanner->jr.p;
 	struct sn_str name;
 	int column;
 
-	if (start == scanner->end || *start != '"')
-		return refuse(scanner, "not a member's name in quotes");
-	if (read_string(scanner, &name) != 0)
+	if (start == scanner->jr.end || *start != '"')
+		return sn_jr_refuse(&scanner->jr, "not a member's name in quotes");
+	if (sn_jr_string(&scanner->jr, &name) != 0)
 		return -EINVAL;
 	column = find_column(scanner, name);
 	if (column >= 0) {
@@ -412,32 +237,32 @@ static int read_member(struct scanner *scanner)
 			return refuse_member(scanner, start, column, "is given twice");
 		scanner->seen[column / 64] |= bit;
 	}
-	skip_blanks(scanner);
-	if (!take(scanner, ':'))
-		return refuse(scanner, "no ':' behind a member's name");
-	skip_blanks(scanner);
+	sn_jr_blanks(&scanner->jr);
+	if (!sn_jr_take(&scanner->jr, ':'))
+		return sn_jr_refuse(&scanner->jr, "no ':' behind a member's name");
+	sn_jr_blanks(&scanner->jr);
 	return read_value(scanner, column);
 }
 
 static int read_object(struct scanner *scanner)
 {
-	skip_blanks(scanner);
-	if (!take(scanner, '{'))
-		return refuse(scanner, "not an object");
-	skip_blanks(scanner);
-	if (!take(scanner, '}')) {
+	sn_jr_blanks(&scanner->jr);
+	if (!sn_jr_take(&scanner->jr, '{'))
+		return sn_jr_refuse(&scanner->jr, "not an object");
+	sn_jr_blanks(&scanner->jr);
+	if (!sn_jr_take(&scanner->jr, '}')) {
 		do {
-			skip_blanks(scanner);
+			sn_jr_blanks(&scanner->jr);
 			if (read_member(scanner) != 0)
 				return -EINVAL;
-			skip_blanks(scanner);
-		} while (take(scanner, ','));
-		if (!take(scanner, '}'))
-			return refuse(scanner, "neither ',' nor '}' behind a value");
+			sn_jr_blanks(&scanner->jr);
+		} while (sn_jr_take(&scanner->jr, ','));
+		if (!sn_jr_take(&scanner->jr, '}'))
+			return sn_jr_refuse(&scanner->jr, "neither ',' nor '}' behind a value");
 	}
-	skip_blanks(scanner);
-	if (scanner->p != scanner->end)
-		return refuse(scanner, "bytes behind the object");
+	sn_jr_blanks(&scanner->jr);
+	if (scanner->jr.p != scanner->jr.end)
+		return sn_jr_refuse(&scanner->jr, "bytes behind the object");
 	return 0;
 }
 
@@ -445,13 +270,10 @@ int sn_jsonl_read_row(struct sn_batch *batch, struct sn_str line, struct sn_err 
 {
 	const struct sn_dataset *dataset = sn_batch_dataset(batch);
 	struct scanner scanner = {
-		.start = line.p,
-		.p = line.p,
-		.end = line.p + line.n,
+		.jr = {.start = line.p, .p = line.p, .end = line.p + line.n, .err = err},
 		.batch = batch,
 		.columns = dataset->columns,
 		.column_count = dataset->column_count,
-		.err = err,
 	};
 	int rc;
 
@@ -462,7 +284,7 @@ int sn_jsonl_read_row(struct sn_batch *batch, struct sn_str line, struct sn_err 
 	rc = read_object(&scanner);
 	if (rc != 0)
 		sn_batch_drop_row(batch);
-	sn_buf_finish(&scanner.decoded);
+	sn_buf_finish(&scanner.jr.decoded);
 	return rc;
 }
 

@@ -2,7 +2,7 @@
 /*
  * scalar: single values as text, for the codecs and the batch.
  *
- * Internal to data/.  Numbers follow the grammar of JSON (RFC 8259, section 6),
+ * Internal to data/ and exchange/.  Numbers follow the grammar of JSON (RFC 8259, section 6),
  * times RFC 3339, texts UTF-8 (RFC 3629).  What is written is read back to the
  * same bits.
  */
