@@ -6,7 +6,7 @@
  * resolution variants) is read by capture/classic.c, whose loop costs less than
  * half of libpcap's; pcapng by capture/pcapng.c, with as many interfaces of
  * different kinds and clocks as a file has; older formats go through libpcap.
- * Each of them may be compressed (capture/decompress.h).
+ * Each of them may be compressed (base/decompress.h).
  *
  * A file that ends in the middle of a packet or whose headers make no sense
  * gives an error that names the file, the packet's number (from 1) and the

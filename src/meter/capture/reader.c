@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/decompress.h"
 #include "base/mem.h"
 #include "base/util.h"
-#include "meter/capture/decompress.h"
 #include "meter/capture/window.h"
 
 #define PIECE (128 * 1024)
