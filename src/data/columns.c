@@ -34,7 +34,7 @@ struct sn_columns {
 	struct cells cells[]; /* one per column */
 };
 
-static size_t value_size(enum sn_type type)
+size_t sn_vector_value_size(enum sn_type type)
 {
 	return type == SN_TYPE_BOOL   ? sizeof(uint8_t)
 	       : type == SN_TYPE_TEXT ? sizeof(struct sn_str)
@@ -99,7 +99,7 @@ static void grow(struct cells *cells, size_t rows)
 
 	while (capacity < rows)
 		capacity *= 2;
-	cells->values = sn_xrealloc(cells->values, capacity, value_size(cells->type));
+	cells->values = sn_xrealloc(cells->values, capacity, sn_vector_value_size(cells->type));
 	if (cells->null != NULL)
 		cells->null = sn_xrealloc(cells->null, capacity, 1);
 	cells->capacity = capacity;
@@ -108,7 +108,7 @@ static void grow(struct cells *cells, size_t rows)
 /* Writes the nulls up to `rows` down. */
 static void fill_up(struct cells *cells, size_t rows)
 {
-	size_t count = rows - cells->filled, size = value_size(cells->type);
+	size_t count = rows - cells->filled, size = sn_vector_value_size(cells->type);
 
 	if (rows > cells->capacity)
 		grow(cells, rows);
@@ -316,7 +316,8 @@ struct sn_vector sn_vector_part(const struct sn_vector *vector, size_t first, si
 		.rows = rows,
 		.null = vector->null != NULL ? vector->null + first : NULL,
 		.values = vector->values != NULL
-				  ? (const char *)vector->values + first * value_size(vector->type)
+				  ? (const char *)vector->values +
+					    first * sn_vector_value_size(vector->type)
 				  : NULL,
 	};
 }

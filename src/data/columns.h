@@ -31,6 +31,7 @@ struct sn_vector {
 	};
 };
 
+size_t sn_vector_value_size(enum sn_type type); /* bytes from one value to the next */
 static inline bool sn_vector_is_null(const struct sn_vector *vector, size_t row)
 {
 	return vector->null != NULL && vector->null[row] != 0;

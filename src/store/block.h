@@ -44,8 +44,17 @@ struct sn_block_column; /* owns what its vector points to */
  */
 int sn_block_read(struct sn_str bytes, enum sn_type type, size_t rows, struct sn_block_column **out,
 		  struct sn_err *err);
+/* One in which all rows are null. */
+struct sn_block_column *sn_block_column_of_nulls(enum sn_type type, size_t rows);
 const struct sn_vector *sn_block_vector(const struct sn_block_column *column);
 void sn_block_column_destroy(struct sn_block_column *column);
+
+/*
+ * Columns of a few rows as one: adds the bytes of one to the pack; finds those of number `place`,
+ * borrowed.  -EUCLEAN if there are not so many or the pack is damaged.
+ */
+void sn_block_pack(struct sn_buf *pack, struct sn_str bytes);
+int sn_block_unpack(struct sn_str pack, size_t place, struct sn_str *bytes);
 
 /* Smallest and largest value; known for numbers and times of which there is one. */
 struct sn_block_range {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/block_format.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -34,16 +35,25 @@ static bool fail(struct reader *reader, const char *reason)
 
 /* Small things ------------------------------------------------------------- */
 
-static uint64_t get_varint(struct reader *reader)
+/* Latches a failure for one that does not end in time. */
+static uint64_t read_varint(struct sn_rd *rd)
 {
 	uint64_t value = 0;
 	uint8_t byte = 0x80;
 
 	for (unsigned shift = 0; shift < 64 && byte > 0x7f; shift += 7) {
-		byte = sn_rd_u8(&reader->rd);
+		byte = sn_rd_u8(rd);
 		value |= (uint64_t)(byte & 0x7f) << shift;
 	}
-	if (byte > 0x7f || !sn_rd_ok(&reader->rd))
+	rd->failed |= byte > 0x7f;
+	return value;
+}
+
+static uint64_t get_varint(struct reader *reader)
+{
+	uint64_t value = read_varint(&reader->rd);
+
+	if (!sn_rd_ok(&reader->rd))
 		fail(reader, "it ends in a number");
 	return value;
 }
@@ -320,24 +330,31 @@ static void spread(struct sn_block_column *column, size_t present)
 		SPREAD(int64_t);
 }
 
-static void make_nothing(struct sn_block_column *column, size_t size)
+static void make_nothing(struct sn_block_column *column)
 {
-	column->null = sn_xmalloc(column->vector.rows);
-	memset(column->null, 1, column->vector.rows);
-	memset(column->values, 0, column->vector.rows * size);
+	size_t rows = column->vector.rows;
+
+	column->null = sn_xmalloc(rows);
+	memset(column->null, 1, rows);
+	memset(column->values, 0, rows * sn_vector_value_size(column->vector.type));
+}
+
+static struct sn_block_column *create_column(enum sn_type type, size_t rows)
+{
+	struct sn_block_column *column = sn_new(struct sn_block_column);
+
+	column->vector = (struct sn_vector){.type = type, .rows = rows};
+	column->values = sn_xmalloc(rows * sn_vector_value_size(type));
+	return column;
 }
 
 static void read_column(struct reader *reader, struct sn_block_column *column)
 {
 	size_t rows = column->vector.rows, present = rows;
-	size_t size = column->vector.type == SN_TYPE_TEXT   ? sizeof(struct sn_str)
-		      : column->vector.type == SN_TYPE_BOOL ? 1
-							    : sizeof(int64_t);
 	unsigned kind = sn_rd_u8(&reader->rd);
 
-	column->values = sn_xmalloc(rows * size);
 	if (kind == SN_BLOCK_NOTHING) {
-		make_nothing(column, size);
+		make_nothing(column);
 	} else {
 		if (kind == SN_BLOCK_SOME) {
 			column->null = sn_xmalloc(rows);
@@ -349,6 +366,13 @@ static void read_column(struct reader *reader, struct sn_block_column *column)
 	}
 	if (reader->code == 0 && (!sn_rd_ok(&reader->rd) || sn_rd_left(&reader->rd) > 0))
 		fail(reader, "it is not as long as it says");
+}
+
+static struct sn_block_column *show(struct sn_block_column *column)
+{
+	column->vector.null = column->null;
+	column->vector.values = column->values;
+	return column;
 }
 
 int sn_block_read(struct sn_str bytes, enum sn_type type, size_t rows, struct sn_block_column **out,
@@ -367,17 +391,25 @@ int sn_block_read(struct sn_str bytes, enum sn_type type, size_t rows, struct sn
 			   type, rows,
 			   (struct sn_str){(const char *)reader.rd.p, sn_rd_left(&reader.rd)}))
 		return sn_err_set(err, -EUCLEAN, "a column is damaged: wrong checksum");
-	column = sn_new(struct sn_block_column);
-	column->vector = (struct sn_vector){.type = type, .rows = rows};
+	column = create_column(type, rows);
 	read_column(&reader, column);
 	if (reader.code != 0) {
 		sn_block_column_destroy(column);
 		return sn_err_set(err, reader.code, "a column cannot be read: %s", reader.reason);
 	}
-	column->vector.null = column->null;
-	column->vector.values = column->values;
-	*out = column;
+	*out = show(column);
 	return 0;
+}
+
+struct sn_block_column *sn_block_column_of_nulls(enum sn_type type, size_t rows)
+{
+	struct sn_block_column *column;
+
+	assert(type >= SN_TYPE_BOOL && type <= SN_TYPE_TIME);
+	assert(rows > 0 && rows <= SN_BLOCK_ROWS_MAX);
+	column = create_column(type, rows);
+	make_nothing(column);
+	return show(column);
 }
 
 const struct sn_vector *sn_block_vector(const struct sn_block_column *column)
@@ -393,4 +425,16 @@ void sn_block_column_destroy(struct sn_block_column *column)
 	free(column->null);
 	free(column->texts);
 	free(column);
+}
+
+int sn_block_unpack(struct sn_str pack, size_t place, struct sn_str *bytes)
+{
+	struct sn_rd rd;
+
+	sn_rd_init(&rd, pack.p, pack.n);
+	for (size_t i = 0; i <= place && sn_rd_ok(&rd); i++) {
+		bytes->n = (size_t)read_varint(&rd);
+		bytes->p = (const char *)sn_rd_bytes(&rd, bytes->n);
+	}
+	return sn_rd_ok(&rd) ? 0 : -EUCLEAN;
 }

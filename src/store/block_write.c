@@ -20,7 +20,7 @@ struct writer {
 
 /* Small things ------------------------------------------------------------- */
 
-static void put_varint(struct writer *writer, uint64_t value)
+static void add_varint(struct sn_buf *out, uint64_t value)
 {
 	uint8_t bytes[10];
 	size_t n = 0;
@@ -28,7 +28,12 @@ static void put_varint(struct writer *writer, uint64_t value)
 	for (; value > 0x7f; value >>= 7)
 		bytes[n++] = (uint8_t)(value | 0x80);
 	bytes[n++] = (uint8_t)value;
-	sn_buf_add(writer->out, bytes, n);
+	sn_buf_add(out, bytes, n);
+}
+
+static void put_varint(struct writer *writer, uint64_t value)
+{
+	add_varint(writer->out, value);
 }
 
 static void put_signed(struct writer *writer, int64_t value)
@@ -526,4 +531,10 @@ int sn_block_write(const struct sn_vector *column, struct sn_buf *out)
 					(struct sn_str){out->p + start, out->n - start}));
 	memcpy(out->p + start - SN_BLOCK_CHECKSUM_SIZE, &sum, sizeof(sum));
 	return 0;
+}
+
+void sn_block_pack(struct sn_buf *pack, struct sn_str bytes)
+{
+	add_varint(pack, bytes.n);
+	sn_buf_add(pack, bytes.p, bytes.n);
 }

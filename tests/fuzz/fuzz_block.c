@@ -51,6 +51,17 @@ static void compare(const struct sn_vector *a, const struct sn_vector *b)
 	}
 }
 
+/* As a pack of columns, too: what is found lies in it. */
+static void check_pack(const uint8_t *data, size_t size)
+{
+	struct sn_str pack = {(const char *)data, size}, bytes;
+
+	for (size_t i = 0; i < 3; i++)
+		if (sn_block_unpack(pack, i, &bytes) == 0)
+			assert(bytes.n <= size && bytes.p >= pack.p &&
+			       bytes.p + bytes.n <= pack.p + size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sn_block_column *column, *again;
@@ -61,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 3)
 		return 0;
+	check_pack(data, size);
 	type = SN_TYPE_BOOL + data[0] % 5;
 	rows = (size_t)data[1] + 256 * (size_t)data[2] + 1;
 	sum = htole32(

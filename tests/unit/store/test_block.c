@@ -591,6 +591,46 @@ static void range_is_that_of_the_values_that_are_there(void **state)
 	assert_false(range.known);
 }
 
+static void column_of_nulls_has_no_value(void **state)
+{
+	(void)state;
+	for (enum sn_type type = SN_TYPE_BOOL; type <= SN_TYPE_TIME; type++) {
+		struct sn_block_column *column = sn_block_column_of_nulls(type, 3);
+		const struct sn_vector *vector = sn_block_vector(column);
+
+		assert_int_equal(vector->type, type);
+		assert_int_equal(vector->rows, 3);
+		for (size_t i = 0; i < 3; i++)
+			assert_true(sn_vector_is_null(vector, i));
+		round_trip(vector);
+		sn_block_column_destroy(column);
+	}
+}
+
+static void packed_columns_are_found_by_their_place(void **state)
+{
+	static const size_t sizes[] = {3, 0, 200, 20000};
+	static char bytes[20000];
+	struct sn_buf pack = {0};
+	struct sn_str found;
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(sizes); i++)
+		sn_block_pack(&pack, (struct sn_str){bytes, sizes[i]});
+	for (size_t i = 0; i < SN_COUNT(sizes); i++) {
+		assert_int_equal(sn_block_unpack(sn_buf_str(&pack), i, &found), 0);
+		assert_int_equal(found.n, sizes[i]);
+	}
+	assert_int_equal(sn_block_unpack(sn_buf_str(&pack), SN_COUNT(sizes), &found), -EUCLEAN);
+	pack.n--;
+	assert_int_equal(sn_block_unpack(sn_buf_str(&pack), 3, &found), -EUCLEAN);
+	assert_int_equal(
+		sn_block_unpack(SN_STR("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), 0, &found),
+		-EUCLEAN);
+	assert_int_equal(sn_block_unpack(SN_STR(""), 0, &found), -EUCLEAN);
+	sn_buf_finish(&pack);
+}
+
 static void *write_and_free(void *ctx)
 {
 	struct sn_buf out = {0};
@@ -637,6 +677,8 @@ int main(void)
 		cmocka_unit_test(layout_of_a_newer_release_is_no_damage),
 		cmocka_unit_test(few_bytes_do_not_become_more_text_than_allowed),
 		cmocka_unit_test(range_is_that_of_the_values_that_are_there),
+		cmocka_unit_test(column_of_nulls_has_no_value),
+		cmocka_unit_test(packed_columns_are_found_by_their_place),
 		cmocka_unit_test(any_thread_may_write_and_leaves_nothing_behind),
 	};
 
