@@ -25,7 +25,7 @@
 #include "data/columns.h"
 
 #define SN_PARQUET_GROUP_ROWS      1048576            /* most rows of a group, as a default */
-#define SN_PARQUET_GROUP_BYTES     (64 * 1024 * 1024) /* a group ends soon after; as a default */
+#define SN_PARQUET_GROUP_BYTES     (32 * 1024 * 1024) /* a group ends soon after; as a default */
 #define SN_PARQUET_GROUP_BYTES_MIN (64 * 1024)
 #define SN_PARQUET_GROUPS_MAX      32767 /* of a file: what readers count in 16 bits */
 #define SN_PARQUET_BOUND_MAX       256 /* bytes of a text that is told as a chunk's least or greatest */
