@@ -15,8 +15,7 @@
 #include "base/mem.h"
 #include "bench/columns.h"
 #include "bench/rows.h"
-#include "store/block.h"
-#include "store/db.h"
+#include "store/blocks.h"
 
 #define ROWS_PER_SQL 50000
 
@@ -175,6 +174,41 @@ static void run_plain(const struct sn_columns *columns, const char *path)
 	       (double)st.st_size);
 }
 
+/* Commits as a hub makes them, small blocks put together after each. */
+static void run_file(const struct sn_columns *columns, const char *path, size_t per_commit)
+{
+	static const char *const migrations[] = {sn_blocks_schema};
+	size_t rows = sn_columns_rows(columns);
+	double start, put = 0, tidy = 0;
+	struct sn_err err;
+	struct sn_db *db;
+	struct stat st;
+	char what[64];
+
+	if (sn_db_open(path, migrations, 1, &db, &err) != 0)
+		die(&err);
+	for (size_t from = 0; from < rows; from += per_commit) {
+		start = bench_cpu_seconds();
+		if (sn_db_begin(db, &err) != 0 ||
+		    sn_blocks_put(db, columns, from, SN_MIN(per_commit, rows - from), NULL, &err) !=
+			    0 ||
+		    sn_db_commit(db, &err) != 0)
+			die(&err);
+		put += bench_cpu_seconds() - start;
+		start = bench_cpu_seconds();
+		if (sn_blocks_tidy(db, sn_columns_dataset(columns), false, 100, NULL, &err) != 0)
+			die(&err);
+		tidy += bench_cpu_seconds() - start;
+	}
+	sn_db_close(db);
+	if (stat(path, &st) != 0)
+		exit(1);
+	snprintf(what, sizeof(what), "file, commits of %zu", per_commit);
+	report(what, (double)rows, put, bench_values_bytes(columns), (double)st.st_size);
+	report("  and putting together", (double)rows, put + tidy, bench_values_bytes(columns), 0);
+	unlink(path);
+}
+
 typedef void add_row_fn(struct sn_columns *columns, struct sn_prng *prng, size_t row);
 
 static void run(const struct sn_dataset *dataset, add_row_fn *add, size_t rows, const char *dir)
@@ -192,6 +226,10 @@ static void run(const struct sn_dataset *dataset, add_row_fn *add, size_t rows, 
 	run_blocks(columns, SN_BLOCK_ROWS_MAX);
 	run_blocks(columns, 4096);
 	run_blocks(columns, 256);
+	unlink(path);
+	run_file(columns, path, SN_BLOCK_ROWS_MAX);
+	run_file(columns, path, 5000);
+	run_file(columns, path, 100);
 	sn_columns_destroy(columns);
 }
 
