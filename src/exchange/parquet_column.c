@@ -407,8 +407,11 @@ void sn_parquet_column_finish(struct sn_parquet_column *column)
 
 size_t sn_parquet_column_held(const struct sn_parquet_column *column)
 {
+	/* An entry has at least two slots, a text's its place, too. */
+	size_t per_entry = 2 * sizeof(struct sn_parquet_slot) + sizeof(uint32_t);
+
 	return column->pages.n + column->plain.n + column->dictionary.plain.n +
-	       column->values * sizeof(*column->index);
+	       column->dictionary.count * per_entry + column->values * sizeof(*column->index);
 }
 
 void sn_parquet_column_end(struct sn_parquet_column *column, struct sn_buf *out)

@@ -157,40 +157,52 @@ static bool has_encoding(struct sn_rd meta, int wanted)
 	return found;
 }
 
-/* Walks over the pages of a chunk and unpacks each; returns the rows of its data pages. */
-static int64_t walk_pages(const struct world *world, struct sn_rd meta, size_t *pages)
+struct walk {
+	int64_t rows, plain_rows; /* of data pages */
+	size_t largest;           /* bytes of a page */
+};
+
+/* Walks over the pages of a chunk and unpacks each. */
+static struct walk walk_pages(const struct world *world, struct sn_rd meta)
 {
 	int64_t start = has_field(meta, META_DICTIONARY) ? int_of(meta, META_DICTIONARY)
 							 : int_of(meta, META_DATA);
-	int64_t rows = 0, unpacked = 0;
+	struct walk walk = {0};
+	int64_t unpacked = 0;
 	struct sn_rd rd;
 
 	sn_rd_init(&rd, world->file.p + start, (size_t)int_of(meta, META_BYTES));
-	for (*pages = 0; sn_rd_left(&rd) > 0; ++*pages) {
+	while (sn_rd_left(&rd) > 0) {
 		struct sn_rd header = rd;
 		size_t size = (size_t)int_of(header, PAGE_BYTES);
 		size_t whole = (size_t)int_of(header, PAGE_UNPACKED);
 		sn_autofree char *out = sn_xmalloc(whole + 1);
 		const uint8_t *bytes;
 
+		walk.largest = SN_MAX(walk.largest, whole);
 		read_past(&rd, READ_STRUCT);
 		unpacked += (int64_t)whole + (rd.p - header.p);
 		bytes = sn_rd_bytes(&rd, size);
 		assert_non_null(bytes);
 		assert_int_equal((uint32_t)int_of(header, PAGE_SUM), crc32(0, bytes, (uInt)size));
 		assert_int_equal(ZSTD_decompress(out, whole + 1, bytes, size), whole);
-		if (int_of(header, PAGE_TYPE) == 0)
-			rows += int_of(field_of(header, PAGE_DATA), 1);
+		if (int_of(header, PAGE_TYPE) == 0) {
+			int64_t rows = int_of(field_of(header, PAGE_DATA), 1);
+
+			walk.rows += rows;
+			if (int_of(field_of(header, PAGE_DATA), 2) == 0)
+				walk.plain_rows += rows;
+		}
 	}
 	assert_true(sn_rd_ok(&rd));
 	assert_int_equal(unpacked, int_of(meta, META_UNPACKED));
-	return rows;
+	return walk;
 }
 
 /* Every chunk of every group is where the footer says, whole, and as long as its group. */
 static void check_chunks(const struct world *world)
 {
-	size_t groups = count_of(footer(world), FILE_GROUPS), pages;
+	size_t groups = count_of(footer(world), FILE_GROUPS);
 	int64_t rows = 0;
 
 	for (size_t g = 0; g < groups; g++) {
@@ -200,7 +212,7 @@ static void check_chunks(const struct world *world)
 		for (size_t c = 0; c < COLUMNS; c++) {
 			struct sn_rd meta = chunk(world, g, c);
 
-			assert_int_equal(walk_pages(world, meta, &pages), here);
+			assert_int_equal(walk_pages(world, meta).rows, here);
 			assert_int_equal(int_of(meta, META_VALUES), here);
 			assert_int_equal(int_of(meta, META_CODEC), 6);
 		}
@@ -401,13 +413,12 @@ static void texts_above_the_limit_are_cut(void **state)
 {
 	static char longest[2 * SN_TEXT_MAX];
 	struct world *world = *state;
-	size_t pages;
 
 	memset(longest, 'x', sizeof(longest));
 	world->row[NAME] = (struct sn_value){.type = SN_TYPE_TEXT, .s = {longest, sizeof(longest)}};
 	add(world);
 	finish(world);
-	walk_pages(world, chunk(world, 0, NAME), &pages);
+	walk_pages(world, chunk(world, 0, NAME));
 	assert_in_range(int_of(chunk(world, 0, NAME), META_UNPACKED), SN_TEXT_MAX,
 			SN_TEXT_MAX + 100);
 }
@@ -430,6 +441,50 @@ static void repeated_values_go_into_a_dictionary(void **state)
 	assert_false(has_encoding(chunk(world, 0, SN_COL_SEQ), 8));
 	assert_true(sn_str_eqc(text_of(statistics(world, 0, NAME), STATISTICS_MIN), "bern"));
 	assert_true(sn_str_eqc(text_of(statistics(world, 0, NAME), STATISTICS_MAX), "rome"));
+}
+
+static void what_a_full_dictionary_lacks_is_plain(void **state)
+{
+	struct world *world = *state;
+	char name[16];
+
+	for (int i = 0; i < 100000; i++) {
+		snprintf(name, sizeof(name), "%d", i < 20000 ? i % 1000 : i);
+		world->row[NAME] = text(name);
+		world->row[SN_COL_SEQ] = integer(i < 20000 ? i % 1000 : i);
+		add(world);
+	}
+	finish(world);
+	check_chunks(world);
+	assert_true(has_encoding(chunk(world, 0, SN_COL_SEQ), 8));
+	assert_true(has_encoding(chunk(world, 0, NAME), 8));
+	/* 1,000 values and 64,536 more make it full. */
+	assert_int_equal(walk_pages(world, chunk(world, 0, SN_COL_SEQ)).plain_rows, 100000 - 84536);
+	assert_int_equal(walk_pages(world, chunk(world, 0, NAME)).plain_rows, 100000 - 84536);
+	assert_true(integer_bound(world, SN_COL_SEQ, STATISTICS_MAX) == 99999);
+	assert_true(sn_str_eqc(text_of(statistics(world, 0, NAME), STATISTICS_MAX), "99999"));
+	assert_true(sn_str_eqc(text_of(statistics(world, 0, NAME), STATISTICS_MIN), "0"));
+}
+
+/* A dictionary may end in the middle of a page whose texts would be large without it. */
+static void pages_of_long_texts_stay_small(void **state)
+{
+	static char longest[SN_TEXT_MAX];
+	struct world *world = *state;
+	struct sn_rd meta;
+
+	memset(longest, 'x', sizeof(longest));
+	world->row[NAME] = (struct sn_value){.type = SN_TYPE_TEXT, .s = {longest, sizeof(longest)}};
+	for (int i = 0; i < 18000; i++) {
+		/* One of ten, then more than a dictionary takes. */
+		snprintf(longest, sizeof(longest), "%d", i < 17000 ? i % 10 : i);
+		add(world);
+	}
+	finish(world);
+	check_chunks(world);
+	meta = chunk(world, 0, NAME);
+	assert_true(has_encoding(meta, 8));
+	assert_in_range(walk_pages(world, meta).largest, 512 * 1024, 1024 * 1024 + 2 * SN_TEXT_MAX);
 }
 
 static void groups_end_at_their_number_of_rows(void **state)
@@ -572,6 +627,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(texts_above_the_limit_are_cut, create, destroy),
 		cmocka_unit_test_setup_teardown(repeated_values_go_into_a_dictionary, create,
 						destroy),
+		cmocka_unit_test_setup_teardown(what_a_full_dictionary_lacks_is_plain, create,
+						destroy),
+		cmocka_unit_test_setup_teardown(pages_of_long_texts_stay_small, create, destroy),
 		cmocka_unit_test_setup_teardown(groups_end_at_their_number_of_rows, create,
 						destroy),
 		cmocka_unit_test_setup_teardown(groups_end_at_their_memory, create, destroy),
