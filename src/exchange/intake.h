@@ -34,6 +34,7 @@ struct sn_intake_counts {
 	uint64_t lines, rows, bad;
 	uint64_t bytes;   /* of text, decompressed */
 	uint64_t unknown; /* columns or members that the dataset does not have, each time seen */
+	uint64_t cut;     /* texts of more than SN_TEXT_MAX bytes */
 };
 
 /* Between a reader and an intake: the columns that the last row went to. */

@@ -323,6 +323,7 @@ static void set_text(struct sn_tstat_reader *reader, const struct field *field, 
 	if (says_nothing(text))
 		return;
 	text = sn_str_trim(text);
+	reader->counts.cut += text.n > SN_TEXT_MAX;
 	if (text.n > 0)
 		sn_columns_set_text(reader->columns, field->column, clean_text(reader, text));
 }

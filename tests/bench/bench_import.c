@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of others into columns, readers alone: lines of log_tcp_complete (134 columns) and ping
- * rows as JSON Lines; rows and megabytes of text per second of processor time.
+ * Files of others into columns, readers alone: lines of log_tcp_complete (134 columns), records of
+ * MONROE's ping, and ping rows as JSON Lines; rows and megabytes of text per second of processor
+ * time.
  * Argument: number of rows.
  */
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "bench/rows.h"
 #include "data/codec.h"
 #include "data/columns.h"
+#include "exchange/monroe_json.h"
 #include "exchange/tstat_log.h"
 
 #define ROWS_PER_PART 16384
@@ -104,6 +106,48 @@ static double read_log(const struct sn_tstat_table *table, struct sn_str text)
 	return start;
 }
 
+/* Records of the MONROE testbed's ping experiment, every hundredth lost. */
+static void make_monroe(struct sn_buf *out, size_t rows)
+{
+	struct sn_prng prng;
+
+	sn_prng_seed(&prng, 1);
+	for (size_t i = 0; i < rows; i++) {
+		sn_buf_addf(
+			out,
+			"{\"Guid\":\"sha256:"
+			"15979bc2e2449b0011826c2bb8668df980da88221af3fc7916cb2eba4.1"
+			".%zu.1\",\"Timestamp\":%zu.%06u,\"Iccid\":\"894608000000000%04zu\","
+			"\"Operator\":\"Telia\",\"NodeId\":\"%zu\",\"DataId\":\"MONROE.EXP.PING\","
+			"\"DataVersion\":2,\"SequenceNumber\":%zu,\"Host\":\"8.8.8.8\"",
+			i % 150, 1772366400 + i / 500, (unsigned)(sn_prng_u64(&prng) % 1000000),
+			i % 450, i % 150, i / 450);
+		if (i % 100 != 99)
+			sn_buf_addf(out, ",\"Rtt\":%.2f,\"Bytes\":64",
+				    (double)(sn_prng_u64(&prng) % 10000 + 1000) / 100);
+		sn_buf_adds(out, "}\n");
+	}
+}
+
+static double read_monroe(struct sn_str text)
+{
+	struct sn_columns *columns = sn_columns_create(&sn_dataset_monroe_exp_ping);
+	struct sn_intake intake = {.place = place, .bad = complain, .ctx = columns};
+	struct sn_monroe_options options = {.strict = true};
+	struct sn_input *input = sn_input_create(text, SN_MONROE_OBJECT_MAX);
+	struct sn_monroe_reader *reader = sn_monroe_reader_create(input, &options, &intake);
+	double start = bench_cpu_seconds();
+	struct sn_err err;
+
+	while (sn_monroe_reader_read(reader, ROWS_PER_PART, &err) > 0)
+		sn_columns_clear(columns);
+	start = bench_cpu_seconds() - start;
+	sn_monroe_reader_destroy(reader);
+	sn_input_destroy(input);
+	sn_columns_destroy(columns);
+	return start;
+}
+
 /* The way of rows that came as a batch. */
 static double read_pings(struct sn_str text)
 {
@@ -157,19 +201,23 @@ int main(int argc, char **argv)
 {
 	size_t rows = argc > 1 ? strtoul(argv[1], NULL, 10) : 50000;
 	const struct sn_tstat_table *table = &sn_tstat_tables[SN_TSTAT_TCP_COMPLETE];
-	struct sn_buf log = {0}, pings = {0};
-	double tstat = 1e9, ping = 1e9;
+	struct sn_buf log = {0}, pings = {0}, records = {0};
+	double tstat = 1e9, ping = 1e9, monroe = 1e9;
 
 	make_log(&log, table, rows);
 	make_pings(&pings, rows);
+	make_monroe(&records, rows);
 	/* The best of several rounds, in turn: other work on the machine only ever adds time. */
 	for (int round = 0; round < ROUNDS; round++) {
 		tstat = SN_MIN(tstat, read_log(table, sn_buf_str(&log)));
+		monroe = SN_MIN(monroe, read_monroe(sn_buf_str(&records)));
 		ping = SN_MIN(ping, read_pings(sn_buf_str(&pings)));
 	}
 	report("log_tcp_complete", tstat, rows, log.n);
+	report("monroe_exp_ping, strict", monroe, rows, records.n);
 	report("ping, JSON Lines", ping, rows, pings.n);
 	sn_buf_finish(&log);
 	sn_buf_finish(&pings);
+	sn_buf_finish(&records);
 	return 0;
 }
