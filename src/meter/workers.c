@@ -222,14 +222,25 @@ static void *run_given(void *arg)
 	return NULL;
 }
 
-/* The caller has to wait: meanwhile it does what there is to do.  Locked. */
+static bool anybody_busy(const struct sn_workers *workers)
+{
+	for (unsigned i = 0; i < workers->options.count; i++)
+		if (workers->workers[i].busy)
+			return true;
+	return false;
+}
+
+/*
+ * The caller has to wait: meanwhile it does what there is to do.  When there is nothing, and nobody
+ * is left who could tell, what it waits for has come before it had the lock.  Locked.
+ */
 static void help(struct sn_workers *workers)
 {
 	struct worker *worker = pick(workers);
 
 	if (worker != NULL)
 		serve(workers, worker);
-	else
+	else if (anybody_busy(workers))
 		pthread_cond_wait(&workers->freed, &workers->lock);
 }
 
