@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blocks_query: rows out of the blocks of one file, in the order of time.
+ *
+ * Rows stand in blocks as they arrived, so the times of blocks overlap.  Blocks
+ * are opened in the order of time; a row is handed out when no block that is
+ * still closed can have an earlier one (later one, newest first).  Of a block
+ * only the time and what filters ask for is read, the rest when a row of it is
+ * handed out.  In memory are the blocks whose times overlap with the row at hand.
+ */
+#ifndef SONDE_STORE_BLOCKS_QUERY_H
+#define SONDE_STORE_BLOCKS_QUERY_H
+
+#include "store/blocks.h"
+#include "store/cursor.h"
+
+/* Texts of `row` are borrowed for the call.  `number`: of the row.  Non-zero ends it early. */
+typedef int sn_blocks_row_fn(const struct sn_value *row, int64_t number, void *ctx);
+
+/*
+ * Rows of the query's dataset, time range and filters by (time, number), in its order; `after` (may
+ * be NULL): only those behind this place (time_ns, rowid: the row's number).  The query must have
+ * been checked; its limit and cursor are left to the caller.  To be called in a transaction.
+ */
+int sn_blocks_query(struct sn_db *db, const struct sn_query *query, const struct sn_cursor *after,
+		    sn_blocks_row_fn *fn, void *ctx, struct sn_err *err);
+
+/*
+ * Of each series (node and the dataset's key column) its newest row since `since_ns`, the newest
+ * series first; rows without a node are of none.  Under the same conditions.
+ */
+int sn_blocks_latest(struct sn_db *db, const struct sn_dataset *dataset, int64_t since_ns,
+		     sn_blocks_row_fn *fn, void *ctx, struct sn_err *err);
+
+#endif
