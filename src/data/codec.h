@@ -36,4 +36,14 @@ void sn_csv_write_row(struct sn_buf *out, const struct sn_dataset *dataset,
 /* Header line decides the columns; unknown columns are skipped. */
 int sn_csv_read(struct sn_batch *batch, struct sn_str text, size_t rows_max, struct sn_err *err);
 
+/* The same, record by record, for files that are not in memory; records with or without an end. */
+struct sn_csv;
+struct sn_csv *sn_csv_create(const struct sn_dataset *dataset);
+void sn_csv_destroy(struct sn_csv *csv);
+int sn_csv_header(struct sn_csv *csv, struct sn_str record, struct sn_err *err);
+/* Adds one row to `batch`, or none: -EINVAL with the reason. */
+int sn_csv_row(struct sn_csv *csv, struct sn_batch *batch, struct sn_str record,
+	       struct sn_err *err);
+size_t sn_csv_unknown(const struct sn_csv *csv); /* columns of the header that are skipped */
+
 #endif

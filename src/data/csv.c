@@ -5,10 +5,13 @@
  */
 #include "data/codec.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/utf8.h"
 #include "data/scalar.h"
 
@@ -100,7 +103,7 @@ struct field {
 	bool last; /* of its record */
 };
 
-struct reader {
+struct sn_csv {
 	struct sn_str rest;
 	size_t line; /* of the place where `rest` begins; from 1 */
 	struct sn_batch *batch;
@@ -111,19 +114,19 @@ struct reader {
 	struct sn_err *err;
 };
 
-static int refuse(struct reader *reader, const char *reason)
+static int refuse(struct sn_csv *reader, const char *reason)
 {
-	return sn_err_set(reader->err, -EINVAL, "line %zu: %s", reader->line, reason);
+	return sn_err_set(reader->err, -EINVAL, "%s", reason);
 }
 
-static void drop(struct reader *reader, size_t count)
+static void drop(struct sn_csv *reader, size_t count)
 {
 	reader->rest.p += count;
 	reader->rest.n -= count;
 }
 
 /* What stands behind a field: a comma, or the end of its record. */
-static int take_separator(struct reader *reader, struct field *field)
+static int take_separator(struct sn_csv *reader, struct field *field)
 {
 	struct sn_str rest = reader->rest;
 
@@ -139,7 +142,7 @@ static int take_separator(struct reader *reader, struct field *field)
 	return 0;
 }
 
-static int read_quoted(struct reader *reader, struct field *field)
+static int read_quoted(struct sn_csv *reader, struct field *field)
 {
 	sn_buf_clear(&reader->decoded);
 	drop(reader, 1);
@@ -160,7 +163,7 @@ static int read_quoted(struct reader *reader, struct field *field)
 	return 0;
 }
 
-static int read_field(struct reader *reader, struct field *field)
+static int read_field(struct sn_csv *reader, struct field *field)
 {
 	struct sn_str rest = reader->rest;
 	size_t n = 0;
@@ -188,7 +191,7 @@ static int find_column(const struct sn_dataset *dataset, struct sn_str name)
 	return -1;
 }
 
-static int read_header(struct reader *reader)
+static int read_header(struct sn_csv *reader)
 {
 	uint64_t seen[SN_DATASET_COLUMNS_MAX / 64] = {0};
 	struct field field = {.last = false};
@@ -204,8 +207,7 @@ static int read_header(struct reader *reader)
 			return refuse(reader, "too many columns");
 		column = find_column(reader->dataset, field.text);
 		if (column >= 0 && (seen[column / 64] >> (column % 64) & 1) != 0)
-			return sn_err_set(reader->err, -EINVAL,
-					  "line 1: column '%s' is given twice",
+			return sn_err_set(reader->err, -EINVAL, "column '%s' is given twice",
 					  reader->dataset->columns[column].name);
 		if (column >= 0)
 			seen[column / 64] |= UINT64_C(1) << (column % 64);
@@ -270,7 +272,7 @@ static const char *set_time(struct sn_batch *batch, int column, struct sn_str te
 	return NULL;
 }
 
-static int set_column(struct reader *reader, int column, const struct field *field)
+static int set_column(struct sn_csv *reader, int column, const struct field *field)
 {
 	static const char *(*const setters[])(struct sn_batch *, int, struct sn_str) = {
 		[SN_TYPE_BOOL] = set_bool, [SN_TYPE_I64] = set_i64,   [SN_TYPE_F64] = set_f64,
@@ -282,12 +284,12 @@ static int set_column(struct reader *reader, int column, const struct field *fie
 		return 0;
 	reason = setters[reader->dataset->columns[column].type](reader->batch, column, field->text);
 	if (reason != NULL)
-		return sn_err_set(reader->err, -EINVAL, "line %zu: '%s' %s", reader->line,
+		return sn_err_set(reader->err, -EINVAL, "'%s' %s",
 				  reader->dataset->columns[column].name, reason);
 	return 0;
 }
 
-static int read_record(struct reader *reader)
+static int read_record(struct sn_csv *reader)
 {
 	struct field field = {.last = false};
 	size_t count = 0;
@@ -301,10 +303,20 @@ static int read_record(struct reader *reader)
 		count++;
 	}
 	if (count != reader->column_count)
-		return sn_err_set(reader->err, -EINVAL,
-				  "line %zu: %zu fields where the header has %zu", reader->line,
+		return sn_err_set(reader->err, -EINVAL, "%zu fields where the header has %zu",
 				  count, reader->column_count);
 	return 0;
+}
+
+static int add_record(struct sn_csv *reader)
+{
+	int rc;
+
+	sn_batch_add_row(reader->batch);
+	rc = read_record(reader);
+	if (rc != 0)
+		sn_batch_drop_row(reader->batch);
+	return rc;
 }
 
 static size_t count_lines(const char *from, const char *to)
@@ -316,44 +328,104 @@ static size_t count_lines(const char *from, const char *to)
 	return lines;
 }
 
-static int read_records(struct reader *reader, size_t rows_max)
+static int read_records(struct sn_csv *reader, size_t rows_max)
 {
 	for (size_t rows = 0; reader->rest.n > 0; rows++) {
 		const char *start = reader->rest.p;
 
 		if (rows == rows_max)
-			return sn_err_set(reader->err, -E2BIG, "line %zu: more than %zu rows",
-					  reader->line, rows_max);
-		sn_batch_add_row(reader->batch);
-		if (read_record(reader) != 0) {
-			sn_batch_drop_row(reader->batch);
+			return sn_err_set(reader->err, -E2BIG, "more than %zu rows", rows_max);
+		if (add_record(reader) != 0)
 			return -EINVAL;
-		}
 		/* Quoted fields may hold line feeds. */
 		reader->line += count_lines(start, reader->rest.p);
 	}
 	return 0;
 }
 
+static int begin(struct sn_csv *reader, struct sn_str text)
+{
+	reader->rest = text;
+	/* The byte order mark that spreadsheets put in front. */
+	if (sn_str_has_prefix(text, "\xef\xbb\xbf"))
+		drop(reader, 3);
+	reader->column_count = 0;
+	return read_header(reader);
+}
+
 int sn_csv_read(struct sn_batch *batch, struct sn_str text, size_t rows_max, struct sn_err *err)
 {
-	struct reader reader = {
-		.rest = text,
+	struct sn_csv reader = {
 		.line = 1,
 		.batch = batch,
 		.dataset = sn_batch_dataset(batch),
 		.err = err,
 	};
-	int rc;
+	int rc = begin(&reader, text);
 
-	/* The byte order mark that spreadsheets put in front. */
-	if (sn_str_has_prefix(text, "\xef\xbb\xbf"))
-		drop(&reader, 3);
-	rc = read_header(&reader);
 	if (rc == 0) {
 		reader.line += count_lines(text.p, reader.rest.p);
 		rc = read_records(&reader, rows_max);
 	}
+	if (rc != 0 && err != NULL)
+		sn_err_wrap(err, "line %zu", reader.line);
 	sn_buf_finish(&reader.decoded);
 	return rc;
+}
+
+/* One record after the other ------------------------------------------------ */
+
+struct sn_csv *sn_csv_create(const struct sn_dataset *dataset)
+{
+	struct sn_csv *csv = sn_new(struct sn_csv);
+
+	csv->dataset = dataset;
+	return csv;
+}
+
+void sn_csv_destroy(struct sn_csv *csv)
+{
+	if (csv == NULL)
+		return;
+	sn_buf_finish(&csv->decoded);
+	free(csv);
+}
+
+static int at_end(struct sn_csv *csv)
+{
+	return csv->rest.n == 0 ? 0 : refuse(csv, "bytes behind the record");
+}
+
+int sn_csv_header(struct sn_csv *csv, struct sn_str record, struct sn_err *err)
+{
+	int rc;
+
+	csv->err = err;
+	rc = begin(csv, record);
+	return rc == 0 ? at_end(csv) : rc;
+}
+
+int sn_csv_row(struct sn_csv *csv, struct sn_batch *batch, struct sn_str record, struct sn_err *err)
+{
+	int rc;
+
+	assert(sn_batch_dataset(batch) == csv->dataset);
+	csv->rest = record;
+	csv->batch = batch;
+	csv->err = err;
+	rc = add_record(csv);
+	if (rc == 0 && at_end(csv) != 0) {
+		sn_batch_drop_row(batch);
+		rc = -EINVAL;
+	}
+	return rc;
+}
+
+size_t sn_csv_unknown(const struct sn_csv *csv)
+{
+	size_t unknown = 0;
+
+	for (size_t i = 0; i < csv->column_count; i++)
+		unknown += csv->columns[i] < 0;
+	return unknown;
 }

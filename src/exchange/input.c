@@ -191,8 +191,8 @@ static void tell(struct sn_input *input, const char *feed, struct sn_input_line 
 		.number = ++input->lines,
 		.whole = feed != NULL,
 	};
-	if (feed != NULL && line->text.n > 0 && line->text.p[line->text.n - 1] == '\r')
-		line->text.n--;
+	line->returned = feed != NULL && line->text.n > 0 && end[-1] == '\r';
+	line->text.n -= line->returned;
 	if (line->text.n > input->line_max) {
 		line->text.n = input->line_max;
 		line->too_long = line->whole = true;

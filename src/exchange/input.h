@@ -20,6 +20,7 @@ struct sn_input;
 struct sn_input_line {
 	struct sn_str text; /* without the line feed and a carriage return before it */
 	uint64_t number;    /* from 1 */
+	bool returned;      /* a carriage return stood before the line feed */
 	bool too_long;      /* more than the limit: `text` is what it begins with */
 	bool whole; /* it has an end, or is too long; the last line of a cut file has none */
 };
