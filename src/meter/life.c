@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "meter/app/app.h"
+#include "meter/app/names.h"
 #include "meter/flow/interim.h"
 
 /* What the SYN of a half-open flow tells, beyond its head. */
@@ -27,8 +28,19 @@ static const struct sn_flow *whole_of(struct sn_meter *meter, const struct sn_fl
 	return &meter->whole.flow;
 }
 
-static void report(struct sn_meter *meter, const struct sn_flow *flow, enum sn_flow_end end)
+/* The worker that reads the answer of DNS was behind the one that read the flow's first packet. */
+static void name_late(const struct sn_meter *meter, struct sn_flow *flow)
 {
+	if (meter->options.names_late && meter->options.dns_cache != NULL && flow->name == NULL &&
+	    !flow->half_open)
+		flow->name = sn_dns_cache_find(meter->options.dns_cache,
+					       sn_flow_address(flow, SN_CLIENT),
+					       sn_flow_address(flow, SN_SERVER), flow->first_ns);
+}
+
+static void report(struct sn_meter *meter, struct sn_flow *flow, enum sn_flow_end end)
+{
+	name_late(meter, flow);
 	if (flow->interim != NULL)
 		sn_interim_complete(flow->interim);
 	meter->stats.reports++;

@@ -54,6 +54,7 @@ struct sn_meter_options {
 	const struct sn_inside *inside; /* borrowed; NULL: everybody */
 	struct sn_apps *apps;           /* borrowed; NULL: payload is not looked at */
 	struct sn_dns_cache *dns_cache; /* borrowed; NULL: flows are not named */
+	bool names_late;                /* answers of DNS may be read behind the flow (workers) */
 	struct sn_traffic *series;      /* borrowed; NULL: none */
 };
 void sn_meter_options_default(struct sn_meter_options *options);

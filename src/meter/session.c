@@ -62,6 +62,7 @@ static int add_worker(struct sn_session *session, unsigned number, struct sn_err
 
 	options.source_name = source_name;
 	options.ctx = session;
+	options.meter.names_late = session->options.workers > 1;
 	result = session->options.equip != NULL
 			 ? session->options.equip(number, &options, session->options.ctx, err)
 			 : 0;

@@ -19,10 +19,10 @@
 #include "meter/flow/pool.h"
 #include "meter/flow/slab.h"
 
-#define SN_SEGMENTS_DEFAULT 512   /* of one side; see sn_meter_options */
-#define SN_SEGMENTS_TIGHT   16    /* the same while the pool is tight */
-#define SN_SEGMENTS_KEPT    8     /* acknowledged ones; none while the pool is tight */
-#define SN_SEGMENTS_FREE    16384 /* nodes the pool gives without becoming tight, ... */
+#define SN_SEGMENTS_DEFAULT 512    /* of one side; see sn_meter_options */
+#define SN_SEGMENTS_TIGHT   16     /* the same while the pool is tight */
+#define SN_SEGMENTS_KEPT    8      /* acknowledged ones; none while the pool is tight */
+#define SN_SEGMENTS_FREE    131072 /* nodes the pool gives without becoming tight, ... */
 
 struct sn_segment {
 	uint32_t begin, end; /* sequence numbers; SYN and FIN count one each */

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "meter/app/names.h"
 #include "meter/meter.h"
 #include "packets.h"
 
@@ -614,6 +615,40 @@ static void batches_change_nothing(void **state SN_UNUSED)
 	assert_int_equal(report_count, alone);
 }
 
+/* Whether a flow of T0 has the name of an answer that is read behind its packet. */
+static bool is_named(bool late, int64_t answered_ns)
+{
+	struct sn_name_pool *names = sn_name_pool_create(1 << 16);
+	struct sn_dns_cache *cache = sn_dns_cache_create(names, 10);
+	struct sn_dns_hit facts = {.answered_ns = answered_ns};
+	struct sn_meter_options options;
+	bool named;
+
+	report_count = 0;
+	sn_meter_options_default(&options);
+	options.dns_cache = cache;
+	options.names_late = late;
+	meter = sn_meter_create(&options, keep, NULL);
+	give_udp(A, 1000, B, 2000, T0);
+	sn_meter_flush(meter); /* tells how the addresses are written */
+	give_udp(A, 1000, B, 2000, T0);
+	sn_dns_cache_add(cache, sn_flow_address(reported(0), SN_CLIENT),
+			 sn_flow_address(reported(0), SN_SERVER), sn_str("example.org"), &facts);
+	sn_meter_flush(meter);
+	named = reported(1)->name != NULL;
+	stop(NULL);
+	sn_dns_cache_destroy(cache);
+	sn_name_pool_destroy(names);
+	return named;
+}
+
+static void a_name_that_another_worker_reads_late_is_told_at_the_end(void **state SN_UNUSED)
+{
+	assert_true(is_named(true, T0 - S));
+	assert_false(is_named(true, T0 + S)); /* then it was not yet known to the client */
+	assert_false(is_named(false, T0 - S));
+}
+
 #define TEST(name) cmocka_unit_test_teardown(name, stop)
 
 int main(void)
@@ -648,6 +683,7 @@ int main(void)
 		TEST(later_fragments_count_to_the_flow_of_the_first),
 		TEST(every_packet_is_in_a_flow_or_has_a_reason),
 		TEST(batches_change_nothing),
+		TEST(a_name_that_another_worker_reads_late_is_told_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
