@@ -135,9 +135,11 @@ static struct opened *open_block(const struct sn_blocks_info *info)
 /* Whether `a` is to be handed out before `b`. */
 static bool is_before(const struct search *search, const struct entry *a, const struct entry *b)
 {
-	if (a->time_ns != b->time_ns)
-		return (a->time_ns < b->time_ns) != search->newest_first;
-	return (a->number < b->number) != search->newest_first;
+	const struct entry *early = search->newest_first ? b : a;
+	const struct entry *late = search->newest_first ? a : b;
+
+	return early->time_ns != late->time_ns ? early->time_ns < late->time_ns
+					       : early->number < late->number;
 }
 
 static void push(struct search *search, struct entry entry)

@@ -178,8 +178,8 @@ static bool comes_before(struct file *file, int64_t a, int64_t b, bool newest_fi
 	int64_t right = sn_batch_get(file->rows, (size_t)b - 1, SN_COL_TIME)->i;
 
 	if (left != right)
-		return (left < right) != newest_first;
-	return (a < b) != newest_first;
+		return newest_first ? left > right : left < right;
+	return newest_first ? a > b : a < b;
 }
 
 static void expect(struct file *file, const struct sn_query *query, const struct sn_cursor *after,
