@@ -517,7 +517,7 @@ static int take_line(struct sn_tstat_reader *reader, const struct sn_input_line 
 	int rc;
 
 	reader->counts.lines = line->number;
-	reader->counts.bytes += line->text.n + line->whole;
+	reader->counts.bytes += line->text.n + line->returned + line->whole;
 	if (line->text.n > 0 && line->text.p[0] == '#')
 		return read_header(reader, line->text, err);
 	if (reader->layouts[0].time == NULL)
