@@ -25,6 +25,7 @@
 #define STRIPE_BITS  4
 #define VERSIONS_MAX 8
 #define NONE         0
+#define BITS         64 /* of a word of `filled` */
 
 struct entry {
 	uint64_t client[2], address[2];
@@ -35,7 +36,8 @@ struct entry {
 struct stripe {
 	pthread_mutex_t lock;
 	struct entry *ring;              /* ring[1..size] */
-	uint32_t *buckets;               /* index into the ring or NONE; read without lock, too */
+	uint32_t *buckets;               /* index into the ring or NONE */
+	uint64_t *filled;                /* a bit for each bucket; read without lock, too */
 	uint32_t size, mask, last, used; /* entries behind `used` were never written */
 };
 
@@ -59,6 +61,27 @@ static void stripe_init(struct stripe *stripe, uint32_t size)
 	while (stripe->mask < size)
 		stripe->mask = stripe->mask * 2 + 1;
 	stripe->buckets = sn_new_n(uint32_t, (size_t)stripe->mask + 1);
+	stripe->filled = sn_new_n(uint64_t, (size_t)stripe->mask / BITS + 1);
+}
+
+/*
+ * Most flows have no name.  To learn that takes no lock that others want, and no memory that is not
+ * in the cache: all bits are 16 KiB, all buckets half a megabyte.
+ */
+static bool is_filled(const struct stripe *stripe, uint32_t bucket)
+{
+	uint64_t bits = __atomic_load_n(&stripe->filled[bucket / BITS], __ATOMIC_RELAXED);
+
+	return (bits >> bucket % BITS & 1) != 0;
+}
+
+/* With the lock; who makes a new entry or takes the last one out of the chain. */
+static void mark(struct stripe *stripe, uint32_t bucket)
+{
+	uint64_t *bits = &stripe->filled[bucket / BITS], bit = (uint64_t)1 << bucket % BITS;
+	bool filled = stripe->buckets[bucket] != NONE;
+
+	__atomic_store_n(bits, filled ? *bits | bit : *bits & ~bit, __ATOMIC_RELAXED);
 }
 
 struct sn_dns_cache *sn_dns_cache_create(struct sn_name_pool *names, size_t entries)
@@ -92,6 +115,7 @@ void sn_dns_cache_destroy(struct sn_dns_cache *cache)
 			sn_dns_hit_give(cache, stripe->ring[k].hit);
 		free(stripe->ring);
 		free(stripe->buckets);
+		free(stripe->filled);
 		pthread_mutex_destroy(&stripe->lock);
 	}
 	free(cache);
@@ -130,7 +154,8 @@ static struct sn_dns_hit *unlink_entry(struct stripe *stripe, uint32_t index)
 		return NULL;
 	while (*link != index)
 		link = &stripe->ring[*link].next;
-	__atomic_store_n(link, entry->next, __ATOMIC_RELAXED);
+	*link = entry->next;
+	mark(stripe, entry->bucket);
 	return sn_steal(&entry->hit);
 }
 
@@ -177,7 +202,8 @@ void sn_dns_cache_add(struct sn_dns_cache *cache, const uint64_t client[2],
 		.bucket = place.bucket,
 		.next = stripe->buckets[place.bucket],
 	};
-	__atomic_store_n(&stripe->buckets[place.bucket], index, __ATOMIC_RELAXED);
+	stripe->buckets[place.bucket] = index;
+	mark(stripe, place.bucket);
 	pthread_mutex_unlock(&stripe->lock);
 
 	sn_dns_hit_give(cache, over);
@@ -191,8 +217,7 @@ struct sn_dns_hit *sn_dns_cache_find(struct sn_dns_cache *cache, const uint64_t 
 	struct stripe *stripe = place.stripe;
 	struct sn_dns_hit *best = NULL;
 
-	/* Most flows have no name: to learn that nobody takes a lock that others want. */
-	if (__atomic_load_n(&stripe->buckets[place.bucket], __ATOMIC_RELAXED) == NONE)
+	if (!is_filled(stripe, place.bucket))
 		return NULL;
 	pthread_mutex_lock(&stripe->lock);
 	for (uint32_t i = stripe->buckets[place.bucket]; i != NONE; i = stripe->ring[i].next) {
