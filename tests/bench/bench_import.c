@@ -2,7 +2,7 @@
 /*
  * Files of others into columns, readers alone: lines of log_tcp_complete (134 columns), records of
  * MONROE's ping, and ping rows as JSON Lines; rows and megabytes of text per second of processor
- * time.
+ * time.  Beside the logs: what strtod() and strtoull() take for their numbers.
  * Argument: number of rows.
  */
 #include <stdlib.h>
@@ -106,6 +106,33 @@ static double read_log(const struct sn_tstat_table *table, struct sn_str text)
 	return start;
 }
 
+/* What the C library makes of the same fields, without putting them anywhere. */
+static double read_with_libc(const struct sn_tstat_table *table, const char *p)
+{
+	double start = bench_cpu_seconds(), sum = 0;
+	unsigned long long total = 0;
+
+	p = strchr(p, '\n') + 1;
+	while (*p != '\0') {
+		for (size_t i = 0; i < table->count; i++) {
+			enum sn_tstat_type type = table->columns[i].type;
+			char *end;
+
+			if (type == SN_TSTAT_TYPE_TEXT)
+				end = (char *)(uintptr_t)strpbrk(p, " \n");
+			else if (type == SN_TSTAT_TYPE_INTEGER || type == SN_TSTAT_TYPE_FLAG)
+				total += strtoull(p, &end, 10);
+			else
+				sum += strtod(p, &end);
+			p = end + 1;
+		}
+	}
+	start = bench_cpu_seconds() - start;
+	if (sum < 0 && total == 0)
+		printf("nothing read\n");
+	return start;
+}
+
 /* Records of the MONROE testbed's ping experiment, every hundredth lost. */
 static void make_monroe(struct sn_buf *out, size_t rows)
 {
@@ -202,7 +229,7 @@ int main(int argc, char **argv)
 	size_t rows = argc > 1 ? strtoul(argv[1], NULL, 10) : 50000;
 	const struct sn_tstat_table *table = &sn_tstat_tables[SN_TSTAT_TCP_COMPLETE];
 	struct sn_buf log = {0}, pings = {0}, records = {0};
-	double tstat = 1e9, ping = 1e9, monroe = 1e9;
+	double tstat = 1e9, libc = 1e9, ping = 1e9, monroe = 1e9;
 
 	make_log(&log, table, rows);
 	make_pings(&pings, rows);
@@ -210,10 +237,12 @@ int main(int argc, char **argv)
 	/* The best of several rounds, in turn: other work on the machine only ever adds time. */
 	for (int round = 0; round < ROUNDS; round++) {
 		tstat = SN_MIN(tstat, read_log(table, sn_buf_str(&log)));
+		libc = SN_MIN(libc, read_with_libc(table, sn_buf_cstr(&log)));
 		monroe = SN_MIN(monroe, read_monroe(sn_buf_str(&records)));
 		ping = SN_MIN(ping, read_pings(sn_buf_str(&pings)));
 	}
 	report("log_tcp_complete", tstat, rows, log.n);
+	report("the same by strtod alone", libc, rows, log.n);
 	report("monroe_exp_ping, strict", monroe, rows, records.n);
 	report("ping, JSON Lines", ping, rows, pings.n);
 	sn_buf_finish(&log);
