@@ -309,11 +309,11 @@ static size_t get_nulls(struct reader *reader, uint8_t *null, size_t rows)
 #define SPREAD(type_)                                                                              \
 	do {                                                                                       \
 		type_ *values = column->values;                                                    \
-		for (size_t i = rows, n = present; i-- > 0;) {                                     \
-			bool null = column->null[i] != 0;                                          \
-			values[i] = null ? (type_){0} : values[n - 1];                             \
-			n -= !null;                                                                \
-		}                                                                                  \
+		for (size_t i = rows, n = present; i-- > 0;)                                       \
+			if (column->null[i] != 0)                                                  \
+				memset(&values[i], 0, sizeof(values[i]));                          \
+			else                                                                       \
+				values[i] = values[--n];                                           \
 	} while (0)
 
 static void spread(struct sn_block_column *column, size_t present)

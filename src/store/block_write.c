@@ -142,7 +142,7 @@ static bool all_equal(const int64_t *numbers, size_t count)
 /* `flags` of the form besides what is found out here; `count` above 0. */
 static void put_numbers(struct writer *writer, const int64_t *numbers, size_t count, unsigned flags)
 {
-	struct span span = {numbers[0], numbers[0]}, steps;
+	struct span span = {numbers[0], numbers[0]}, steps = span;
 	unsigned width = 0, step_width;
 	bool delta = false;
 	uint8_t *planes;

@@ -265,8 +265,8 @@ static int put_rows(struct put *put, size_t from, size_t count, struct sn_err *e
 	return rc;
 }
 
-static int next_number(struct sn_db *db, const struct sn_dataset *dataset, int64_t *next,
-		       struct sn_err *err)
+int sn_blocks_next(struct sn_db *db, const struct sn_dataset *dataset, int64_t *next,
+		   struct sn_err *err)
 {
 	sqlite3_stmt *statement =
 		sn_db_query(db, err, "SELECT next FROM _number WHERE dataset = ? AND version = ?",
@@ -293,7 +293,7 @@ int sn_blocks_put(struct sn_db *db, const struct sn_columns *columns, size_t fro
 		return sn_err_set(err, -EINVAL, "a block without rows");
 	rc = find_layout(db, dataset, &put.layout, err);
 	if (rc == 0)
-		rc = next_number(db, dataset, &put.next, err);
+		rc = sn_blocks_next(db, dataset, &put.next, err);
 	if (rc != 0)
 		return rc;
 	if (first != NULL)
@@ -409,7 +409,7 @@ static int load_one(struct sn_db *db, const struct sn_blocks_info *info,
 		    const struct sn_layout_column *column, struct sn_block_column **out,
 		    struct sn_err *err)
 {
-	struct sn_str data;
+	struct sn_str data = {0};
 	sqlite3_stmt *statement = select_data(db, info->id * SLOTS + column->place, &data, err);
 	int rc = statement != NULL ? read_column(info, column, data, out, err) : err->code;
 
@@ -421,7 +421,7 @@ static int load_packed(struct sn_db *db, const struct sn_blocks_info *info,
 		       const struct sn_layout_column *columns, size_t count,
 		       struct sn_block_column **out, struct sn_err *err)
 {
-	struct sn_str data;
+	struct sn_str data = {0};
 	sqlite3_stmt *statement = select_data(db, info->id * SLOTS, &data, err);
 	int rc = statement != NULL ? 0 : err->code;
 

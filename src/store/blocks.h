@@ -48,6 +48,10 @@ struct sn_blocks_info {
 int sn_blocks_put(struct sn_db *db, const struct sn_columns *columns, size_t from, size_t count,
 		  int64_t *first, struct sn_err *err);
 
+/* The number that the next row will get, which stays so in a transaction. */
+int sn_blocks_next(struct sn_db *db, const struct sn_dataset *dataset, int64_t *next,
+		   struct sn_err *err);
+
 /*
  * Blocks of the dataset that may have rows of [from_ns, to_ns], by number.  `fn` may read them; a
  * non-zero return ends it early.  In a transaction all that is read belongs together; without one

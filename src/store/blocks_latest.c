@@ -67,8 +67,8 @@ static uint64_t place_of(struct sn_value value)
 								       : (uint64_t)value.i;
 }
 
-/* Different for different series: the length keeps node and key apart. */
-static char *name_of(struct sn_value node, struct sn_value key)
+/* The length keeps node and key apart. */
+char *sn_series_name(struct sn_value node, struct sn_value key)
 {
 	struct sn_buf name = {0};
 	char *text;
@@ -96,7 +96,7 @@ static struct newest *find_series(struct latest *latest, struct sn_value node, s
 
 	if (recent->newest != NULL && is_same(recent->node, node) && is_same(recent->key, key))
 		return recent->newest;
-	name = name_of(node, key);
+	name = sn_series_name(node, key);
 	newest = sn_map_get(latest->series, name);
 	if (newest == NULL) {
 		newest = sn_new(struct newest);

@@ -32,4 +32,7 @@ int sn_blocks_query(struct sn_db *db, const struct sn_query *query, const struct
 int sn_blocks_latest(struct sn_db *db, const struct sn_dataset *dataset, int64_t since_ns,
 		     sn_blocks_row_fn *fn, void *ctx, struct sn_err *err);
 
+/* A text for a series, malloc'ed; different for different ones. */
+char *sn_series_name(struct sn_value node, struct sn_value key);
+
 #endif

@@ -84,7 +84,7 @@ static size_t count_neighbours(const struct item *items, size_t count)
 /* Among neighbours, the first SN_BLOCKS_MERGE of one tier: where they begin, or `count`. */
 static size_t find_tier(const struct item *items, size_t count)
 {
-	unsigned tiers[WINDOW], tier = 0;
+	unsigned tiers[WINDOW] = {0}, tier = 0;
 	size_t run = 0;
 
 	for (size_t i = count; i-- > 0;) {

@@ -6,20 +6,16 @@
  *   _source   (id, node, stream): who sent rows, as small numbers;
  *   _batch    (source, seq, digest, dataset, rows): the ledger of batches;
  *   _dataset  (dataset, version, batches, rows): totals;
- *   <dataset>_<version>: its rows.  The column `node` lives in _source: a row is
- *             of the node whose batch it came in.
- * Two indexes per dataset: by time, and by (slice, source, key, time), where a
- * slice is 17 s of time.  An index that began with the node would be written
- * all over at each commit, a page per series (5 times the processor time and 25
- * times the bytes of the table alone, measured with 100 nodes of 10 targets);
- * slices keep the writes of a moment together, and a query of one node's hour
- * makes 210 look-ups of it.
+ *   _span     (dataset, version, first, rows, source): whose the rows of these numbers are;
+ *   and the rows, as blocks (blocks.h): what a group brings for a dataset is one block.
+ * Files of release 0.1.0 have a table of rows per dataset; they become blocks when the file is
+ * next opened for writing or asked for rows.
  *
  * A day has a connection for writing and one for reading, opened when needed: a
  * query does not see what is not yet committed.
  *
  * Files: sqlite.c (store, days), sqlite_day.c (files and tables of one day),
- * sqlite_append.c, sqlite_query.c, sqlite_latest.c, sqlite_check.c.
+ * sqlite_append.c, sqlite_query.c, sqlite_latest.c, sqlite_check.c, sqlite_convert.c.
  */
 #ifndef SONDE_STORE_SQLITE_H
 #define SONDE_STORE_SQLITE_H
@@ -27,6 +23,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "store/blocks.h"
 #include "store/db.h"
 #include "store/store.h"
 
@@ -35,17 +32,17 @@
 #define SN_STORE_NODE_MAX       128 /* bytes of a node's id */
 #define SN_STORE_STREAM_MAX     64  /* letters and digits of a stream's id */
 
-#define SN_NS_PER_DAY  (86400 * SN_NS_PER_S)
-#define SN_SLICE_SHIFT 34 /* a slice of time is 2^34 ns; part of the files' format */
+#define SN_NS_PER_DAY (86400 * SN_NS_PER_S)
 
 #define SN_DAY_NAME_SIZE   11
 #define SN_TABLE_NAME_SIZE 128
 
-/* A dataset's table as the writer uses it. */
+/* What the open group brings for a dataset. */
 struct sn_table {
 	const struct sn_dataset *dataset;
-	sqlite3_stmt *insert;
-	uint64_t batches, rows; /* of the open group */
+	struct sn_columns *rows;
+	int64_t next; /* number that the first of them will have; 0: not looked up yet */
+	uint64_t batches;
 };
 
 struct sn_day {
@@ -96,25 +93,16 @@ int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_e
 /* Closes the connections that were used least recently, if there are many. */
 void sn_day_trim(struct sn_store *store);
 
-void sn_table_name(const struct sn_dataset *dataset, char out[SN_TABLE_NAME_SIZE]);
-/* Which of the dataset's columns the file has; 1 if it has the table at all, else 0. */
-int sn_table_columns(struct sn_db *db, const struct sn_dataset *dataset,
-		     bool present[SN_DATASET_COLUMNS_MAX], struct sn_err *err);
-/* First and last slice of time that have rows in [from, to]; first > last if there are none. */
-int sn_table_slices(struct sn_db *db, const struct sn_dataset *dataset, int64_t from, int64_t to,
-		    int64_t *first, int64_t *last, struct sn_err *err);
-/* The dataset's table in the writer, created or extended if need be. NULL on error. */
+/* Where the open group gathers rows of the dataset.  NULL on error. */
 struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset,
 			       struct sn_err *err);
 
-/* Rows (sqlite_query.c) --------------------------------------------------- */
-/*
- * "SELECT rowid, time, <one per column> FROM ... AS t CROSS JOIN _source AS s ON ..." into
- * `sql`; columns that the file does not have are NULL.  `index`: "time", "series" or NULL.
- */
-void sn_row_select(struct sn_buf *sql, const struct sn_dataset *dataset, const bool *present,
-		   const char *index);
-/* The row that such a statement stands on; texts are borrowed from it. */
-void sn_row_fetch(sqlite3_stmt *statement, const struct sn_dataset *dataset, struct sn_value *row);
+/* Files of release 0.1.0 (sqlite_convert.c) --------------------------------- */
+/* Whether there are tables of rows of datasets that are known. */
+int sn_day_is_old(struct sn_db *db, bool *old, struct sn_err *err);
+/* They become blocks, a transaction each. */
+int sn_day_convert(struct sn_day *day, struct sn_err *err);
+int sn_span_add(struct sn_db *db, const struct sn_dataset *dataset, int64_t first, size_t rows,
+		int64_t source, struct sn_err *err);
 
 #endif

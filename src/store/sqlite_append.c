@@ -112,53 +112,27 @@ static int look_up(struct sn_day *day, const struct sn_batch_id *id, int64_t sou
 
 /* Rows --------------------------------------------------------------------- */
 
-static void bind_value(sqlite3_stmt *insert, int index, const struct sn_value *value)
+int sn_span_add(struct sn_db *db, const struct sn_dataset *dataset, int64_t first, size_t rows,
+		int64_t source, struct sn_err *err)
 {
-	switch (value->type) {
-	case SN_TYPE_NULL:
-		sqlite3_bind_null(insert, index);
-		break;
-	case SN_TYPE_BOOL:
-		sqlite3_bind_int(insert, index, value->b);
-		break;
-	case SN_TYPE_I64:
-	case SN_TYPE_TIME:
-		sqlite3_bind_int64(insert, index, value->i);
-		break;
-	case SN_TYPE_F64:
-		sqlite3_bind_double(insert, index, value->f);
-		break;
-	case SN_TYPE_TEXT:
-		sqlite3_bind_text(insert, index, value->s.n > 0 ? value->s.p : "", (int)value->s.n,
-				  SQLITE_STATIC);
-		break;
-	}
+	return SN_MIN(sn_db_run(db, err, "INSERT INTO _span VALUES(?, ?, ?, ?, ?)", "tiiii",
+				dataset->name, (int64_t)dataset->version, first, (int64_t)rows,
+				source),
+		      0);
 }
 
-/* `first` receives the number of the first row; those after it have larger ones. */
-static int insert_rows(struct sn_db *db, sqlite3_stmt *insert, int64_t source,
-		       const struct sn_batch *batch, int64_t *first, struct sn_err *err)
+/* They become a block when the group is committed. */
+static void gather_rows(struct sn_table *table, const char *node, const struct sn_batch *batch)
 {
-	size_t columns = sn_batch_dataset(batch)->column_count;
-
-	sqlite3_bind_int64(insert, 1, source);
 	for (size_t i = 0; i < sn_batch_rows(batch); i++) {
 		const struct sn_value *row = sn_batch_row(batch, i);
-		int index = 2;
 
-		for (size_t column = 0; column < columns; column++)
-			if (column != SN_COL_NODE)
-				bind_value(insert, index++, &row[column]);
-		if (sqlite3_step(insert) != SQLITE_DONE) {
-			sn_db_fail(db, err);
-			sqlite3_reset(insert);
-			return err->code;
-		}
-		sqlite3_reset(insert);
-		if (i == 0)
-			*first = sqlite3_last_insert_rowid(sn_db_handle(db));
+		sn_columns_add_row(table->rows);
+		for (size_t column = 0; column < table->dataset->column_count; column++)
+			if (row[column].type != SN_TYPE_NULL)
+				sn_columns_set(table->rows, (int)column, row[column]);
+		sn_columns_set_text(table->rows, SN_COL_NODE, sn_str(node));
 	}
-	return 0;
 }
 
 static int add_source(struct sn_db *db, const struct sn_batch_id *id, int64_t *source,
@@ -184,51 +158,34 @@ static int add_to_ledger(struct sn_db *db, const struct sn_batch_id *id, int64_t
 	return SN_MIN(rc, 0);
 }
 
-/*
- * Takes the rows of one batch back.  A savepoint would do it too, but would copy each
- * page that a batch touches (a sixth of all time with small batches).
- */
-static int remove_rows(struct sn_db *db, const struct sn_dataset *dataset, int64_t first,
-		       struct sn_err *err)
-{
-	char table[SN_TABLE_NAME_SIZE];
-	sn_autofree char *sql = NULL;
-
-	/* Some errors end the transaction, and with it the whole group. */
-	if (sqlite3_get_autocommit(sn_db_handle(db)))
-		return -ECANCELED;
-	if (first == 0)
-		return 0;
-	sn_table_name(dataset, table);
-	sql = sn_xasprintf("DELETE FROM \"%s\" WHERE rowid >= ?", table);
-	return SN_MIN(sn_db_run(db, err, sql, "i", first), 0);
-}
-
 static int write_batch(struct sn_store *store, struct sn_day *day, const struct sn_batch_id *id,
 		       int64_t source, const struct sn_batch *batch, struct sn_err *err)
 {
 	struct sn_table *table = sn_table_open(day, sn_batch_dataset(batch), err);
-	struct sn_err ignored = {0};
-	int64_t first = 0;
+	int64_t first;
 	int rc;
 
-	/* A table without one of its indexes must not be committed. */
-	if (table == NULL) {
-		store->group_error = *err;
+	if (table == NULL)
 		return err->code;
-	}
+	first = table->next + (int64_t)sn_columns_rows(table->rows);
 	rc = add_source(day->writer, id, &source, err);
 	if (rc == 0)
-		rc = insert_rows(day->writer, table->insert, source, batch, &first, err);
-	if (rc == 0)
 		rc = add_to_ledger(day->writer, id, source, batch, err);
-	if (rc == 0) {
-		table->batches++;
-		table->rows += sn_batch_rows(batch);
-	} else if (remove_rows(day->writer, table->dataset, first, &ignored) != 0) {
-		store->group_error = *err;
+	if (rc != 0) {
+		/* Some errors end the transaction, and with it the whole group. */
+		if (sqlite3_get_autocommit(sn_db_handle(day->writer)))
+			store->group_error = *err;
+		return rc;
 	}
-	return rc;
+	rc = sn_span_add(day->writer, table->dataset, first, sn_batch_rows(batch), source, err);
+	/* The ledger has it: that must not be committed without the rows. */
+	if (rc != 0) {
+		store->group_error = *err;
+		return rc;
+	}
+	gather_rows(table, id->node, batch);
+	table->batches++;
+	return 0;
 }
 
 /* The group ---------------------------------------------------------------- */
@@ -304,19 +261,33 @@ int sn_store_append(struct sn_store *store, const struct sn_batch_id *id,
 	return sn_day_fault(store, day, rc, err);
 }
 
-static int add_totals(struct sn_day *day, struct sn_table *table, struct sn_err *err)
+/* What the group has gathered of a dataset. */
+static int put_table(struct sn_day *day, struct sn_table *table, struct sn_err *err)
 {
+	size_t rows = sn_columns_rows(table->rows);
 	int rc;
 
+	table->next = 0;
 	if (table->batches == 0)
 		return 0;
-	rc = sn_db_run(day->writer, err,
-		       "INSERT INTO _dataset VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-		       " batches = batches + excluded.batches, rows = rows + excluded.rows",
-		       "tiii", table->dataset->name, (int64_t)table->dataset->version,
-		       (int64_t)table->batches, (int64_t)table->rows);
-	table->batches = table->rows = 0;
-	return rc < 0 ? rc : 0;
+	rc = sn_blocks_put(day->writer, table->rows, 0, rows, NULL, err);
+	if (rc == 0)
+		rc = sn_db_run(day->writer, err,
+			       "INSERT INTO _dataset VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+			       " batches = batches + excluded.batches, rows = rows + excluded.rows",
+			       "tiii", table->dataset->name, (int64_t)table->dataset->version,
+			       (int64_t)table->batches, (int64_t)rows);
+	sn_columns_clear(table->rows);
+	table->batches = 0;
+	return SN_MIN(rc, 0);
+}
+
+/* Blocks of small groups become larger ones as they come; what fails here is told when it is read.
+ */
+static void tidy_day(struct sn_day *day)
+{
+	for (unsigned i = 0; i < day->table_count; i++)
+		sn_blocks_tidy(day->writer, day->tables[i].dataset, false, 1, NULL, NULL);
 }
 
 static int commit_day(struct sn_store *store, struct sn_day *day, struct sn_err *err)
@@ -324,13 +295,15 @@ static int commit_day(struct sn_store *store, struct sn_day *day, struct sn_err 
 	int rc = 0;
 
 	for (unsigned i = 0; rc == 0 && i < day->table_count; i++)
-		rc = add_totals(day, &day->tables[i], err);
+		rc = put_table(day, &day->tables[i], err);
 	if (rc == 0)
 		rc = sn_db_commit(day->writer, err);
 	if (rc == 0 && sn_db_has_moved(day->writer))
 		rc = sn_err_set(err, -EIO,
 				"the file of day %s was set aside meanwhile (send again)",
 				day->totals.day);
+	if (rc == 0)
+		tidy_day(day);
 	day->stamp = 0;
 	return sn_day_fault(store, day, rc, err);
 }

@@ -126,49 +126,126 @@ struct check {
 	uint64_t rows;
 };
 
-static int read_table(struct check *check, struct sn_db *db, const char *dataset, int version,
-		      struct sn_err *err)
-{
-	sn_autofree char *sql = sn_xasprintf("SELECT s.stream, t.seq FROM \"%s_%d\" AS t CROSS JOIN"
-					     " _source AS s ON s.id = t._source WHERE s.node = ?",
-					     dataset, version);
-	sqlite3_stmt *statement = sn_db_query(db, err, sql, "t", check->node);
-	int rc = statement != NULL ? 1 : err->code;
+/* One span of rows on its way through the blocks. */
+struct span {
+	int64_t first, end; /* numbers of rows */
+	struct numbers *numbers;
+};
 
-	while (rc == 1) {
-		rc = sn_db_next(db, statement, err);
-		if (rc != 1)
-			break;
-		check->rows++;
-		if (sqlite3_column_type(statement, 1) == SQLITE_INTEGER &&
-		    add_number(numbers_of(check->streams,
-					  (const char *)sqlite3_column_text(statement, 0)),
-			       (uint64_t)sqlite3_column_int64(statement, 1), err) != 0)
-			rc = err->code;
+/* One dataset of one day. */
+struct table {
+	struct check *check;
+	struct sn_db *db;
+	const struct sn_dataset *dataset;
+	struct span *spans; /* by number */
+	size_t span_count, at;
+	int rc;
+	struct sn_err *err;
+};
+
+static int load_spans(struct table *table)
+{
+	size_t capacity = 0;
+	sqlite3_stmt *statement = sn_db_query(
+		table->db, table->err,
+		"SELECT p.first, p.rows, s.stream FROM _span AS p JOIN _source AS s"
+		" ON s.id = p.source WHERE p.dataset = ? AND p.version = ? AND s.node = ?"
+		" ORDER BY p.first",
+		"tit", table->dataset->name, (int64_t)table->dataset->version, table->check->node);
+	int rc = statement != NULL ? 1 : table->err->code;
+
+	while (rc == 1 && (rc = sn_db_next(table->db, statement, table->err)) == 1) {
+		int64_t first = sqlite3_column_int64(statement, 0);
+
+		if (table->span_count == capacity) {
+			capacity = capacity > 0 ? 2 * capacity : 64;
+			table->spans = sn_xrealloc(table->spans, capacity, sizeof(*table->spans));
+		}
+		table->spans[table->span_count++] =
+			(struct span){first, first + sqlite3_column_int64(statement, 1),
+				      numbers_of(table->check->streams,
+						 (const char *)sqlite3_column_text(statement, 2))};
 	}
 	sn_db_done(statement);
+	return rc;
+}
+
+static int add_rows(struct table *table, const struct sn_blocks_info *block,
+		    const struct sn_vector *seq)
+{
+	for (size_t i = 0; i < seq->rows; i++) {
+		int64_t number = block->first + (int64_t)i;
+
+		while (table->at < table->span_count && table->spans[table->at].end <= number)
+			table->at++;
+		if (table->at == table->span_count || table->spans[table->at].first > number)
+			continue;
+		table->check->rows++;
+		if (!sn_vector_is_null(seq, i) && add_number(table->spans[table->at].numbers,
+							     (uint64_t)seq->i[i], table->err) != 0)
+			return table->err->code;
+	}
+	return 0;
+}
+
+static int read_block(const struct sn_blocks_info *block, void *ctx)
+{
+	static const int seq = SN_COL_SEQ;
+	struct table *table = ctx;
+	struct sn_block_column *column;
+
+	table->rc = sn_blocks_read(table->db, block, table->dataset, &seq, 1, &column, table->err);
+	if (table->rc == 0) {
+		table->rc = add_rows(table, block, sn_block_vector(column));
+		sn_block_column_destroy(column);
+	}
+	return table->rc;
+}
+
+static int read_table(struct check *check, struct sn_db *db, const char *name, unsigned version,
+		      struct sn_err *err)
+{
+	/* The common columns are all that is needed; they are found by their names. */
+	static const struct sn_column common[] = {SN_COMMON_COLUMNS};
+	struct sn_dataset dataset = {
+		.name = name, .version = version, .columns = common, .column_count = SN_COL_COMMON};
+	struct table table = {.check = check, .db = db, .dataset = &dataset, .err = err};
+	int rc = load_spans(&table);
+
+	if (rc == 0)
+		rc = sn_blocks_list(db, &dataset, INT64_MIN, INT64_MAX, read_block, &table, err);
+	free(table.spans);
+	return rc != 0 ? rc : table.rc;
+}
+
+static int read_tables(struct check *check, struct sn_db *db, struct sn_err *err)
+{
+	/* Also datasets that only an older or newer release knows: their rows count. */
+	sqlite3_stmt *tables = sn_db_query(db, err, "SELECT dataset, version FROM _dataset", "");
+	int rc = tables != NULL ? 1 : err->code;
+
+	while (rc == 1) {
+		rc = sn_db_next(db, tables, err);
+		if (rc == 1 && read_table(check, db, (const char *)sqlite3_column_text(tables, 0),
+					  (unsigned)sqlite3_column_int(tables, 1), err) != 0)
+			rc = err->code;
+	}
+	sn_db_done(tables);
 	return rc;
 }
 
 static int read_day(struct sn_store *store, struct check *check, struct sn_day *day,
 		    struct sn_err *err)
 {
-	sqlite3_stmt *tables;
 	int rc = sn_day_open_reader(store, day, err);
 
 	if (rc != 0)
 		return rc == -ENOENT ? 0 : rc;
-	/* Also datasets that only an older or newer release knows: their rows count. */
-	tables = sn_db_query(day->reader, err, "SELECT dataset, version FROM _dataset", "");
-	rc = tables != NULL ? 1 : err->code;
-	while (rc == 1) {
-		rc = sn_db_next(day->reader, tables, err);
-		if (rc == 1 &&
-		    read_table(check, day->reader, (const char *)sqlite3_column_text(tables, 0),
-			       sqlite3_column_int(tables, 1), err) != 0)
-			rc = err->code;
-	}
-	sn_db_done(tables);
+	rc = sn_db_exec(day->reader, "BEGIN", err);
+	if (rc != 0)
+		return rc;
+	rc = read_tables(check, day->reader, err);
+	sn_db_rollback(day->reader);
 	return rc;
 }
 

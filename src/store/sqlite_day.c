@@ -25,6 +25,11 @@ static const char *const migrations[] = {
 	" dataset TEXT NOT NULL, version INTEGER NOT NULL,"
 	" batches INTEGER NOT NULL, rows INTEGER NOT NULL,"
 	" PRIMARY KEY(dataset, version)) WITHOUT ROWID;",
+	sn_blocks_schema,
+	"CREATE TABLE _span("
+	" dataset TEXT NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" rows INTEGER NOT NULL, source INTEGER NOT NULL REFERENCES _source(id),"
+	" PRIMARY KEY(dataset, version, first)) WITHOUT ROWID;",
 };
 
 char *sn_day_path(const struct sn_store *store, int32_t number, const char *suffix)
@@ -55,7 +60,7 @@ static int check_room_for_new_file(struct sn_store *store, const char *path, str
 void sn_day_forget(struct sn_day *day)
 {
 	for (unsigned i = 0; i < day->table_count; i++)
-		sqlite3_finalize(day->tables[i].insert);
+		sn_columns_destroy(day->tables[i].rows);
 	free(day->tables);
 	day->tables = NULL;
 	day->table_count = 0;
@@ -92,12 +97,19 @@ int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err
 	rc = check_room_for_new_file(store, path, err);
 	if (rc != 0)
 		return rc;
-	return sn_db_open(path, migrations, SN_COUNT(migrations), &day->writer, err);
+	rc = sn_db_open(path, migrations, SN_COUNT(migrations), &day->writer, err);
+	if (rc == 0)
+		rc = sn_day_convert(day, err);
+	if (rc != 0 && day->writer != NULL && rc != -EUCLEAN)
+		close_writer(day);
+	return rc;
 }
 
 int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err *err)
 {
 	sn_autofree char *path = NULL;
+	bool old = false;
+	int rc;
 
 	day->used = ++store->tick;
 	if (day->reader != NULL && sn_db_has_moved(day->reader))
@@ -105,7 +117,15 @@ int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err
 	if (day->reader != NULL)
 		return 0;
 	path = sn_day_path(store, day->number, "");
-	return sn_db_open_reader(path, &day->reader, err);
+	rc = sn_db_open_reader(path, &day->reader, err);
+	if (rc == 0)
+		rc = sn_day_is_old(day->reader, &old, err);
+	/* What is in a group's transaction could not be seen: it is asked for again after it. */
+	if (rc == 0 && old && !day->in_group) {
+		close_writer(day);
+		rc = sn_day_open_writer(store, day, err);
+	}
+	return rc;
 }
 
 void sn_day_close(struct sn_day *day)
@@ -213,152 +233,20 @@ int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_e
 
 /* Tables ------------------------------------------------------------------ */
 
-void sn_table_name(const struct sn_dataset *dataset, char out[SN_TABLE_NAME_SIZE])
-{
-	int n = snprintf(out, SN_TABLE_NAME_SIZE, "%s_%u", dataset->name, dataset->version);
-
-	assert(n > 0 && n < SN_TABLE_NAME_SIZE);
-}
-
-int sn_table_columns(struct sn_db *db, const struct sn_dataset *dataset,
-		     bool present[SN_DATASET_COLUMNS_MAX], struct sn_err *err)
-{
-	char table[SN_TABLE_NAME_SIZE];
-	sqlite3_stmt *statement;
-	int rc, found = 0;
-
-	memset(present, 0, SN_DATASET_COLUMNS_MAX * sizeof(present[0]));
-	sn_table_name(dataset, table);
-	statement = sn_db_query(db, err, "SELECT name FROM pragma_table_info(?)", "t", table);
-	if (statement == NULL)
-		return err->code;
-	while ((rc = sn_db_next(db, statement, err)) == 1) {
-		int column =
-			sn_dataset_column(dataset, (const char *)sqlite3_column_text(statement, 0));
-
-		found = 1;
-		if (column >= 0)
-			present[column] = true;
-	}
-	sn_db_done(statement);
-	return rc < 0 ? rc : found;
-}
-
-int sn_table_slices(struct sn_db *db, const struct sn_dataset *dataset, int64_t from, int64_t to,
-		    int64_t *first, int64_t *last, struct sn_err *err)
-{
-	char table[SN_TABLE_NAME_SIZE];
-	sn_autofree char *sql = NULL;
-	sqlite3_stmt *statement;
-	int rc;
-
-	sn_table_name(dataset, table);
-	/* Two look-ups in the index by time; min() and max() in one SELECT would read all of it. */
-	sql = sn_xasprintf("SELECT (SELECT min(time) FROM \"%s\"), (SELECT max(time) FROM \"%s\")",
-			   table, table);
-	statement = sn_db_query(db, err, sql, "");
-	rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
-	*first = 1;
-	*last = 0;
-	if (rc == 1 && sqlite3_column_type(statement, 0) == SQLITE_INTEGER) {
-		from = SN_MAX(from, sqlite3_column_int64(statement, 0));
-		to = SN_MIN(to, sqlite3_column_int64(statement, 1));
-		*first = from <= to ? from >> SN_SLICE_SHIFT : 1;
-		*last = from <= to ? to >> SN_SLICE_SHIFT : 0;
-	}
-	sn_db_done(statement);
-	return rc < 0 ? rc : 0;
-}
-
-static const char *sql_type(enum sn_type type)
-{
-	return type == SN_TYPE_TEXT ? "TEXT" : type == SN_TYPE_F64 ? "REAL" : "INTEGER";
-}
-
-static int create_table(struct sn_db *db, const struct sn_dataset *dataset, struct sn_err *err)
-{
-	char table[SN_TABLE_NAME_SIZE];
-	struct sn_buf sql = {0};
-	int rc;
-
-	sn_table_name(dataset, table);
-	sn_buf_addf(&sql, "CREATE TABLE \"%s\"(time INTEGER NOT NULL, _source INTEGER NOT NULL",
-		    table);
-	for (size_t i = 0; i < dataset->column_count; i++)
-		if (i != SN_COL_TIME && i != SN_COL_NODE)
-			sn_buf_addf(&sql, ", \"%s\" %s", dataset->columns[i].name,
-				    sql_type(dataset->columns[i].type));
-	sn_buf_addf(&sql, "); CREATE INDEX \"%s_time\" ON \"%s\"(time)", table, table);
-	sn_buf_addf(&sql, "; CREATE INDEX \"%s_series\" ON \"%s\"(time >> %d, _source, ", table,
-		    table, SN_SLICE_SHIFT);
-	if (dataset->key != NULL)
-		sn_buf_addf(&sql, "\"%s\", ", dataset->key);
-	sn_buf_adds(&sql, "time)");
-	rc = sn_db_exec(db, sn_buf_cstr(&sql), err);
-	sn_buf_finish(&sql);
-	return rc;
-}
-
-/* Columns that were declared after the file was made. */
-static int extend_table(struct sn_db *db, const struct sn_dataset *dataset, const bool *present,
-			struct sn_err *err)
-{
-	char table[SN_TABLE_NAME_SIZE];
-	int rc = 0;
-
-	sn_table_name(dataset, table);
-	for (size_t i = 0; rc == 0 && i < dataset->column_count; i++) {
-		sn_autofree char *sql = NULL;
-
-		if (present[i] || i == SN_COL_NODE)
-			continue;
-		sql = sn_xasprintf("ALTER TABLE \"%s\" ADD COLUMN \"%s\" %s", table,
-				   dataset->columns[i].name, sql_type(dataset->columns[i].type));
-		rc = sn_db_exec(db, sql, err);
-	}
-	return rc;
-}
-
-static int prepare_insert(struct sn_db *db, const struct sn_dataset *dataset, sqlite3_stmt **insert,
-			  struct sn_err *err)
-{
-	char table[SN_TABLE_NAME_SIZE];
-	struct sn_buf sql = {0};
-	int rc;
-
-	sn_table_name(dataset, table);
-	sn_buf_addf(&sql, "INSERT INTO \"%s\"(_source", table);
-	for (size_t i = 0; i < dataset->column_count; i++)
-		if (i != SN_COL_NODE)
-			sn_buf_addf(&sql, ", \"%s\"", dataset->columns[i].name);
-	sn_buf_adds(&sql, ") VALUES(?");
-	for (size_t i = 1; i < dataset->column_count; i++)
-		sn_buf_adds(&sql, ", ?");
-	sn_buf_addc(&sql, ')');
-	rc = sqlite3_prepare_v3(sn_db_handle(db), sn_buf_cstr(&sql), -1, SQLITE_PREPARE_PERSISTENT,
-				insert, NULL);
-	sn_buf_finish(&sql);
-	return rc == SQLITE_OK ? 0 : sn_db_fail(db, err);
-}
-
 struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset,
 			       struct sn_err *err)
 {
-	bool present[SN_DATASET_COLUMNS_MAX];
-	sqlite3_stmt *insert;
-	int rc;
+	struct sn_table *table = NULL;
 
-	for (unsigned i = 0; i < day->table_count; i++)
+	for (unsigned i = 0; i < day->table_count && table == NULL; i++)
 		if (day->tables[i].dataset == dataset)
-			return &day->tables[i];
-	rc = sn_table_columns(day->writer, dataset, present, err);
-	if (rc == 0)
-		rc = create_table(day->writer, dataset, err);
-	else if (rc == 1)
-		rc = extend_table(day->writer, dataset, present, err);
-	if (rc != 0 || prepare_insert(day->writer, dataset, &insert, err) != 0)
+			table = &day->tables[i];
+	if (table == NULL) {
+		day->tables = sn_xrealloc(day->tables, day->table_count + 1, sizeof(*day->tables));
+		table = &day->tables[day->table_count++];
+		*table = (struct sn_table){.dataset = dataset, .rows = sn_columns_create(dataset)};
+	}
+	if (table->next == 0 && sn_blocks_next(day->writer, dataset, &table->next, err) != 0)
 		return NULL;
-	day->tables = sn_xrealloc(day->tables, day->table_count + 1, sizeof(*day->tables));
-	day->tables[day->table_count] = (struct sn_table){.dataset = dataset, .insert = insert};
-	return &day->tables[day->table_count++];
+	return table;
 }

@@ -346,6 +346,121 @@ static void check_takes_numbers_that_are_far_apart(void **state)
 	assert_true(check.missing == check.seq_max + 1 - 200);
 }
 
+/* Files of release 0.1.0 ---------------------------------------------------- */
+
+/* A day file as that release wrote it: 3 rows of ping of two nodes, one column missing. */
+static void write_old_file(struct world *world)
+{
+	static const char *const old[] = {
+		"CREATE TABLE _source("
+		" id INTEGER PRIMARY KEY, node TEXT NOT NULL, stream TEXT NOT NULL,"
+		" UNIQUE(node, stream));"
+		"CREATE TABLE _batch("
+		" source INTEGER NOT NULL REFERENCES _source(id), seq INTEGER NOT NULL,"
+		" digest BLOB NOT NULL, dataset TEXT NOT NULL, rows INTEGER NOT NULL,"
+		" PRIMARY KEY(source, seq)) WITHOUT ROWID;"
+		"CREATE TABLE _dataset("
+		" dataset TEXT NOT NULL, version INTEGER NOT NULL,"
+		" batches INTEGER NOT NULL, rows INTEGER NOT NULL,"
+		" PRIMARY KEY(dataset, version)) WITHOUT ROWID;",
+	};
+	sn_autofree char *path = file_path(world, "2026-03-01.db");
+	struct sn_db *db;
+
+	assert_int_equal(sn_db_open(path, old, 1, &db, NULL), 0);
+	assert_int_equal(
+		sn_db_exec(
+			db,
+			"INSERT INTO _source VALUES(1, '" NODE "', 'abc'), (2, 'other', 'abc');"
+			"INSERT INTO _batch VALUES(1, 0, zeroblob(32), 'ping', 2),"
+			" (2, 0, zeroblob(32), 'ping', 1);"
+			"INSERT INTO _dataset VALUES('ping', 1, 2, 3), ('unknown', 1, 1, 1);"
+			"CREATE TABLE unknown_1(time INTEGER NOT NULL, _source INTEGER NOT NULL);"
+			"CREATE TABLE ping_1(time INTEGER NOT NULL, _source INTEGER NOT NULL,"
+			" seq INTEGER, target TEXT, rtt_mean_seconds REAL, ttl INTEGER);"
+			"CREATE INDEX ping_1_time ON ping_1(time);"
+			"INSERT INTO ping_1 VALUES"
+			" (1772323201000000000, 1, 0, 'a', 0.5, 64),"
+			" (1772323202000000000, 2, 0, 'b', 1, NULL),"
+			" (1772323203000000000, 1, 1, NULL, NULL, 'no number');",
+			NULL),
+		0);
+	sn_db_close(db);
+}
+
+static int note_old_row(const struct sn_value *row, void *ctx)
+{
+	static const int64_t seqs[] = {0, 0, 1};
+	static const char *const nodes[] = {NODE, "other", NODE};
+	int target = sn_dataset_column(&sn_dataset_ping, "target");
+	int mean = sn_dataset_column(&sn_dataset_ping, "rtt_mean_seconds");
+	int ttl = sn_dataset_column(&sn_dataset_ping, "ttl");
+	size_t *count = ctx;
+
+	assert_int_equal(row[SN_COL_TIME].i, 1772323201000000000 + (int64_t)*count * SN_NS_PER_S);
+	assert_int_equal(row[SN_COL_SEQ].i, seqs[*count]);
+	assert_true(sn_str_eqc(row[SN_COL_NODE].s, nodes[*count]));
+	assert_int_equal(row[target].type, *count == 2 ? SN_TYPE_NULL : SN_TYPE_TEXT);
+	assert_int_equal(row[mean].type, *count == 2 ? SN_TYPE_NULL : SN_TYPE_F64);
+	assert_int_equal(row[ttl].type, *count == 0 ? SN_TYPE_I64 : SN_TYPE_NULL);
+	assert_int_equal(row[SN_COL_TASK].type, SN_TYPE_NULL);
+	(*count)++;
+	return 0;
+}
+
+static void assert_old_rows(struct world *world)
+{
+	struct sn_query query = {.dataset = &sn_dataset_ping, .limit = 100};
+	struct sn_store_check check;
+	size_t count = 0;
+
+	if (sn_store_query(world->store, &query, note_old_row, &count, NULL, &world->err) != 0)
+		fail_msg("%s", world->err.text);
+	assert_int_equal(count, 3);
+	check = check_node(world, NODE);
+	assert_int_equal(check.rows, 2);
+	assert_int_equal(check.missing, 0);
+	assert_int_equal(check.duplicates, 0);
+	assert_int_equal(check_node(world, "other").rows, 1);
+}
+
+static void rows_of_old_files_become_blocks_when_somebody_asks(void **state)
+{
+	struct world *world = *state;
+	sn_autofree char *path = file_path(world, "2026-03-01.db");
+	struct sn_db *db;
+
+	write_old_file(world);
+	assert_old_rows(world);
+	world_reopen(world);
+	assert_old_rows(world);
+	assert_int_equal(sn_db_open_reader(path, &db, NULL), 0);
+	assert_int_equal(sn_db_exec(db, "SELECT * FROM ping_1", NULL), -EIO); /* no such table */
+	assert_int_equal(sn_db_exec(db, "SELECT * FROM unknown_1", NULL), 0);
+	sn_db_close(db);
+}
+
+static void old_file_takes_new_rows(void **state)
+{
+	struct world *world = *state;
+	struct sn_batch *batch = sn_batch_create(&sn_dataset_ping);
+	struct sn_batch_id id = {.node = NODE, .stream = "abc", .seq = 0};
+
+	write_old_file(world);
+	sn_batch_add_row(batch);
+	sn_batch_set_time(batch, SN_COL_TIME, DAY_1 + 3600 * SN_NS_PER_S);
+	sn_batch_set_i64(batch, SN_COL_SEQ, 2);
+	/* What it has stays known. */
+	assert_int_equal(sn_store_append(world->store, &id, batch, NULL), 1);
+	id.seq = 1;
+	assert_int_equal(sn_store_append(world->store, &id, batch, NULL), 0);
+	assert_int_equal(sn_store_commit(world->store, NULL), 0);
+	sn_batch_destroy(batch);
+	assert_int_equal(check_node(world, NODE).rows, 3);
+	assert_int_equal(check_node(world, NODE).seq_max, 2);
+	assert_int_equal(check_node(world, NODE).missing, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +476,8 @@ int main(void)
 		WITH_WORLD(what_one_store_sets_aside_the_others_do_not_go_on_with),
 		WITH_WORLD(check_counts_gaps_and_repetitions_per_stream),
 		WITH_WORLD(check_takes_numbers_that_are_far_apart),
+		WITH_WORLD(rows_of_old_files_become_blocks_when_somebody_asks),
+		WITH_WORLD(old_file_takes_new_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
