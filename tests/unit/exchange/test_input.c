@@ -132,6 +132,32 @@ static void a_line_of_many_pieces_is_skipped_to_its_end(void **state)
 	sn_buf_finish(&text);
 }
 
+static void a_bomb_is_one_long_line_and_takes_no_memory(void **state)
+{
+	struct sn_buf zeros = {0}, file = {0};
+	struct sn_input_line line;
+	struct sn_input *input;
+	char *path;
+
+	(void)state;
+	sn_buf_reserve(&zeros, 16 << 20);
+	memset(zeros.p, 0, 16 << 20);
+	zeros.n = 16 << 20;
+	squeeze_gzip(sn_buf_str(&zeros), &file);
+	assert_true(file.n < zeros.n / 500);
+	path = write_file(sn_buf_str(&file));
+	assert_int_equal(sn_input_open(path, LINE_MAX_SHORT, &input, &err), 0);
+	assert_int_equal(sn_input_next(input, &line, &err), 1);
+	assert_true(line.too_long);
+	assert_int_equal(line.text.n, LINE_MAX_SHORT);
+	assert_int_equal(sn_input_next(input, &line, &err), 0);
+	sn_input_destroy(input);
+	unlink(path);
+	free(path);
+	sn_buf_finish(&zeros);
+	sn_buf_finish(&file);
+}
+
 static int read_squeezed(struct sn_str file, struct sn_buf *out)
 {
 	char *path = write_file(file);
@@ -212,6 +238,7 @@ int main(void)
 		cmocka_unit_test(a_line_above_the_limit_is_told_and_skipped),
 		cmocka_unit_test(long_files_come_as_they_are_compressed_or_not),
 		cmocka_unit_test(a_line_of_many_pieces_is_skipped_to_its_end),
+		cmocka_unit_test(a_bomb_is_one_long_line_and_takes_no_memory),
 		cmocka_unit_test(compressed_data_that_end_too_early_are_an_error_behind_the_lines),
 		cmocka_unit_test(a_file_that_grows_while_it_is_read_is_refused_at_its_end),
 		cmocka_unit_test(what_cannot_be_opened_is_named),
