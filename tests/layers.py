@@ -68,7 +68,7 @@ def layer_errors():
 # What a flow or message really says is for those who meter it, and for view/, which decides what may be told.
 RAW = re.compile(r"\bsn_flow_address\(|\bsn_flow_side_text\(|\bkey\.(?:low|high)\b|\bevent->(?:name|answer)\b|"
                  r"\bsn_name_text\(.*(?:server_name|certificate_name|http_host|agent|video->id|name->name)")
-RAW_READERS = {"view", "flow", "tcp", "app", "decode", "series", "meter.c", "meter.h"}
+RAW_READERS = {"view", "flow", "tcp", "app", "decode", "series", "meter.c", "meter.h", "life.c"}
 
 
 def raw_errors():
