@@ -247,6 +247,22 @@ static void match_times(struct search *search, const struct sn_query *query,
 	}
 }
 
+/* Rows arrive about in the order of time; what is pushed in the order of the heap goes to its end.
+ */
+static void push_rows(struct search *search, struct opened *block, const uint8_t *match)
+{
+	const struct sn_vector *times = vector(block, SN_COL_TIME);
+
+	for (size_t k = 0; k < times->rows; k++) {
+		size_t i = search->newest_first ? times->rows - 1 - k : k;
+
+		if (match[i])
+			push(search, (struct entry){.time_ns = times->i[i],
+						    .number = block->info.first + (int64_t)i,
+						    .block = block});
+	}
+}
+
 /* Lets the rows of the next block wait. */
 static int open_next(struct search *search, const struct sn_blocks_info *info,
 		     const struct sn_query *query, const struct sn_cursor *after,
@@ -266,11 +282,8 @@ static int open_next(struct search *search, const struct sn_blocks_info *info,
 			sn_filter_vector(&query->filters[i],
 					 vector(block, query->filters[i].column), match);
 	}
-	for (size_t i = 0; rc == 0 && i < info->rows; i++)
-		if (match[i])
-			push(search, (struct entry){.time_ns = vector(block, SN_COL_TIME)->i[i],
-						    .number = info->first + (int64_t)i,
-						    .block = block});
+	if (rc == 0)
+		push_rows(search, block, match);
 	if (block->waiting == 0)
 		close_block(block);
 	return rc;
