@@ -26,21 +26,42 @@ static bool is_printable(uint8_t byte)
 	return byte > ' ' && byte < 0x7f;
 }
 
-static void put_escaped(struct dns_text *text, uint8_t byte, const char *special)
+static void put_escaped(struct dns_text *text, uint8_t byte)
 {
-	char escape[5] = {'\\', (char)byte};
+	char number[] = {'\\', (char)('0' + byte / 100), (char)('0' + byte / 10 % 10),
+			 (char)('0' + byte % 10)};
+	char letter[] = {'\\', (char)byte};
 
-	if (!is_printable(byte))
-		snprintf(escape, sizeof(escape), "\\%03u", byte);
-	else if (strchr(special, byte) == NULL)
-		snprintf(escape, sizeof(escape), "%c", byte);
-	dns_puts(text, escape);
+	if (is_printable(byte))
+		dns_put(text, letter, sizeof(letter));
+	else
+		dns_put(text, number, sizeof(number));
 }
+
+/* Nearly all bytes stay what they are: they are copied as they come. */
+static void put_bytes(struct dns_text *text, const uint8_t *bytes, size_t size,
+		      const bool special[256])
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		if (!special[bytes[i]])
+			continue;
+		dns_put(text, (const char *)bytes + done, i - done);
+		put_escaped(text, bytes[i]);
+		done = i + 1;
+	}
+	dns_put(text, (const char *)bytes + done, size - done);
+}
+
+#define NOT_PRINTABLE [0 ... ' '] = true, [0x7f ... 0xff] = true
 
 static void put_label(struct dns_text *text, const uint8_t *label, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
-		put_escaped(text, label[i], ".;()\\\"");
+	static const bool special[256] = {NOT_PRINTABLE, ['.'] = true,  [';'] = true, ['('] = true,
+					  [')'] = true,  ['\\'] = true, ['"'] = true};
+
+	put_bytes(text, label, size, special);
 	dns_put(text, ".", 1);
 }
 
@@ -113,13 +134,12 @@ static void put_address(struct dns_text *text, int family, struct sn_rd *rd)
 
 static void put_quoted(struct dns_text *text, const uint8_t *bytes, size_t size)
 {
+	static const bool special[256] = {
+		[0 ... 0x1f] = true, [0x7f ... 0xff] = true, ['"'] = true, ['\\'] = true};
+
 	dns_put(text, "\"", 1);
-	for (size_t i = 0; bytes != NULL && i < size; i++) {
-		if (bytes[i] == ' ')
-			dns_put(text, " ", 1);
-		else
-			put_escaped(text, bytes[i], "\"\\");
-	}
+	if (bytes != NULL)
+		put_bytes(text, bytes, size, special);
 	dns_put(text, "\"", 1);
 }
 
@@ -143,11 +163,12 @@ static void put_strings(struct dns_text *text, struct sn_rd *rd)
 
 static void put_tag(struct dns_text *text, struct sn_rd *rd)
 {
+	static const bool special[256] = {NOT_PRINTABLE, ['"'] = true, ['\\'] = true};
 	uint8_t size = sn_rd_u8(rd);
 	const uint8_t *tag = sn_rd_bytes(rd, size);
 
-	for (size_t i = 0; tag != NULL && i < size; i++)
-		put_escaped(text, tag[i], "\"\\");
+	if (tag != NULL)
+		put_bytes(text, tag, size, special);
 }
 
 static void put_value(struct dns_text *text, struct sn_rd *rd)
