@@ -211,7 +211,8 @@ void meter_options_default(struct meter_options *options, bool live)
 		options->snaplen = PACKET_MAX;
 	if (options->buffer_bytes == 0)
 		options->buffer_bytes = SN_RING_BUFFER_DEFAULT;
-	if (options->top == 0)
+	/* Who writes logs has there what the lists would tell. */
+	if (options->top == 0 && options->directory == NULL)
 		options->top = TOP_DEFAULT;
 	if (options->workers == 0)
 		options->workers = 1;

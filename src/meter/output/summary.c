@@ -203,6 +203,15 @@ static void add_names(struct sn_summary_part *part, const struct sn_view_flow *v
 		sn_tally_add(part->names, view->server_name, packets, bytes);
 }
 
+static void add_to_lists(struct sn_summary_part *part, const struct sn_view_flow *view,
+			 uint64_t bytes)
+{
+	add_host(part, view, SN_CLIENT);
+	add_host(part, view, SN_SERVER);
+	add_names(part, view, bytes);
+	add_big(part, view, bytes);
+}
+
 /* Interim reports are left out: the last one tells the whole. */
 static int take_flow(void *sink, const struct sn_view_flow *view)
 {
@@ -219,10 +228,8 @@ static int take_flow(void *sink, const struct sn_view_flow *view)
 	part->totals[i].flows++;
 	part->totals[i].packets += sn_flow_packets(flow);
 	part->totals[i].bytes += bytes;
-	add_host(part, view, SN_CLIENT);
-	add_host(part, view, SN_SERVER);
-	add_names(part, view, bytes);
-	add_big(part, view, bytes);
+	if (part->top > 0)
+		add_to_lists(part, view, bytes);
 	if (tcp != NULL)
 		add_tcp(&part->tcp, view, &tcp->tcp);
 	return 0;

@@ -20,7 +20,8 @@
 
 struct sn_summary;
 
-/* `top` rows in each of the lists, at most SN_SUMMARY_TOP_MAX. */
+/* `top` rows in each of the lists, at most SN_SUMMARY_TOP_MAX; 0: no lists, and nothing kept for
+ * them. */
 struct sn_summary *sn_summary_create(size_t top);
 void sn_summary_destroy(struct sn_summary *summary); /* after its sinks; NULL is fine */
 struct sn_sink sn_summary_sink_create(struct sn_summary *summary);

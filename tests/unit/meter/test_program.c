@@ -147,6 +147,18 @@ static void a_file_gives_a_summary_for_people(void **state SN_UNUSED)
 	assert_int_equal(errors.n, 0);
 }
 
+static void lists_are_in_the_logs_unless_they_are_asked_for(void **state SN_UNUSED)
+{
+	const char *logs = scratch("lists");
+
+	assert_int_equal(RUN("--format", "tstat", "-D", logs, "-r", WIKIPEDIA), SN_EXIT_OK);
+	expect_in(&out, "flows     34 reported");
+	assert_null(strstr(sn_buf_cstr(&out), "\nhost "));
+	assert_int_equal(RUN("--format", "tstat", "-D", logs, "--top", "3", "-r", WIKIPEDIA),
+			 SN_EXIT_OK);
+	expect_in(&out, "\nhost ");
+}
+
 static void rows_are_json_lines_and_losses_go_to_standard_error(void **state SN_UNUSED)
 {
 	struct sn_batch *batch = sn_batch_create(&sn_dataset_flow);
@@ -637,6 +649,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_gives_a_summary_for_people),
+		TEST(lists_are_in_the_logs_unless_they_are_asked_for),
 		TEST(rows_are_json_lines_and_losses_go_to_standard_error),
 		TEST(files_are_one_trace_in_the_order_given),
 		TEST(a_capture_comes_through_standard_input),
