@@ -149,7 +149,7 @@ static void a_file_gives_a_summary_for_people(void **state SN_UNUSED)
 
 static void lists_are_in_the_logs_unless_they_are_asked_for(void **state SN_UNUSED)
 {
-	const char *logs = scratch("lists");
+	sn_autofree char *logs = sn_fs_join(directory, "lists");
 
 	assert_int_equal(RUN("--format", "tstat", "-D", logs, "-r", WIKIPEDIA), SN_EXIT_OK);
 	expect_in(&out, "flows     34 reported");
