@@ -98,9 +98,12 @@ enum origin {
 	HIGH,      /* its high one */
 };
 
+#define CLIENT_PORTS 32768 /* where most systems begin when they give ports to clients */
+
 /*
  * Who begins is the client.  Of a connection whose beginning was not seen that is who has the
- * higher port: servers wait on ports below those that clients are given.
+ * higher port: servers wait on ports below those that clients are given.  Where both are of those
+ * that clients are given, ports tell nothing: who sends first will have asked something.
  */
 static bool is_client_high(const struct job *job, enum origin origin)
 {
@@ -110,7 +113,7 @@ static bool is_client_high(const struct job *job, enum origin origin)
 	if (origin != BY_PACKET)
 		return origin == HIGH;
 	if (key->protocol == SN_PROTO_TCP && (packet->tcp_flags & SN_TCP_SYN) == 0 &&
-	    key->low_port != key->high_port)
+	    key->low_port != key->high_port && SN_MIN(key->low_port, key->high_port) < CLIENT_PORTS)
 		return key->high_port > key->low_port;
 	return job->from_high != answers(packet);
 }

@@ -53,7 +53,7 @@ static const struct sn_column columns[] = {
 	{"retransmitted_ratio", SN_TYPE_F64, "1",
 	 "segments that were sent again, of those with data, both ways"},
 	{"mid_stream", SN_TYPE_BOOL, "",
-	 "TCP: it began before the capture, so that the client is a guess: the higher port"},
+	 "TCP: it began before the capture, so that the client is a guess, by ports"},
 };
 
 const struct sn_dataset sn_dataset_flow = {

@@ -273,6 +273,8 @@ static void in_the_middle_the_server_has_the_lower_port(void **state SN_UNUSED)
 	/* Nobody knows better than the first packet. */
 	give_ports(B, 179, A, 179, ACK, 19);
 	expect_client(false, 179);
+	give_ports(B, 40000, A, 50000, ACK, 100);
+	expect_client(false, 40000);
 	/* A SYN tells. */
 	give_ports(A, 20, B, 50000, SYN, 0);
 	expect_client(true, 20);
