@@ -55,7 +55,8 @@ size_t sn_apps_memory(const struct sn_apps *apps)
 	return sizeof(*apps) + apps->scratch_bytes + sn_pool_memory(&apps->tcp_pool) +
 	       sn_pool_memory(&apps->parser_pool) + sn_pool_memory(&apps->tls_pool) +
 	       sn_pool_memory(&apps->tls_reader_pool) + sn_pool_memory(&apps->http_pool) +
-	       sn_pool_memory(&apps->dns_pool) + sn_pool_memory(&apps->video_pool) + sn_app_udp_pools_memory(apps->udp);
+	       sn_pool_memory(&apps->dns_pool) + sn_pool_memory(&apps->video_pool) +
+	       sn_app_udp_pools_memory(apps->udp);
 }
 
 void sn_app_name_once(struct sn_apps *apps, struct sn_name **slot, struct sn_str text)
