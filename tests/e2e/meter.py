@@ -310,8 +310,7 @@ def finished_logs_are_compressed_and_three_directories_stay(world):
     world.need_capture()
 
     def tidied():
-        directories = world.directories()
-        assert len(directories) <= 3, directories
+        directories = world.directories()  # four for the moment between a beginning and the tidying after it
         return len(directories) == 3 and all(
             entry.suffix == ".gz" for directory in directories[:-1] for entry in directory.iterdir())
     until("the finished ones are compressed", 20, tidied, pause=0.2)
