@@ -242,7 +242,7 @@ void sn_ipfix_put_template(struct sn_buf *out, uint16_t number, const struct sn_
 static void put_member(struct sn_buf *out, const struct sn_ipfix_element *element,
 		       const struct sn_ipfix_record *record, unsigned side)
 {
-	const struct sn_tcp_flow *flow = sn_flow_tcp(record->view->flow);
+	const struct sn_tcp_flow *flow = sn_flow_as_tcp(record->view->flow);
 	const void *from = element->trouble ? (const void *)sn_tcp_trouble(&flow->tcp, side)
 					    : &flow->tcp.side[side];
 	const char *value = (const char *)from + element->member;
