@@ -75,3 +75,11 @@ int sn_intake_row_end(struct sn_intake_row *row, int64_t time_ns, struct sn_err 
 	row->day = day;
 	return 0;
 }
+
+void sn_intake_tell_bad(const struct sn_intake *intake, struct sn_intake_counts *counts,
+			const struct sn_bad_line *bad)
+{
+	counts->bad++;
+	if (intake->bad != NULL)
+		intake->bad(intake->ctx, bad);
+}

@@ -56,6 +56,10 @@ struct sn_columns *sn_intake_row_begin(struct sn_intake_row *row);
 /* The row is complete: it goes, or stays, where its day says.  -ECANCELED. */
 int sn_intake_row_end(struct sn_intake_row *row, int64_t time_ns, struct sn_err *err);
 
+/* Counts a line that could not be read and tells it. */
+void sn_intake_tell_bad(const struct sn_intake *intake, struct sn_intake_counts *counts,
+			const struct sn_bad_line *bad);
+
 /* Day of a point in time, since 1970-01-01. */
 int32_t sn_intake_day(int64_t unix_ns);
 

@@ -57,11 +57,8 @@ const struct sn_intake_counts *sn_monroe_reader_counts(const struct sn_monroe_re
 static void tell_bad(struct sn_monroe_reader *reader, uint64_t line, struct sn_str text,
 		     const char *reason)
 {
-	reader->counts.bad++;
-	if (reader->intake->bad != NULL)
-		reader->intake->bad(
-			reader->intake->ctx,
-			&(struct sn_bad_line){.line = line, .text = text, .reason = reason});
+	sn_intake_tell_bad(reader->intake, &reader->counts,
+			   &(struct sn_bad_line){.line = line, .text = text, .reason = reason});
 }
 
 static int bad_syntax(struct sn_monroe_reader *reader, uint64_t line, struct sn_str text,

@@ -529,11 +529,9 @@ static int take_line(struct sn_tstat_reader *reader, const struct sn_input_line 
 		reader->counts.rows += rc == 0;
 		return rc;
 	}
-	reader->counts.bad++;
-	if (reader->intake->bad != NULL)
-		reader->intake->bad(reader->intake->ctx, &(struct sn_bad_line){.line = line->number,
-									       .text = line->text,
-									       .reason = reason});
+	sn_intake_tell_bad(
+		reader->intake, &reader->counts,
+		&(struct sn_bad_line){.line = line->number, .text = line->text, .reason = reason});
 	return 0;
 }
 
