@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "bench/bind_row.h"
 #include "bench/columns.h"
 #include "bench/rows.h"
 #include "store/blocks.h"
@@ -96,23 +97,6 @@ static void run_blocks(const struct sn_columns *columns, size_t size)
 	report(what, (double)rows, decoded, bytes, 0);
 	sn_buf_finish(&out);
 	free(ends);
-}
-
-static void bind_row(sqlite3_stmt *insert, const struct sn_value *row, size_t columns)
-{
-	for (size_t i = 0; i < columns; i++) {
-		int index = (int)i + 1;
-
-		if (row[i].type == SN_TYPE_TEXT)
-			sqlite3_bind_text(insert, index, row[i].s.p, (int)row[i].s.n,
-					  SQLITE_STATIC);
-		else if (row[i].type == SN_TYPE_F64)
-			sqlite3_bind_double(insert, index, row[i].f);
-		else if (row[i].type == SN_TYPE_NULL)
-			sqlite3_bind_null(insert, index);
-		else
-			sqlite3_bind_int64(insert, index, row[i].i);
-	}
 }
 
 static struct sn_db *open_plain(const char *path, const struct sn_dataset *dataset,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "bench/bind_row.h"
 #include "bench/rows.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -97,23 +98,6 @@ static double run_store(const struct fleet *fleet, const char *dir)
 	}
 	sn_store_close(store);
 	return bench_cpu_seconds() - start;
-}
-
-static void bind_row(sqlite3_stmt *insert, const struct sn_value *row, size_t columns)
-{
-	for (size_t i = 0; i < columns; i++) {
-		int index = (int)i + 1;
-
-		if (row[i].type == SN_TYPE_TEXT)
-			sqlite3_bind_text(insert, index, row[i].s.p, (int)row[i].s.n,
-					  SQLITE_STATIC);
-		else if (row[i].type == SN_TYPE_F64)
-			sqlite3_bind_double(insert, index, row[i].f);
-		else if (row[i].type == SN_TYPE_NULL)
-			sqlite3_bind_null(insert, index);
-		else
-			sqlite3_bind_int64(insert, index, row[i].i);
-	}
 }
 
 static double run_plain(const struct fleet *fleet, const char *path)

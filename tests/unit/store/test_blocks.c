@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "unit/store/killed_child.h"
 #include "unit/store/world.h"
 
 #include "base/clock.h"
@@ -631,14 +632,17 @@ static void reader_in_a_transaction_sees_what_was_there_before_a_merge(void **st
 #define ROWS  7
 
 /* In a child: puts blocks of ROWS rows and merges until killed; tells how far it came. */
-static void put_for_ever(struct file *file, int64_t seq, int pipe_fd)
+static void put_for_ever(void *ctx, uint64_t from, int pipe_fd)
 {
+	struct file *file = ctx;
+	int64_t seq = (int64_t)from;
 	struct sn_db *db;
 
 	if (sn_db_open(file->path, migrations, 1, &db, NULL) != 0)
 		_exit(2);
 	for (;; seq += ROWS) {
-		int64_t done = seq + ROWS, first;
+		uint64_t done = (uint64_t)(seq + ROWS);
+		int64_t first;
 
 		fill(file->columns, seq, ROWS);
 		if (sn_db_begin(db, NULL) != 0 ||
@@ -650,30 +654,6 @@ static void put_for_ever(struct file *file, int64_t seq, int pipe_fd)
 		if (seq % 2 == 0 && sn_blocks_tidy(db, &sample, false, 1000, NULL, NULL) != 0)
 			_exit(5);
 	}
-}
-
-static int64_t run_and_kill(struct file *file, int64_t seq, useconds_t lifetime_us)
-{
-	int64_t acknowledged = seq, done;
-	int fds[2], status;
-	pid_t pid;
-
-	assert_int_equal(pipe(fds), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		close(fds[0]);
-		put_for_ever(file, seq, fds[1]);
-	}
-	close(fds[1]);
-	usleep(lifetime_us);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	while (read(fds[0], &done, sizeof(done)) == sizeof(done))
-		acknowledged = done;
-	close(fds[0]);
-	return acknowledged;
 }
 
 /* What was committed without having been told is there, too: a block more at most. */
@@ -699,8 +679,8 @@ static void killed_writer_and_merger_lose_nothing_and_store_nothing_twice(void *
 		int64_t acknowledged, rows;
 
 		sn_db_close(file->db);
-		acknowledged =
-			run_and_kill(file, file->seq, (useconds_t)(sn_prng_u64(&prng) % 30000));
+		acknowledged = (int64_t)run_and_kill(put_for_ever, file, (uint64_t)file->seq,
+						     (useconds_t)(sn_prng_u64(&prng) % 30000));
 		open_file(file);
 		rows = count_rows(file);
 		assert_true(rows == acknowledged || rows == acknowledged + ROWS);

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "unit/store/killed_child.h"
 #include "unit/store/world.h"
 
 #include "base/clock.h"
@@ -28,8 +29,9 @@ static void fill(struct sn_batch *batch, uint64_t seq)
 }
 
 /* In a child: appends three batches per group from `seq` on until killed; tells each commit. */
-static void append_for_ever(struct world *world, uint64_t seq, int pipe_fd)
+static void append_for_ever(void *ctx, uint64_t seq, int pipe_fd)
 {
+	struct world *world = ctx;
 	struct sn_store *store;
 
 	if (sn_store_open(world->dir, &store, NULL) != 0)
@@ -52,31 +54,6 @@ static void append_for_ever(struct world *world, uint64_t seq, int pipe_fd)
 	}
 }
 
-/* Starts the child, kills it after `lifetime_us`; returns the first batch not acknowledged. */
-static uint64_t run_and_kill(struct world *world, uint64_t seq, useconds_t lifetime_us)
-{
-	uint64_t acknowledged = seq, done;
-	int fds[2], status;
-	pid_t pid;
-
-	assert_int_equal(pipe(fds), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		close(fds[0]);
-		append_for_ever(world, seq, fds[1]);
-	}
-	close(fds[1]);
-	usleep(lifetime_us);
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	while (read(fds[0], &done, sizeof(done)) == sizeof(done))
-		acknowledged = done;
-	close(fds[0]);
-	return acknowledged;
-}
-
 static void killed_writer_loses_nothing_acknowledged_and_stores_nothing_twice(void **state)
 {
 	struct world *world = *state;
@@ -89,7 +66,8 @@ static void killed_writer_loses_nothing_acknowledged_and_stores_nothing_twice(vo
 	sn_store_close(world->store);
 	world->store = NULL;
 	for (int i = 0; i < KILLS; i++) {
-		seq = run_and_kill(world, seq, (useconds_t)(sn_prng_u64(&prng) % 40000));
+		seq = run_and_kill(append_for_ever, world, seq,
+				   (useconds_t)(sn_prng_u64(&prng) % 40000));
 		if (i % 10 != 9)
 			continue;
 		world_open(world);
