@@ -108,10 +108,13 @@ class World:
         return sorted(entry for entry in self.logs.iterdir() if entry.name.endswith(".out"))
 
     def header(self):
-        """First line of the newest directory's log of TCP connections."""
+        """First line of the newest directory's log of TCP connections; a file just made has none for a moment."""
+        def first_line():
+            with open(self.directories()[-1] / "log_tcp_complete", encoding="utf-8") as log:
+                line = log.readline()
+            return line if line.endswith("\n") else None
         connection_on_loopback()
-        with open(self.directories()[-1] / "log_tcp_complete", encoding="utf-8") as log:
-            return log.readline()
+        return until("the log has its header", 5, first_line)
 
     def becomes_detailed(self, detailed, seconds=10):
         def looks_so():
