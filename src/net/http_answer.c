@@ -3,6 +3,7 @@
  * Answers: headers, bodies from memory, problems, streams and files.
  */
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,7 +188,7 @@ void sn_http_raw_problem(struct sn_buf *out, unsigned status, const char *type, 
 
 /* Bodies that are made or read while they are sent ------------------------------------ */
 
-struct stream {
+struct sn_http_stream {
 	struct sn_http_conn *conn;
 	int (*produce)(struct sn_buf *out, void *ctx);
 	void (*release)(void *ctx);
@@ -199,7 +200,7 @@ struct stream {
 
 static ssize_t stream_read(void *ctx, uint64_t position SN_UNUSED, char *out, size_t size)
 {
-	struct stream *stream = ctx;
+	struct sn_http_stream *stream = ctx;
 
 	stream->conn->daemon->progress++;
 	if (stream->sent == stream->piece.n && stream->more > 0) {
@@ -209,8 +210,11 @@ static ssize_t stream_read(void *ctx, uint64_t position SN_UNUSED, char *out, si
 	}
 	if (stream->more < 0 || stream->conn->gone)
 		return sn_http_conn_break(stream->conn, out);
-	if (stream->sent == stream->piece.n)
+	if (stream->sent == stream->piece.n) {
+		if (stream->more == SN_HTTP_LATER)
+			sn_http_conn_suspend(stream->conn);
 		return stream->more == 0 ? MHD_CONTENT_READER_END_OF_STREAM : 0;
+	}
 	size = SN_MIN(size, stream->piece.n - stream->sent);
 	memcpy(out, stream->piece.p + stream->sent, size);
 	stream->sent += size;
@@ -219,7 +223,7 @@ static ssize_t stream_read(void *ctx, uint64_t position SN_UNUSED, char *out, si
 
 static void stream_free(void *ctx)
 {
-	struct stream *stream = ctx;
+	struct sn_http_stream *stream = ctx;
 
 	if (stream->release != NULL)
 		stream->release(stream->ctx);
@@ -227,20 +231,35 @@ static void stream_free(void *ctx)
 	free(stream);
 }
 
-void sn_http_reply_stream(struct sn_http_request *request, unsigned status,
-			  const char *content_type, int (*produce)(struct sn_buf *out, void *ctx),
-			  void (*release)(void *ctx), void *ctx)
+struct sn_http_stream *sn_http_reply_stream(struct sn_http_request *request, unsigned status,
+					    const char *content_type,
+					    int (*produce)(struct sn_buf *out, void *ctx),
+					    void (*release)(void *ctx), void *ctx)
 {
-	struct stream *stream = sn_new(struct stream);
+	struct sn_http_stream *stream = sn_new(struct sn_http_stream);
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, STREAM_BLOCK, stream_read, stream, stream_free);
 
 	stream->conn = request->conn;
 	stream->produce = produce;
 	stream->release = release;
 	stream->ctx = ctx;
 	stream->more = 1;
-	sn_http_answer(request, status, content_type,
-		       MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK,
-							 stream_read, stream, stream_free));
+	if (request->conn == NULL)
+		stream = NULL; /* answering ends it */
+	sn_http_answer(request, status, content_type, response);
+	return stream;
+}
+
+void sn_http_stream_wake(struct sn_http_stream *stream)
+{
+	sn_http_conn_resume(stream->conn);
+}
+
+void sn_http_stream_break(struct sn_http_stream *stream)
+{
+	stream->more = -ECANCELED;
+	sn_http_conn_shutdown(stream->conn);
 }
 
 struct file {

@@ -145,12 +145,23 @@ void sn_http_reply_fd(struct sn_http_request *request, unsigned status, const ch
 		      int fd, uint64_t size);
 /*
  * An answer of unknown length made piece by piece: `produce` appends to `out`
- * (aim at 64 KiB); returns 1 for more, 0 at the end, negative to break off.
- * `release` is called once at the end, whatever happened.
+ * (aim at 64 KiB); returns 1 for more, 0 at the end, negative to break off, so that the
+ * client sees that the answer is not whole.  SN_HTTP_LATER, with nothing appended: there is
+ * nothing yet; the connection costs nothing until sn_http_stream_wake(), and a client that
+ * goes away meanwhile is noticed.
+ * `release` is called once at the end, whatever happened.  What is returned lives until then;
+ * NULL if that is over already, as the client went away before.
  */
-void sn_http_reply_stream(struct sn_http_request *request, unsigned status,
-			  const char *content_type, int (*produce)(struct sn_buf *out, void *ctx),
-			  void (*release)(void *ctx), void *ctx);
+#define SN_HTTP_LATER 2
+struct sn_http_stream;
+struct sn_http_stream *sn_http_reply_stream(struct sn_http_request *request, unsigned status,
+					    const char *content_type,
+					    int (*produce)(struct sn_buf *out, void *ctx),
+					    void (*release)(void *ctx), void *ctx);
+/* `produce` has something again (or its end); harmless at any time.  On the loop. */
+void sn_http_stream_wake(struct sn_http_stream *stream);
+/* Breaks the answer off from outside, where its maker is not asked any more. */
+void sn_http_stream_break(struct sn_http_stream *stream);
 
 /* Server-sent events ----------------------------------------------------- */
 struct sn_sse;

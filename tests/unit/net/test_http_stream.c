@@ -19,6 +19,9 @@ static struct seen {
 	char last_event_id[32];
 	struct sn_http_request *waiting;
 	unsigned waits;
+	struct sn_http_stream *stream;
+	unsigned ready, taken; /* pieces that a source from outside has made, and that were taken */
+	bool ended;
 } seen;
 
 /* Streams ----------------------------------------------------------------------------- */
@@ -47,6 +50,31 @@ static void released(void *ctx)
 static void stream(struct sn_http_request *request, void *ctx)
 {
 	sn_http_reply_stream(request, 200, "application/x-ndjson", produce, released, ctx);
+}
+
+/* A source that has something only when the test says so. */
+static int produce_later(struct sn_buf *out, void *ctx)
+{
+	struct seen *s = ctx;
+
+	s->produced++;
+	if (s->taken == s->ready)
+		return s->ended ? 0 : SN_HTTP_LATER;
+	for (; s->taken < s->ready; s->taken++)
+		sn_buf_addf(out, "piece %u\n", s->taken);
+	return 1;
+}
+
+static void forget_stream(void *ctx)
+{
+	released(ctx);
+	((struct seen *)ctx)->stream = NULL;
+}
+
+static void later(struct sn_http_request *request, void *ctx)
+{
+	((struct seen *)ctx)->stream =
+		sn_http_reply_stream(request, 200, "text/plain", produce_later, forget_stream, ctx);
 }
 
 static int produce_forever(struct sn_buf *out, void *ctx)
@@ -116,6 +144,7 @@ static const struct sn_http_route routes[] = {
 	{"GET", "/stream", stream, 0, 0, NULL}, {"GET", "/endless", endless, 0, 0, NULL},
 	{"GET", "/file", file, 0, 0, NULL},     {"GET", "/events", events, 0, 0, NULL},
 	{"GET", "/hold", hold, 0, 0, NULL},     {"GET", "/short", short_file, 0, 0, NULL},
+	{"GET", "/later", later, 0, 0, NULL},
 };
 
 static const struct sn_http_config config = {
@@ -187,6 +216,88 @@ static void a_stream_is_made_only_as_fast_as_it_is_read(void **state SN_UNUSED)
 	assert_true(world_until(&world, &seen.released));
 	assert_int_equal(seen.released, 1);
 	assert_int_equal(sn_http_server_connections(world.server), 0);
+}
+
+static void a_stream_that_has_nothing_waits_until_it_is_woken(void **state SN_UNUSED)
+{
+	struct sn_buf in = {0};
+	int fd = raw_connect(&world);
+	unsigned asked;
+
+	raw_send(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(world_until(&world, &seen.produced));
+	world_turns(&world, 100);
+	asked = seen.produced;
+	world_turns(&world, 100);
+	assert_int_equal(seen.produced, asked); /* nobody is asked in vain */
+	for (unsigned i = 0; i < 20; i++) {
+		char wanted[16];
+
+		snprintf(wanted, sizeof(wanted), "piece %u\n", i);
+		seen.ready = i + 1;
+		sn_http_stream_wake(seen.stream);
+		sn_http_stream_wake(seen.stream); /* once too often is no harm */
+		assert_true(raw_expect(&world, fd, &in, wanted));
+	}
+	close(fd);
+	sn_buf_finish(&in);
+}
+
+static void a_stream_that_was_woken_for_its_end_ends(void **state SN_UNUSED)
+{
+	struct outcome outcome;
+
+	world_start(&world, "GET", "/later", NULL, 0, NULL, &outcome);
+	assert_true(world_until(&world, &seen.produced));
+	seen.ready = 2;
+	seen.ended = true;
+	sn_http_stream_wake(seen.stream);
+	assert_true(world_until(&world, &outcome.calls));
+	assert_int_equal(outcome.error, 0);
+	assert_string_equal(outcome_body(&outcome), "piece 0\npiece 1\n");
+	assert_int_equal(seen.released, 1);
+	outcome_finish(&outcome);
+}
+
+static void a_client_that_leaves_a_waiting_stream_is_noticed(void **state SN_UNUSED)
+{
+	int fd = raw_connect(&world);
+
+	raw_send(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(world_until(&world, &seen.produced));
+	world_turns(&world, 50);
+	close(fd);
+	assert_true(world_until(&world, &seen.released));
+	assert_int_equal(sn_http_server_connections(world.server), 0);
+}
+
+static void a_waiting_stream_can_be_broken_off(void **state SN_UNUSED)
+{
+	struct outcome outcome;
+
+	world_start(&world, "GET", "/later", NULL, 0, NULL, &outcome);
+	assert_true(world_until(&world, &seen.produced));
+	seen.ready = 1;
+	sn_http_stream_wake(seen.stream);
+	world_turns(&world, 50);
+	sn_http_stream_break(seen.stream);
+	assert_true(world_until(&world, &outcome.calls));
+	assert_int_equal(outcome.error, -ECONNRESET);
+	assert_int_equal(seen.released, 1);
+	outcome_finish(&outcome);
+}
+
+static void destroying_the_server_releases_waiting_streams(void **state SN_UNUSED)
+{
+	int fd = raw_connect(&world);
+
+	raw_send(fd, "GET /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(world_until(&world, &seen.produced));
+	world_turns(&world, 20);
+	sn_http_server_destroy(world.server);
+	world.server = NULL;
+	assert_int_equal(seen.released, 1);
+	close(fd);
 }
 
 static void destroying_the_server_releases_streams(void **state SN_UNUSED)
@@ -462,6 +573,11 @@ int main(void)
 		TEST(head_of_a_stream_produces_nothing),
 		TEST(a_stream_is_made_only_as_fast_as_it_is_read),
 		TEST(destroying_the_server_releases_streams),
+		TEST(a_stream_that_has_nothing_waits_until_it_is_woken),
+		TEST(a_stream_that_was_woken_for_its_end_ends),
+		TEST(a_client_that_leaves_a_waiting_stream_is_noticed),
+		TEST(a_waiting_stream_can_be_broken_off),
+		TEST(destroying_the_server_releases_waiting_streams),
 		TEST(a_file_is_sent_to_its_size),
 		TEST(a_file_that_is_shorter_than_said_is_an_error),
 		TEST(a_late_answer_may_be_a_stream),
