@@ -22,12 +22,16 @@ struct entry {
 	struct opened *block;
 };
 
-struct search {
+struct sn_blocks_search {
 	struct sn_db *db;
+	const struct sn_query *query;
 	const struct sn_dataset *dataset;
+	struct sn_cursor after;
+	bool resumed; /* `after` is a place */
 	bool newest_first;
+	struct opened *current;        /* whose row was handed out last */
 	struct sn_blocks_info *blocks; /* in the order in which they are opened */
-	size_t block_count, block_capacity;
+	size_t block_count, block_capacity, next_block;
 	struct entry *heap;
 	size_t entry_count, entry_capacity;
 	struct sn_value row[SN_DATASET_COLUMNS_MAX];
@@ -37,7 +41,7 @@ struct search {
 
 static int note_block(const struct sn_blocks_info *block, void *ctx)
 {
-	struct search *search = ctx;
+	struct sn_blocks_search *search = ctx;
 
 	if (search->block_count == search->block_capacity) {
 		search->block_capacity =
@@ -63,7 +67,8 @@ static int newest_first(const void *a, const void *b)
 	return (left->time_max < right->time_max) - (left->time_max > right->time_max);
 }
 
-static int find_blocks(struct search *search, int64_t from, int64_t to, struct sn_err *err)
+static int find_blocks(struct sn_blocks_search *search, int64_t from, int64_t to,
+		       struct sn_err *err)
 {
 	int rc = sn_blocks_list(search->db, search->dataset, from, to, note_block, search, err);
 
@@ -74,7 +79,7 @@ static int find_blocks(struct search *search, int64_t from, int64_t to, struct s
 }
 
 /* Those of `wanted` that were not read yet. */
-static int read_columns(struct search *search, struct opened *block, const int *wanted,
+static int read_columns(struct sn_blocks_search *search, struct opened *block, const int *wanted,
 			size_t count, struct sn_err *err)
 {
 	struct sn_block_column *columns[SN_DATASET_COLUMNS_MAX];
@@ -96,7 +101,7 @@ static int read_columns(struct search *search, struct opened *block, const int *
 	return rc;
 }
 
-static int read_all(struct search *search, struct opened *block, struct sn_err *err)
+static int read_all(struct sn_blocks_search *search, struct opened *block, struct sn_err *err)
 {
 	int all[SN_DATASET_COLUMNS_MAX];
 	int rc;
@@ -133,7 +138,8 @@ static struct opened *open_block(const struct sn_blocks_info *info)
 /* Rows that wait ------------------------------------------------------------ */
 
 /* Whether `a` is to be handed out before `b`. */
-static bool is_before(const struct search *search, const struct entry *a, const struct entry *b)
+static bool is_before(const struct sn_blocks_search *search, const struct entry *a,
+		      const struct entry *b)
 {
 	const struct entry *early = search->newest_first ? b : a;
 	const struct entry *late = search->newest_first ? a : b;
@@ -142,7 +148,7 @@ static bool is_before(const struct search *search, const struct entry *a, const 
 					       : early->number < late->number;
 }
 
-static void push(struct search *search, struct entry entry)
+static void push(struct sn_blocks_search *search, struct entry entry)
 {
 	size_t at = search->entry_count++;
 
@@ -158,7 +164,7 @@ static void push(struct search *search, struct entry entry)
 }
 
 /* Takes the first one out. */
-static struct entry pop(struct search *search)
+static struct entry pop(struct sn_blocks_search *search)
 {
 	struct entry first = search->heap[0], last = search->heap[--search->entry_count];
 	size_t at = 0, child;
@@ -176,42 +182,28 @@ static struct entry pop(struct search *search)
 	return first;
 }
 
-static void finish(struct search *search)
+/* The block may go when none of its rows waits or is in the caller's hands. */
+static void let_go(struct opened *block)
 {
-	while (search->entry_count > 0) {
-		struct opened *block = pop(search).block;
-
-		if (--block->waiting == 0)
-			close_block(block);
-	}
-	free(search->heap);
-	free(search->blocks);
+	if (block != NULL && --block->waiting == 0)
+		close_block(block);
 }
 
-static int hand_out(struct search *search, const struct entry *entry, sn_blocks_row_fn *fn,
-		    void *ctx, bool *stopped, struct sn_err *err)
+/* The first row that waits, which is one of an open block; it is whole until the next call. */
+static int take_first(struct sn_blocks_search *search, int64_t *number, struct sn_err *err)
 {
-	size_t row = (size_t)(entry->number - entry->block->info.first);
-	int rc = read_all(search, entry->block, err);
+	struct entry entry = pop(search);
+	size_t row = (size_t)(entry.number - entry.block->info.first);
+	int rc;
 
+	search->current = entry.block;
+	rc = read_all(search, entry.block, err);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < search->dataset->column_count; i++)
-		search->row[i] = sn_vector_value(vector(entry->block, (int)i), row);
-	*stopped = fn(search->row, entry->number, ctx) != 0;
-	return 0;
-}
-
-/* The first row that waits, which is one of an open block. */
-static int hand_out_first(struct search *search, sn_blocks_row_fn *fn, void *ctx, bool *stopped,
-			  struct sn_err *err)
-{
-	struct entry entry = pop(search);
-	int rc = hand_out(search, &entry, fn, ctx, stopped, err);
-
-	if (--entry.block->waiting == 0)
-		close_block(entry.block);
-	return rc;
+		search->row[i] = sn_vector_value(vector(entry.block, (int)i), row);
+	*number = entry.number;
+	return 1;
 }
 
 /* Queries ------------------------------------------------------------------- */
@@ -228,14 +220,14 @@ static void time_range(const struct sn_query *query, const struct sn_cursor *aft
 		*from = SN_MAX(*from, after->time_ns);
 }
 
-static void match_times(struct search *search, const struct sn_query *query,
-			const struct sn_cursor *after, const struct opened *block, uint8_t *match)
+static void match_times(struct sn_blocks_search *search, const struct opened *block, uint8_t *match)
 {
 	const struct sn_vector *times = vector(block, SN_COL_TIME);
+	const struct sn_cursor *after = search->resumed ? &search->after : NULL;
 	struct entry place = {.number = 0}, entry;
 	int64_t from, to;
 
-	time_range(query, after, &from, &to);
+	time_range(search->query, after, &from, &to);
 	if (after != NULL)
 		place = (struct entry){.time_ns = after->time_ns, .number = after->rowid};
 	for (size_t i = 0; i < times->rows; i++) {
@@ -249,7 +241,7 @@ static void match_times(struct search *search, const struct sn_query *query,
 
 /* Rows arrive about in the order of time; what is pushed in the order of the heap goes to its end.
  */
-static void push_rows(struct search *search, struct opened *block, const uint8_t *match)
+static void push_rows(struct sn_blocks_search *search, struct opened *block, const uint8_t *match)
 {
 	const struct sn_vector *times = vector(block, SN_COL_TIME);
 
@@ -264,12 +256,11 @@ static void push_rows(struct search *search, struct opened *block, const uint8_t
 }
 
 /* Lets the rows of the next block wait. */
-static int open_next(struct search *search, const struct sn_blocks_info *info,
-		     const struct sn_query *query, const struct sn_cursor *after,
-		     struct sn_err *err)
+static int open_next(struct sn_blocks_search *search, struct sn_err *err)
 {
 	static _Thread_local uint8_t match[SN_BLOCK_ROWS_MAX];
-	struct opened *block = open_block(info);
+	const struct sn_query *query = search->query;
+	struct opened *block = open_block(&search->blocks[search->next_block++]);
 	int wanted[SN_QUERY_FILTERS_MAX + 1] = {SN_COL_TIME};
 	int rc;
 
@@ -277,7 +268,7 @@ static int open_next(struct search *search, const struct sn_blocks_info *info,
 		wanted[i + 1] = query->filters[i].column;
 	rc = read_columns(search, block, wanted, query->filter_count + 1, err);
 	if (rc == 0) {
-		match_times(search, query, after, block, match);
+		match_times(search, block, match);
 		for (unsigned i = 0; i < query->filter_count; i++)
 			sn_filter_vector(&query->filters[i],
 					 vector(block, query->filters[i].column), match);
@@ -290,35 +281,84 @@ static int open_next(struct search *search, const struct sn_blocks_info *info,
 }
 
 /* Whether no row of a block that is still closed comes before the first one that waits. */
-static bool is_due(const struct search *search, const struct sn_blocks_info *next)
+static bool is_due(const struct sn_blocks_search *search)
 {
+	const struct sn_blocks_info *next = &search->blocks[search->next_block];
+
 	if (search->entry_count == 0)
 		return false;
+	if (search->next_block == search->block_count)
+		return true;
 	return search->newest_first ? search->heap[0].time_ns > next->time_max
 				    : search->heap[0].time_ns < next->time_min;
+}
+
+int sn_blocks_search_open(struct sn_db *db, const struct sn_query *query,
+			  const struct sn_cursor *after, struct sn_blocks_search **out,
+			  struct sn_err *err)
+{
+	struct sn_blocks_search *search = sn_new(struct sn_blocks_search);
+	int64_t from, to;
+	int rc;
+
+	search->db = db;
+	search->query = query;
+	search->dataset = query->dataset;
+	search->newest_first = query->newest_first;
+	search->resumed = after != NULL;
+	if (after != NULL)
+		search->after = *after;
+	time_range(query, after, &from, &to);
+	rc = find_blocks(search, from, to, err);
+	if (rc != 0)
+		sn_blocks_search_close(search);
+	else
+		*out = search;
+	return rc;
+}
+
+int sn_blocks_search_next(struct sn_blocks_search *search, const struct sn_value **row,
+			  int64_t *number, struct sn_err *err)
+{
+	int rc = 0;
+
+	let_go(sn_steal(&search->current));
+	while (rc == 0 && search->next_block < search->block_count && !is_due(search))
+		rc = open_next(search, err);
+	if (rc != 0 || search->entry_count == 0)
+		return rc;
+	*row = search->row;
+	return take_first(search, number, err);
+}
+
+void sn_blocks_search_close(struct sn_blocks_search *search)
+{
+	if (search == NULL)
+		return;
+	let_go(search->current);
+	while (search->entry_count > 0)
+		let_go(pop(search).block);
+	free(search->heap);
+	free(search->blocks);
+	free(search);
 }
 
 int sn_blocks_query(struct sn_db *db, const struct sn_query *query, const struct sn_cursor *after,
 		    sn_blocks_row_fn *fn, void *ctx, struct sn_err *err)
 {
-	struct search search = {
-		.db = db, .dataset = query->dataset, .newest_first = query->newest_first};
+	struct sn_blocks_search *search;
+	const struct sn_value *row;
 	struct sn_err local = {0};
-	bool stopped = false;
-	int64_t from, to;
+	int64_t number;
 	int rc;
 
 	err = err != NULL ? err : &local;
-	time_range(query, after, &from, &to);
-	rc = find_blocks(&search, from, to, err);
-	for (size_t i = 0; rc == 0 && !stopped && i < search.block_count; i++) {
-		while (rc == 0 && !stopped && is_due(&search, &search.blocks[i]))
-			rc = hand_out_first(&search, fn, ctx, &stopped, err);
-		if (rc == 0 && !stopped)
-			rc = open_next(&search, &search.blocks[i], query, after, err);
-	}
-	while (rc == 0 && !stopped && search.entry_count > 0)
-		rc = hand_out_first(&search, fn, ctx, &stopped, err);
-	finish(&search);
-	return rc;
+	rc = sn_blocks_search_open(db, query, after, &search, err);
+	if (rc != 0)
+		return rc;
+	do
+		rc = sn_blocks_search_next(search, &row, &number, err);
+	while (rc == 1 && fn(row, number, ctx) == 0);
+	sn_blocks_search_close(search);
+	return SN_MIN(rc, 0);
 }

@@ -25,6 +25,16 @@ typedef int sn_blocks_row_fn(const struct sn_value *row, int64_t number, void *c
 int sn_blocks_query(struct sn_db *db, const struct sn_query *query, const struct sn_cursor *after,
 		    sn_blocks_row_fn *fn, void *ctx, struct sn_err *err);
 
+/* The same, row by row; the query must stay as it is until the search is closed. */
+struct sn_blocks_search;
+int sn_blocks_search_open(struct sn_db *db, const struct sn_query *query,
+			  const struct sn_cursor *after, struct sn_blocks_search **search,
+			  struct sn_err *err);
+/* 1 with the next row, which is borrowed until the next call; 0 when there is none; or an error. */
+int sn_blocks_search_next(struct sn_blocks_search *search, const struct sn_value **row,
+			  int64_t *number, struct sn_err *err);
+void sn_blocks_search_close(struct sn_blocks_search *search);
+
 /*
  * Of each series (node and the dataset's key column) its newest row since `since_ns`, the newest
  * series first; rows without a node are of none.  Under the same conditions.
