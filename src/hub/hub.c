@@ -264,6 +264,8 @@ static void tick(struct sn_timer *timer)
 	sn_enforce_tick(hub);
 	if (hub->ticks % TICKS_CHECK == 0)
 		sn_events_close_unless(hub->events, owner_is_good, hub);
+	if (hub->ticks % TICKS_CHECK == 0)
+		sn_streams_check(hub->streams);
 	refresh_trust(hub);
 	renew_if_due(hub, hub->ticks % TICKS_HOSTS == 0);
 	if (hub->ticks % TICKS_SAVE == 0)
@@ -431,6 +433,7 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 		return err->code;
 	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, rows_stored, hub);
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
+	hub->streams = sn_streams_create(hub);
 	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
 	hub->web = sn_web_open(hub->config->web_dir);
@@ -595,6 +598,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 		sn_hub_unannounce(hub);
 	/* First the server: its requests refer to everything below, and work for them can end. */
 	sn_http_server_destroy(hub->server);
+	sn_streams_destroy(hub->streams);
 	sn_work_pool_destroy(hub->work);
 	sn_work_pool_destroy(hub->passwords);
 	sn_readers_destroy(hub->readers);

@@ -25,6 +25,7 @@
 #include "hub/offers.h"
 #include "hub/people.h"
 #include "hub/readers.h"
+#include "hub/streams.h"
 #include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
@@ -73,6 +74,7 @@ struct sn_hub {
 	struct sn_supervisor *supervisor; /* the mPlane wire */
 	struct sn_store *store;           /* of the loop */
 	struct sn_readers *readers;
+	struct sn_streams *streams; /* long answers */
 	struct sn_ingest *ingest;
 	struct sn_events *events;
 	struct sn_web *web;

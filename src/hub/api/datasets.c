@@ -90,12 +90,28 @@ static void reply_page(struct sn_hub *hub, struct sn_http_request *request,
 	sn_rows_job_start(job);
 }
 
+static void reply_stream(struct sn_hub *hub, struct sn_http_request *request,
+			 struct sn_rows_query *rows, enum sn_export_form form)
+{
+	struct sn_rows_stream stream = {.form = form, .limit = UINT64_MAX};
+
+	if (sn_http_query(request, "cursor") != NULL) {
+		sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
+				"cursor: streams have all rows at once; ask for JSON to get pages");
+		free(rows);
+	} else if (!sn_api_query_u64(request, "limit", 1, UINT64_MAX, &stream.limit)) {
+		free(rows);
+	} else {
+		sn_rows_stream(hub, request, rows, &stream);
+	}
+}
+
 void sn_rows_reply(struct sn_hub *hub, struct sn_http_request *request, struct sn_rows_query *rows)
 {
 	if (sn_api_accepts(request, "application/x-ndjson"))
-		sn_rows_stream(hub, request, rows, false);
+		reply_stream(hub, request, rows, SN_EXPORT_JSONL);
 	else if (sn_api_accepts(request, "text/csv"))
-		sn_rows_stream(hub, request, rows, true);
+		reply_stream(hub, request, rows, SN_EXPORT_CSV);
 	else
 		reply_page(hub, request, rows);
 }

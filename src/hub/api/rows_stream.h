@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rows_stream: all rows that a question asks for, as JSON Lines or CSV, as fast as
- * the client takes them and without holding them.
+ * rows_stream: all rows that a question asks for, in one of the forms of
+ * exchange/rows_writer.h, as fast as the client takes them (hub/streams.h).
  *
- * It runs on the loop in small steps: the time asked for is cut into slices whose
- * length follows how long one takes, so that a filter that nothing passes does not
- * keep the loop from its nodes.
+ * The store is read in pages.  A page is one transaction, and as rows are written
+ * while it is open, a slow client may hold it up for a few seconds only: then it is
+ * closed, and the next one goes on behind the last row.
  */
 #ifndef SONDE_HUB_API_ROWS_STREAM_H
 #define SONDE_HUB_API_ROWS_STREAM_H
 
+#include "exchange/rows_writer.h"
 #include "hub/api/rows.h"
+
+struct sn_rows_stream {
+	enum sn_export_form form;
+	enum sn_export_packing packing;
+	uint64_t limit;   /* UINT64_MAX: all */
+	const char *file; /* name for browsers to save it; NULL: none */
+};
 
 /* Answers the request; `rows` is taken over. */
 void sn_rows_stream(struct sn_hub *hub, struct sn_http_request *request, struct sn_rows_query *rows,
-		    bool csv);
-
-/* Pure: the length of the next slice after one of this length took so long. */
-int64_t sn_rows_next_slice(int64_t slice_ns, uint64_t took_ns);
+		    const struct sn_rows_stream *stream);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "base/mem.h"
 #include "hub/api/rows.h"
-#include "hub/api/rows_stream.h"
 
 static struct world world;
 static struct test_node node;
@@ -180,7 +179,7 @@ static void streams_go_through_all_days_in_order(void **state)
 	unsigned rows = 0;
 
 	(void)state;
-	/* Far apart, so that there are many slices without a row between them. */
+	/* Far apart, each in a file of its own. */
 	for (unsigned k = 0; k < 6; k++) {
 		snprintf(body, sizeof(body),
 			 "{\"time\":\"2025-%02u-07T0%u:00:00Z\",\"seq\":%u,\"target\":\"far\"}\n",
@@ -214,22 +213,6 @@ static void streams_go_through_all_days_in_order(void **state)
 		      "Accept: text/csv\r\n", NULL);
 	assert_int_equal(reply.status, 400);
 	reply_release(&reply);
-}
-
-static void slices_follow_the_time_they_take(void **state)
-{
-	int64_t hour = 3600 * SN_NS_PER_S;
-
-	(void)state;
-	assert_true(sn_rows_next_slice(hour, 0) > hour);
-	assert_true(sn_rows_next_slice(hour, 3 * SN_NS_PER_MS) == hour);
-	assert_true(sn_rows_next_slice(hour, SN_NS_PER_S) < hour);
-	for (int i = 0; i < 100; i++)
-		hour = sn_rows_next_slice(hour, SN_NS_PER_S);
-	assert_true(hour > 0);
-	for (int i = 0; i < 100; i++)
-		hour = sn_rows_next_slice(hour, 0);
-	assert_true(hour < 365 * 86400 * SN_NS_PER_S);
 }
 
 static void client_that_goes_away_leaves_nothing_behind(void **state)
@@ -423,7 +406,6 @@ int main(void)
 		cmocka_unit_test(percentiles_are_told_over_time),
 		cmocka_unit_test(bad_questions_about_groups_are_answered_by_name),
 		cmocka_unit_test(filters_limits_are_kept),
-		cmocka_unit_test(slices_follow_the_time_they_take),
 		/* The last one: it adds rows. */
 		cmocka_unit_test(streams_go_through_all_days_in_order),
 	};
