@@ -9,10 +9,6 @@
 
 #include "base/mem.h"
 
-#define SLOTS 256 /* ids of _column per block */
-
-_Static_assert(SN_DATASET_COLUMNS_MAX <= SLOTS, "each column has a place");
-
 /* AUTOINCREMENT: an id that is free again would stand for other rows somewhere else. */
 const char sn_blocks_schema[] =
 	"CREATE TABLE _layout("
@@ -27,47 +23,29 @@ const char sn_blocks_schema[] =
 	"CREATE TABLE _column(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
 	"CREATE TABLE _number("
 	" dataset TEXT NOT NULL, version INTEGER NOT NULL, next INTEGER NOT NULL,"
-	" PRIMARY KEY(dataset, version)) WITHOUT ROWID;";
+	" PRIMARY KEY(dataset, version)) WITHOUT ROWID;"
+	"CREATE TABLE _mark(block INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+	"CREATE TABLE _file(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
+	"INSERT INTO _file VALUES('epoch', max(1, random() & 4294967295));";
 
-/* Layouts -------------------------------------------------------------------- */
-
-static void describe(const struct sn_dataset *dataset, struct sn_buf *text)
+int sn_blocks_epoch(struct sn_db *db, uint32_t *epoch, struct sn_err *err)
 {
-	for (size_t i = 0; i < dataset->column_count; i++) {
-		sn_buf_adds(text, dataset->columns[i].name);
-		sn_buf_addc(text, ' ');
-		sn_buf_adds(text, sn_type_name(dataset->columns[i].type));
-		sn_buf_addc(text, '\n');
-	}
-}
-
-/* The layout of the dataset as it is now, noted down if it is new; 0 or negative errno. */
-static int find_layout(struct sn_db *db, const struct sn_dataset *dataset, int64_t *id,
-		       struct sn_err *err)
-{
-	struct sn_buf text = {0};
+	struct sn_err local = {0};
 	sqlite3_stmt *statement;
-	struct sn_str columns;
 	int rc;
 
-	describe(dataset, &text);
-	columns = sn_buf_str(&text);
-	statement = sn_db_query(
-		db, err, "SELECT id FROM _layout WHERE dataset = ? AND version = ? AND columns = ?",
-		"tis", dataset->name, (int64_t)dataset->version, &columns);
+	err = err != NULL ? err : &local;
+	statement = sn_db_query(db, err, "SELECT value FROM _file WHERE key = 'epoch'", "");
 	rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
 	if (rc == 1)
-		*id = sqlite3_column_int64(statement, 0);
+		*epoch = (uint32_t)sqlite3_column_int64(statement, 0);
 	sn_db_done(statement);
-	if (rc == 0) {
-		rc = sn_db_run(db, err,
-			       "INSERT INTO _layout(dataset, version, columns) VALUES(?, ?, ?)",
-			       "tis", dataset->name, (int64_t)dataset->version, &columns);
-		*id = sqlite3_last_insert_rowid(sn_db_handle(db));
-	}
-	sn_buf_finish(&text);
+	if (rc == 0)
+		return sn_err_set(err, -EUCLEAN, "a file of blocks without an epoch");
 	return SN_MIN(rc, 0);
 }
+
+/* Layouts -------------------------------------------------------------------- */
 
 static int find_type(struct sn_str name)
 {
@@ -123,190 +101,6 @@ void sn_layout_finish(struct sn_layout *layout)
 	layout->text = NULL;
 }
 
-/* Images ---------------------------------------------------------------------- */
-
-void sn_block_image_finish(struct sn_block_image *image)
-{
-	sn_buf_finish(&image->bytes);
-}
-
-int sn_block_image_add(struct sn_block_image *image, const struct sn_vector *column,
-		       struct sn_str name, struct sn_err *err)
-{
-	int rc = sn_block_write(column, &image->bytes);
-
-	image->ends[image->count++] = image->bytes.n;
-	if (rc != 0)
-		return sn_err_set(err, rc, "column '%.*s' %s", (int)name.n, name.p,
-				  rc == -E2BIG ? "has too much text for one block"
-					       : "has a value that is none");
-	return 0;
-}
-
-static struct sn_str image_part(const struct sn_block_image *image, size_t i)
-{
-	size_t start = i > 0 ? image->ends[i - 1] : 0;
-
-	return (struct sn_str){image->bytes.p + start, image->ends[i] - start};
-}
-
-static int store_data(struct sn_db *db, int64_t id, struct sn_str data, struct sn_err *err)
-{
-	return SN_MIN(
-		sn_db_run(db, err, "INSERT INTO _column VALUES(?, ?)", "ib", id, data.p, data.n),
-		0);
-}
-
-static int store_packed(struct sn_db *db, int64_t id, const struct sn_block_image *image,
-			struct sn_err *err)
-{
-	struct sn_buf all = {0};
-	int rc;
-
-	for (size_t i = 0; i < image->count; i++)
-		sn_block_pack(&all, image_part(image, i));
-	rc = store_data(db, id, sn_buf_str(&all), err);
-	sn_buf_finish(&all);
-	return rc;
-}
-
-unsigned sn_block_tier(size_t rows)
-{
-	unsigned tier = 0;
-
-	for (size_t below = 64; tier < SN_BLOCKS_TIERS && rows >= below; below *= 8)
-		tier++;
-	return tier;
-}
-
-int sn_block_store(struct sn_db *db, struct sn_blocks_info *info,
-		   const struct sn_block_image *image, struct sn_err *err)
-{
-	int rc;
-
-	info->packed = info->rows <= SN_BLOCKS_PACKED_MAX;
-	info->bytes = image->bytes.n;
-	rc = sn_db_run(db, err,
-		       "INSERT INTO _block(layout, first, rows, tier, time_min, time_max, packed,"
-		       " bytes) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-		       "iiiiiiii", info->layout, info->first, (int64_t)info->rows,
-		       (int64_t)sn_block_tier(info->rows), info->time_min, info->time_max,
-		       (int64_t)info->packed, (int64_t)info->bytes);
-	info->id = sqlite3_last_insert_rowid(sn_db_handle(db));
-	if (rc >= 0 && info->packed)
-		return store_packed(db, info->id * SLOTS, image, err);
-	for (size_t i = 0; rc >= 0 && i < image->count; i++)
-		rc = store_data(db, info->id * SLOTS + (int64_t)i, image_part(image, i), err);
-	return SN_MIN(rc, 0);
-}
-
-/* Putting --------------------------------------------------------------------- */
-
-struct put {
-	struct sn_db *db;
-	const struct sn_columns *columns;
-	int64_t layout, next;
-};
-
-static int find_times(const struct put *put, size_t from, size_t count, struct sn_blocks_info *info,
-		      struct sn_err *err)
-{
-	struct sn_vector all = sn_columns_vector(put->columns, SN_COL_TIME);
-	struct sn_vector part = sn_vector_part(&all, from, count);
-	struct sn_block_range range;
-
-	for (size_t i = 0; i < count; i++)
-		if (sn_vector_is_null(&part, i))
-			return sn_err_set(err, -EINVAL, "a row without 'time'");
-	sn_vector_range(&part, &range);
-	info->time_min = range.min.i;
-	info->time_max = range.max.i;
-	return 0;
-}
-
-static int put_block(struct put *put, size_t from, size_t count, struct sn_err *err)
-{
-	const struct sn_dataset *dataset = sn_columns_dataset(put->columns);
-	struct sn_blocks_info info = {.layout = put->layout, .first = put->next, .rows = count};
-	struct sn_block_image image = {.count = 0};
-	int rc = find_times(put, from, count, &info, err);
-
-	for (size_t i = 0; rc == 0 && i < dataset->column_count; i++) {
-		struct sn_vector all = sn_columns_vector(put->columns, (int)i);
-		struct sn_vector part = sn_vector_part(&all, from, count);
-
-		rc = sn_block_image_add(&image, &part, sn_str(dataset->columns[i].name), err);
-	}
-	if (rc == 0)
-		rc = sn_block_store(put->db, &info, &image, err);
-	if (rc == 0)
-		put->next += (int64_t)count;
-	sn_block_image_finish(&image);
-	return rc;
-}
-
-/* Halves rows until their texts fit; a single row always does. */
-static int put_rows(struct put *put, size_t from, size_t count, struct sn_err *err)
-{
-	size_t part = SN_MIN(count, (size_t)SN_BLOCK_ROWS_MAX);
-	int rc = 0;
-
-	while (rc == 0 && count > 0) {
-		part = SN_MIN(part, count);
-		rc = put_block(put, from, part, err);
-		if (rc == -E2BIG && part > 1) {
-			part /= 2;
-			rc = 0;
-			continue;
-		}
-		from += part;
-		count -= part;
-	}
-	return rc;
-}
-
-int sn_blocks_next(struct sn_db *db, const struct sn_dataset *dataset, int64_t *next,
-		   struct sn_err *err)
-{
-	sqlite3_stmt *statement =
-		sn_db_query(db, err, "SELECT next FROM _number WHERE dataset = ? AND version = ?",
-			    "ti", dataset->name, (int64_t)dataset->version);
-	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
-
-	*next = rc == 1 ? sqlite3_column_int64(statement, 0) : 1;
-	sn_db_done(statement);
-	return SN_MIN(rc, 0);
-}
-
-int sn_blocks_put(struct sn_db *db, const struct sn_columns *columns, size_t from, size_t count,
-		  int64_t *first, struct sn_err *err)
-{
-	const struct sn_dataset *dataset = sn_columns_dataset(columns);
-	struct put put = {.db = db, .columns = columns};
-	struct sn_err local = {0};
-	int rc;
-
-	err = err != NULL ? err : &local;
-	assert(!sqlite3_get_autocommit(sn_db_handle(db)));
-	assert(count <= sn_columns_rows(columns) && from <= sn_columns_rows(columns) - count);
-	if (count == 0)
-		return sn_err_set(err, -EINVAL, "a block without rows");
-	rc = find_layout(db, dataset, &put.layout, err);
-	if (rc == 0)
-		rc = sn_blocks_next(db, dataset, &put.next, err);
-	if (rc != 0)
-		return rc;
-	if (first != NULL)
-		*first = put.next;
-	rc = put_rows(&put, from, count, err);
-	if (rc == 0)
-		rc = sn_db_run(db, err,
-			       "INSERT INTO _number VALUES(?, ?, ?)"
-			       " ON CONFLICT DO UPDATE SET next = excluded.next",
-			       "tii", dataset->name, (int64_t)dataset->version, put.next);
-	return SN_MIN(rc, 0);
-}
-
 /* Listing --------------------------------------------------------------------- */
 
 int sn_blocks_fetch(sqlite3_stmt *statement, struct sn_blocks_info *info, struct sn_err *err)
@@ -324,7 +118,7 @@ int sn_blocks_fetch(sqlite3_stmt *statement, struct sn_blocks_info *info, struct
 		.bytes = (uint64_t)sqlite3_column_int64(statement, 7),
 	};
 	if (rows < 1 || rows > SN_BLOCK_ROWS_MAX || info->first < 1 || info->id < 1 ||
-	    info->id > INT64_MAX / SLOTS - 1)
+	    info->id > INT64_MAX / SN_BLOCKS_SLOTS - 1)
 		return sn_err_set(err, -EUCLEAN, "block %" PRId64 " cannot have %" PRId64 " rows",
 				  info->id, rows);
 	return 0;
@@ -401,7 +195,7 @@ static sqlite3_stmt *select_data(struct sn_db *db, int64_t id, struct sn_str *da
 	}
 	sn_db_done(statement);
 	if (rc == 0)
-		explain_missing(db, id / SLOTS, err);
+		explain_missing(db, id / SN_BLOCKS_SLOTS, err);
 	return NULL;
 }
 
@@ -410,7 +204,8 @@ static int load_one(struct sn_db *db, const struct sn_blocks_info *info,
 		    struct sn_err *err)
 {
 	struct sn_str data = {0};
-	sqlite3_stmt *statement = select_data(db, info->id * SLOTS + column->place, &data, err);
+	sqlite3_stmt *statement =
+		select_data(db, info->id * SN_BLOCKS_SLOTS + column->place, &data, err);
 	int rc = statement != NULL ? read_column(info, column, data, out, err) : err->code;
 
 	sn_db_done(statement);
@@ -422,7 +217,7 @@ static int load_packed(struct sn_db *db, const struct sn_blocks_info *info,
 		       struct sn_block_column **out, struct sn_err *err)
 {
 	struct sn_str data = {0};
-	sqlite3_stmt *statement = select_data(db, info->id * SLOTS, &data, err);
+	sqlite3_stmt *statement = select_data(db, info->id * SN_BLOCKS_SLOTS, &data, err);
 	int rc = statement != NULL ? 0 : err->code;
 
 	for (size_t i = 0; rc == 0 && i < count; i++)
@@ -511,6 +306,8 @@ int sn_blocks_remove(struct sn_db *db, int64_t id, struct sn_err *err)
 		return sn_err_set(err, -ESTALE, "block %" PRId64 " is not there any more", id);
 	if (rc > 0)
 		rc = sn_db_run(db, err, "DELETE FROM _column WHERE id BETWEEN ? AND ?", "ii",
-			       id * SLOTS, id * SLOTS + SLOTS - 1);
+			       id * SN_BLOCKS_SLOTS, id * SN_BLOCKS_SLOTS + SN_BLOCKS_SLOTS - 1);
+	if (rc >= 0)
+		rc = sn_db_run(db, err, "DELETE FROM _mark WHERE block = ?", "i", id);
 	return SN_MIN(rc, 0);
 }

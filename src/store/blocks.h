@@ -15,11 +15,16 @@
  *   _column  (id = block * 256 + column, data): a column as in block.h; of a packed
  *            block one row for all: per column a varint length and the bytes
  *   _number  (dataset, version, next): number of the next row
+ *   _mark    (block, data): which nodes and keys a block may have rows of
+ *   _file    (key, value): 'epoch', a random number that tells this file from one that the same
+ *            day had or will have
  *
  * The functions take the connection of db.h that the file is open with.
  */
 #ifndef SONDE_STORE_BLOCKS_H
 #define SONDE_STORE_BLOCKS_H
+
+#include <stdatomic.h>
 
 #include "store/block.h"
 #include "store/db.h"
@@ -30,6 +35,13 @@
 
 /* The tables, for a list of migrations. */
 extern const char sn_blocks_schema[];
+
+/* Outside of the file a block is (day, epoch, id), a row (day, epoch, dataset, version, number). */
+int sn_blocks_epoch(struct sn_db *db, uint32_t *epoch, struct sn_err *err);
+static inline uint64_t sn_blocks_global_id(uint32_t epoch, int64_t id)
+{
+	return (uint64_t)epoch << 32 | (uint32_t)id;
+}
 
 struct sn_blocks_info {
 	int64_t id, layout;
@@ -48,9 +60,23 @@ struct sn_blocks_info {
 int sn_blocks_put(struct sn_db *db, const struct sn_columns *columns, size_t from, size_t count,
 		  int64_t *first, struct sn_err *err);
 
+/*
+ * The same in two steps, so that the file is locked for the second only: a draft is made without a
+ * file, on any thread, and put in a transaction of the caller.  The dataset must outlive it.
+ */
+struct sn_blocks_draft;
+int sn_blocks_draft(const struct sn_columns *columns, size_t from, size_t count,
+		    struct sn_blocks_draft **draft, struct sn_err *err);
+int sn_blocks_put_draft(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t *first,
+			struct sn_err *err);
+void sn_blocks_draft_destroy(struct sn_blocks_draft *draft); /* NULL is fine */
+
 /* The number that the next row will get, which stays so in a transaction. */
 int sn_blocks_next(struct sn_db *db, const struct sn_dataset *dataset, int64_t *next,
 		   struct sn_err *err);
+/* Leaves numbers out: the next row gets `next`, if none had that yet. */
+int sn_blocks_skip_to(struct sn_db *db, const struct sn_dataset *dataset, int64_t next,
+		      struct sn_err *err);
 
 /*
  * Blocks of the dataset that may have rows of [from_ns, to_ns], by number.  `fn` may read them; a
@@ -82,5 +108,9 @@ int sn_blocks_remove(struct sn_db *db, int64_t id, struct sn_err *err);
  */
 int sn_blocks_tidy(struct sn_db *db, const struct sn_dataset *dataset, bool all,
 		   unsigned merges_max, unsigned *merges, struct sn_err *err);
+/* The same until `stop` (may be NULL) is set, which ends it after the merge at hand. */
+int sn_blocks_tidy_until(struct sn_db *db, const struct sn_dataset *dataset, bool all,
+			 unsigned merges_max, atomic_bool *stop, unsigned *merges,
+			 struct sn_err *err);
 
 #endif

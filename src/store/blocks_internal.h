@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blocks_internal: what blocks.c and blocks_tidy.c share.  Blocks are read and
+ * blocks_internal: what the files of blocks share.  Blocks are read and
  * written here by the columns that they have, not by those that a dataset has now.
  */
 #ifndef SONDE_STORE_BLOCKS_INTERNAL_H
 #define SONDE_STORE_BLOCKS_INTERNAL_H
 
 #include "store/blocks.h"
+
+#define SN_BLOCKS_SLOTS 256 /* ids of _column per block */
+_Static_assert(SN_DATASET_COLUMNS_MAX <= SN_BLOCKS_SLOTS, "each column has a place");
 
 struct sn_layout_column {
 	struct sn_str name;

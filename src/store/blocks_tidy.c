@@ -301,8 +301,9 @@ static int tidy_once(struct tidy *tidy, const struct sn_dataset *dataset, struct
 	return rc == 0 || rc == -ESTALE || rc == -E2BIG ? 1 : rc;
 }
 
-int sn_blocks_tidy(struct sn_db *db, const struct sn_dataset *dataset, bool all,
-		   unsigned merges_max, unsigned *merges, struct sn_err *err)
+int sn_blocks_tidy_until(struct sn_db *db, const struct sn_dataset *dataset, bool all,
+			 unsigned merges_max, atomic_bool *stop, unsigned *merges,
+			 struct sn_err *err)
 {
 	struct tidy tidy = {.db = db, .all = all};
 	struct sn_err local = {0};
@@ -311,10 +312,18 @@ int sn_blocks_tidy(struct sn_db *db, const struct sn_dataset *dataset, bool all,
 
 	err = err != NULL ? err : &local;
 	assert(sqlite3_get_autocommit(sn_db_handle(db)));
-	while (done < merges_max && (rc = tidy_once(&tidy, dataset, err)) == 1)
+	while (done < merges_max &&
+	       (stop == NULL || !atomic_load_explicit(stop, memory_order_relaxed)) &&
+	       (rc = tidy_once(&tidy, dataset, err)) == 1)
 		done++;
 	forget(&tidy);
 	if (merges != NULL)
 		*merges = done;
 	return SN_MIN(rc, 0);
+}
+
+int sn_blocks_tidy(struct sn_db *db, const struct sn_dataset *dataset, bool all,
+		   unsigned merges_max, unsigned *merges, struct sn_err *err)
+{
+	return sn_blocks_tidy_until(db, dataset, all, merges_max, NULL, merges, err);
 }

@@ -31,6 +31,7 @@ static void day_destroy(struct sn_day *day)
 {
 	sn_day_close(day);
 	sn_map_destroy(day->sources);
+	free(day->datasets);
 	sn_list_remove(&day->link);
 	free(day);
 }
@@ -139,82 +140,7 @@ int sn_day_list(struct sn_store *store, int32_t **numbers, size_t *count, struct
 	return 0;
 }
 
-/* Totals ------------------------------------------------------------------ */
-
-/* Bytes of a file, and of its time of change what tells one state from the next. */
-static void add_file(const struct sn_store *store, int32_t number, const char *suffix,
-		     uint64_t *bytes, uint64_t *stamp)
-{
-	sn_autofree char *path = sn_day_path(store, number, suffix);
-	struct stat st;
-
-	if (stat(path, &st) != 0)
-		return;
-	*bytes += (uint64_t)st.st_size;
-	*stamp = *stamp * 31 + (uint64_t)st.st_size;
-	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_sec;
-	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_nsec;
-}
-
-static int count_rows(struct sn_store *store, struct sn_day *day, struct sn_err *err)
-{
-	sqlite3_stmt *statement;
-	int rc = sn_day_open_reader(store, day, err);
-
-	if (rc != 0)
-		return rc;
-	statement =
-		sn_db_query(day->reader, err, "SELECT sum(batches), sum(rows) FROM _dataset", "");
-	rc = statement != NULL ? sn_db_next(day->reader, statement, err) : err->code;
-	if (rc == 1) {
-		day->totals.batches = (uint64_t)sqlite3_column_int64(statement, 0);
-		day->totals.rows = (uint64_t)sqlite3_column_int64(statement, 1);
-	}
-	sn_db_done(statement);
-	return rc < 0 ? rc : 0;
-}
-
-static int totals_of(struct sn_store *store, struct sn_day *day, struct sn_err *err)
-{
-	uint64_t bytes = 0;
-	uint64_t stamp = 1;
-	int rc = 0;
-
-	add_file(store, day->number, "", &bytes, &stamp);
-	add_file(store, day->number, "-wal", &bytes, &stamp);
-	/* Files of past days do not change: a fleet's year is not counted at every look. */
-	if (stamp != day->stamp)
-		rc = count_rows(store, day, err);
-	day->totals.bytes = bytes;
-	day->stamp = rc == 0 ? stamp : 0;
-	return rc;
-}
-
-int sn_store_days(struct sn_store *store, sn_store_day_fn *fn, void *ctx, struct sn_err *err)
-{
-	sn_autofree int32_t *numbers = NULL;
-	struct sn_err local = {0};
-	size_t count;
-	int rc, failed = 0;
-
-	rc = sn_day_list(store, &numbers, &count, err);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < count; i++) {
-		struct sn_day *day = sn_day_get(store, numbers[i]);
-
-		rc = sn_day_fault(store, day, totals_of(store, day, &local), &local);
-		sn_day_trim(store);
-		if (rc == 0 && fn(&day->totals, ctx) != 0)
-			break;
-		/* One bad file does not hide the others; the first error is the answer. */
-		if (rc != 0 && failed == 0) {
-			failed = rc;
-			sn_err_set(err, rc, "%s", local.text);
-		}
-	}
-	return failed;
-}
+/* Dropping ----------------------------------------------------------------- */
 
 int sn_store_drop_day(struct sn_store *store, const char *name, struct sn_err *err)
 {

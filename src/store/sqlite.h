@@ -6,16 +6,17 @@
  *   _source   (id, node, stream): who sent rows, as small numbers;
  *   _batch    (source, seq, digest, dataset, rows): the ledger of batches;
  *   _dataset  (dataset, version, batches, rows): totals;
- *   _span     (dataset, version, first, rows, source): whose the rows of these numbers are;
+ *   _span     (dataset, version, first, rows, source, seq): whose the rows of these numbers are;
  *   and the rows, as blocks (blocks.h): what a group brings for a dataset is one block.
  * Files of release 0.1.0 have a table of rows per dataset; they become blocks when the file is
  * next opened for writing or asked for rows.
  *
- * A day has a connection for writing and one for reading, opened when needed: a
- * query does not see what is not yet committed.
+ * A day has a connection for writing and one for reading, opened when needed.  The open group is
+ * in memory until it is committed.
  *
- * Files: sqlite.c (store, days), sqlite_day.c (files and tables of one day),
- * sqlite_append.c, sqlite_query.c, sqlite_latest.c, sqlite_check.c, sqlite_convert.c.
+ * Files: sqlite.c (store, days), sqlite_totals.c, sqlite_day.c (files and tables of one day),
+ * sqlite_append.c, sqlite_query.c, sqlite_latest.c, sqlite_check.c, sqlite_convert.c,
+ * sqlite_tidy.c.
  */
 #ifndef SONDE_STORE_SQLITE_H
 #define SONDE_STORE_SQLITE_H
@@ -37,12 +38,20 @@
 #define SN_DAY_NAME_SIZE   11
 #define SN_TABLE_NAME_SIZE 128
 
+/* A batch of the open group. */
+struct sn_noted {
+	struct sn_batch_id id; /* with the texts below */
+	char *node, *stream;
+	size_t rows;
+};
+
 /* What the open group brings for a dataset. */
 struct sn_table {
 	const struct sn_dataset *dataset;
 	struct sn_columns *rows;
-	int64_t next; /* number that the first of them will have; 0: not looked up yet */
-	uint64_t batches;
+	struct sn_noted *noted; /* whose rows they are, in their order */
+	size_t noted_count, noted_capacity;
+	struct sn_blocks_draft *draft; /* while it is committed */
 };
 
 struct sn_day {
@@ -50,12 +59,15 @@ struct sn_day {
 	int32_t number;                /* days since 1970-01-01 */
 	struct sn_db *writer, *reader; /* NULL while closed */
 	uint64_t used;                 /* the store's tick at the last use of a connection */
-	bool in_group;                 /* the writer is in a transaction */
+	bool in_group;                 /* batches of the open group are of this day */
 	struct sn_map *sources;        /* writer: "stream/node" to id */
-	struct sn_table *tables;       /* writer */
+	struct sn_table *tables;       /* the group's */
 	unsigned table_count;
 	struct sn_store_day totals; /* as of `stamp` */
+	struct sn_store_dataset *datasets;
+	size_t dataset_count;
 	uint64_t stamp;
+	uint64_t tidy_stamp; /* state of the file in which there was nothing to put together */
 };
 
 struct sn_store {
@@ -82,8 +94,12 @@ int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err
 /* -ENOENT if there is no file. */
 int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err *err);
 void sn_day_close(struct sn_day *day); /* both connections; what was not committed is gone */
-/* What the writer remembers of rows and tables that were rolled back. */
-void sn_day_forget(struct sn_day *day);
+/* What the writer remembers of rows that were rolled back. */
+void sn_day_forget_sources(struct sn_day *day);
+/* Rows and batches of the group; the memory of a few is kept. */
+void sn_day_empty_group(struct sn_day *day);
+/* Changes whenever the file or its journal does; 0 never occurs. */
+uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *bytes);
 /*
  * Passes `rc` on.  If it says that the file is damaged (-EUCLEAN), the file is renamed
  * so that the next use of the day begins a new one, and `err` says where it is.  Other
@@ -93,16 +109,16 @@ int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_e
 /* Closes the connections that were used least recently, if there are many. */
 void sn_day_trim(struct sn_store *store);
 
-/* Where the open group gathers rows of the dataset.  NULL on error. */
-struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset,
-			       struct sn_err *err);
+/* Where the open group gathers rows of the dataset. */
+struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset);
 
 /* Files of release 0.1.0 (sqlite_convert.c) --------------------------------- */
 /* Whether there are tables of rows of datasets that are known. */
 int sn_day_is_old(struct sn_db *db, bool *old, struct sn_err *err);
 /* They become blocks, a transaction each. */
 int sn_day_convert(struct sn_day *day, struct sn_err *err);
+/* `seq`: number of the batch that brought them; NULL: not known. */
 int sn_span_add(struct sn_db *db, const struct sn_dataset *dataset, int64_t first, size_t rows,
-		int64_t source, struct sn_err *err);
+		int64_t source, const uint64_t *seq, struct sn_err *err);
 
 #endif

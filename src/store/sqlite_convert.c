@@ -124,7 +124,7 @@ static int end_span(struct conversion *conversion, struct sn_err *err)
 	if (rows == 0)
 		return 0;
 	return sn_span_add(conversion->db, conversion->dataset, conversion->span_first, rows,
-			   conversion->span_source, err);
+			   conversion->span_source, NULL, err);
 }
 
 static int put_rows(struct conversion *conversion, struct sn_err *err)
@@ -181,6 +181,19 @@ static int take_rows(struct conversion *conversion, struct sn_err *err)
 	return rc;
 }
 
+static int note_times(struct sn_db *db, const struct sn_dataset *dataset, struct sn_err *err)
+{
+	int rc = sn_db_run(db, err,
+			   "UPDATE _dataset SET (time_min, time_max) ="
+			   " (SELECT min(b.time_min), max(b.time_max) FROM _layout AS l"
+			   " JOIN _block AS b ON b.layout = l.id"
+			   " WHERE l.dataset = _dataset.dataset AND l.version = _dataset.version)"
+			   " WHERE dataset = ? AND version = ?",
+			   "ti", dataset->name, (int64_t)dataset->version);
+
+	return SN_MIN(rc, 0);
+}
+
 static int convert(struct sn_db *db, const struct sn_dataset *dataset, struct sn_err *err)
 {
 	struct conversion conversion = {.db = db, .dataset = dataset};
@@ -200,6 +213,8 @@ static int convert(struct sn_db *db, const struct sn_dataset *dataset, struct sn
 	conversion.rows = sn_columns_create(dataset);
 	rc = take_rows(&conversion, err);
 	sn_columns_destroy(conversion.rows);
+	if (rc == 0)
+		rc = note_times(db, dataset, err);
 	if (rc == 0)
 		rc = sn_db_exec(db, drop, err);
 	if (rc == 0)

@@ -28,8 +28,10 @@ static const char *const migrations[] = {
 	sn_blocks_schema,
 	"CREATE TABLE _span("
 	" dataset TEXT NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL,"
-	" rows INTEGER NOT NULL, source INTEGER NOT NULL REFERENCES _source(id),"
-	" PRIMARY KEY(dataset, version, first)) WITHOUT ROWID;",
+	" rows INTEGER NOT NULL, source INTEGER NOT NULL REFERENCES _source(id), seq INTEGER,"
+	" PRIMARY KEY(dataset, version, first)) WITHOUT ROWID;"
+	"ALTER TABLE _dataset ADD COLUMN time_min INTEGER;"
+	"ALTER TABLE _dataset ADD COLUMN time_max INTEGER;",
 };
 
 char *sn_day_path(const struct sn_store *store, int32_t number, const char *suffix)
@@ -57,23 +59,50 @@ static int check_room_for_new_file(struct sn_store *store, const char *path, str
 	return rc;
 }
 
-void sn_day_forget(struct sn_day *day)
+void sn_day_forget_sources(struct sn_day *day)
 {
-	for (unsigned i = 0; i < day->table_count; i++)
-		sn_columns_destroy(day->tables[i].rows);
-	free(day->tables);
-	day->tables = NULL;
-	day->table_count = 0;
 	sn_map_destroy(day->sources);
 	day->sources = sn_map_create(NULL);
 }
 
+static void empty_table(struct sn_table *table)
+{
+	for (size_t i = 0; i < table->noted_count; i++) {
+		free(table->noted[i].node);
+		free(table->noted[i].stream);
+	}
+	table->noted_count = 0;
+	sn_columns_clear(table->rows);
+	sn_blocks_draft_destroy(table->draft);
+	table->draft = NULL;
+}
+
+void sn_day_empty_group(struct sn_day *day)
+{
+	for (unsigned i = 0; i < day->table_count; i++)
+		empty_table(&day->tables[i]);
+	day->in_group = false;
+}
+
+static void free_group(struct sn_day *day)
+{
+	sn_day_empty_group(day);
+	for (unsigned i = 0; i < day->table_count; i++) {
+		sn_columns_destroy(day->tables[i].rows);
+		free(day->tables[i].noted);
+	}
+	free(day->tables);
+	day->tables = NULL;
+	day->table_count = 0;
+}
+
 static void close_writer(struct sn_day *day)
 {
-	sn_day_forget(day);
+	sn_day_forget_sources(day);
 	sn_db_close(day->writer);
 	day->writer = NULL;
-	day->in_group = false;
+	if (!day->in_group)
+		free_group(day);
 }
 
 static void close_reader(struct sn_day *day)
@@ -120,8 +149,7 @@ int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err
 	rc = sn_db_open_reader(path, &day->reader, err);
 	if (rc == 0)
 		rc = sn_day_is_old(day->reader, &old, err);
-	/* What is in a group's transaction could not be seen: it is asked for again after it. */
-	if (rc == 0 && old && !day->in_group) {
+	if (rc == 0 && old) {
 		close_writer(day);
 		rc = sn_day_open_writer(store, day, err);
 	}
@@ -130,6 +158,7 @@ int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err
 
 void sn_day_close(struct sn_day *day)
 {
+	free_group(day);
 	close_reader(day);
 	close_writer(day);
 	day->stamp = 0;
@@ -233,8 +262,7 @@ int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_e
 
 /* Tables ------------------------------------------------------------------ */
 
-struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset,
-			       struct sn_err *err)
+struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset)
 {
 	struct sn_table *table = NULL;
 
@@ -246,7 +274,5 @@ struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *data
 		table = &day->tables[day->table_count++];
 		*table = (struct sn_table){.dataset = dataset, .rows = sn_columns_create(dataset)};
 	}
-	if (table->next == 0 && sn_blocks_next(day->writer, dataset, &table->next, err) != 0)
-		return NULL;
 	return table;
 }

@@ -8,15 +8,18 @@
  * Whoever appends may acknowledge to the sender after sn_store_commit() said 0,
  * not before.
  *
- * Single thread: the loop's.  Long exports open a store of their own, read-only.
+ * A handle belongs to one thread at a time; any number of handles, also of other processes, may
+ * be open on the directory.
  */
 #ifndef SONDE_STORE_STORE_H
 #define SONDE_STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "data/batch.h"
+#include "data/columns.h"
 
 struct sn_store;
 
@@ -50,6 +53,16 @@ int sn_store_append(struct sn_store *store, const struct sn_batch_id *id,
  * known when it is appended again.
  */
 int sn_store_commit(struct sn_store *store, struct sn_err *err);
+
+/*
+ * One batch and a transaction of its own, for those who bring many rows: all of one dataset and
+ * UTC day, of any nodes; id->node names the source ("import:<digest>").  The rows become blocks
+ * before the file is locked, so that several who put, and the hub, hardly wait for each other.
+ * 0: stored, durable; 1: was stored already (same digest); -EEXIST: with another digest;
+ * -EBUSY: a group of this handle is open.  On error nothing is stored.
+ */
+int sn_store_put(struct sn_store *store, const struct sn_batch_id *id,
+		 const struct sn_columns *rows, struct sn_err *err);
 
 /* Queries ---------------------------------------------------------------- */
 enum sn_query_op { SN_EQ, SN_NE, SN_LT, SN_LE, SN_GT, SN_GE, SN_CONTAINS };
@@ -93,11 +106,33 @@ int sn_store_latest(struct sn_store *store, const struct sn_dataset *dataset, in
 /* Days and housekeeping ------------------------------------------------- */
 struct sn_store_day {
 	char day[11]; /* YYYY-MM-DD */
-	uint64_t bytes, batches, rows;
+	uint64_t bytes, batches;
+	uint64_t rows, local_rows; /* ever stored; still in the file (others have moved on) */
 };
 typedef int sn_store_day_fn(const struct sn_store_day *day, void *ctx);
 int sn_store_days(struct sn_store *store, sn_store_day_fn *fn, void *ctx, struct sn_err *err);
 int sn_store_drop_day(struct sn_store *store, const char *day, struct sn_err *err);
+
+struct sn_store_dataset {
+	char name[64];
+	unsigned version;
+	uint64_t rows, local_rows; /* as of a day */
+	uint64_t bytes;            /* of local rows, packed */
+	int64_t first_ns, last_ns; /* INT64_MAX and INT64_MIN if there were no rows */
+	unsigned days;
+};
+typedef int sn_store_dataset_fn(const struct sn_store_dataset *dataset, void *ctx);
+/* Totals over all days, by name and version; those of the readable days if one is not (an error).
+ */
+int sn_store_datasets(struct sn_store *store, sn_store_dataset_fn *fn, void *ctx,
+		      struct sn_err *err);
+
+/*
+ * Puts small blocks together, in all days; those of days that are over become as few as possible.
+ * Takes long: for a thread with a handle of its own.  Ends soon after `stop` (may be NULL) is set.
+ * Days in which nothing changed since the call before cost nothing.
+ */
+int sn_store_tidy(struct sn_store *store, atomic_bool *stop, unsigned *merges, struct sn_err *err);
 
 /* Gaplessness of one node's stream, for `sonde doctor` and tests. */
 struct sn_store_check {

@@ -5,8 +5,6 @@
 
 #include "unit/store/world.h"
 
-#include "store/db.h"
-
 static int append(struct world *world, const struct sn_batch_id *id)
 {
 	return sn_store_append(world->store, id, world->batch, &world->err);
@@ -226,41 +224,52 @@ static void new_meaning_of_a_dataset_has_a_table_of_its_own(void **state)
 	assert_stored(world, 2);
 }
 
-static void failed_batch_leaves_the_rest_of_its_group(void **state)
+static void batch_that_somebody_else_stores_meanwhile_is_stored_once(void **state)
 {
 	struct world *world = *state;
-	sn_autofree char *path = file_path(world, "2026-03-01.db");
-	struct sn_batch_id id = batch_id(0);
-	struct sn_err err;
-	struct sn_db *db;
+	struct sn_batch_id first = batch_id(0), second = batch_id(1);
+	struct sn_store *other;
 
-	/* A file that refuses the second batch, which has the digest of the first. */
+	assert_int_equal(sn_store_open(world->dir, &other, NULL), 0);
 	add_row(world->batch, DAY_1, "a", 0);
-	store_batch(world);
-	sn_store_close(world->store);
-	assert_int_equal(sn_db_open_reader(path, &db, &err), 0);
-	assert_int_equal(sn_db_exec(db,
-				    "PRAGMA query_only = OFF;"
-				    "CREATE UNIQUE INDEX obstacle ON _batch(digest);",
-				    &err),
-			 0);
-	sn_db_close(db);
-	world_open(world);
-
-	id = batch_id(1);
+	assert_int_equal(append(world, &first), 0);
+	assert_int_equal(sn_store_append(other, &first, world->batch, NULL), 0);
+	sn_batch_clear(world->batch);
 	add_row(world->batch, DAY_1, "a", 1);
-	assert_int_equal(append(world, &id), 0);
+	assert_int_equal(append(world, &second), 0);
+	assert_int_equal(sn_store_commit(other, NULL), 0);
+	assert_int_equal(sn_store_commit(world->store, &world->err), -EAGAIN);
+	assert_string_equal(world->err.text, "batch 0 of node '" NODE "' was stored by another "
+					     "process meanwhile (send again)");
+	sn_store_close(other);
+	assert_stored(world, 1);
+	/* The sender tries again. */
+	assert_int_equal(append(world, &second), 0);
 	sn_batch_clear(world->batch);
-	id = batch_id(1 + 251);
-	add_row(world->batch, DAY_1, "a", 98);
-	add_row(world->batch, DAY_1, "a", 99);
-	assert_int_equal(append(world, &id), -EEXIST);
-	sn_batch_clear(world->batch);
-	id = batch_id(2);
-	add_row(world->batch, DAY_1, "a", 2);
-	assert_int_equal(append(world, &id), 0);
+	add_row(world->batch, DAY_1, "a", 0);
+	assert_int_equal(append(world, &first), 1);
 	assert_int_equal(sn_store_commit(world->store, NULL), 0);
-	assert_stored(world, 3);
+	assert_stored(world, 2);
+}
+
+/* Importers put while a group is open. */
+static void open_group_locks_nobody_out(void **state)
+{
+	struct world *world = *state;
+	struct sn_batch_id id = batch_id(0);
+	struct sn_store *other;
+
+	assert_int_equal(sn_store_open(world->dir, &other, NULL), 0);
+	add_row(world->batch, DAY_1, "a", 0);
+	assert_int_equal(append(world, &id), 0);
+	sn_batch_clear(world->batch);
+	add_row(world->batch, DAY_1, "a", 1);
+	id = batch_id(1);
+	assert_int_equal(sn_store_append(other, &id, world->batch, NULL), 0);
+	assert_int_equal(sn_store_commit(other, NULL), 0);
+	assert_int_equal(sn_store_commit(world->store, NULL), 0);
+	sn_store_close(other);
+	assert_stored(world, 2);
 }
 
 static void empty_group_commits(void **state)
@@ -285,7 +294,8 @@ int main(void)
 		WITH_WORLD(batches_that_make_no_sense_are_refused),
 		WITH_WORLD(column_that_is_declared_later_is_added_to_old_files),
 		WITH_WORLD(new_meaning_of_a_dataset_has_a_table_of_its_own),
-		WITH_WORLD(failed_batch_leaves_the_rest_of_its_group),
+		WITH_WORLD(batch_that_somebody_else_stores_meanwhile_is_stored_once),
+		WITH_WORLD(open_group_locks_nobody_out),
 		WITH_WORLD(empty_group_commits),
 	};
 

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much there is: of each day, and of each dataset over all days. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "store/sqlite.h"
+
+#include "base/mem.h"
+
+/* Files ----------------------------------------------------------------------- */
+
+/* Bytes of a file, and of its time of change what tells one state from the next. */
+static void add_file(const struct sn_store *store, int32_t number, const char *suffix,
+		     uint64_t *bytes, uint64_t *stamp)
+{
+	sn_autofree char *path = sn_day_path(store, number, suffix);
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return;
+	*bytes += (uint64_t)st.st_size;
+	*stamp = *stamp * 31 + (uint64_t)st.st_size;
+	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_sec;
+	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_nsec;
+}
+
+uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *bytes)
+{
+	uint64_t stamp = 1;
+
+	*bytes = 0;
+	add_file(store, number, "", bytes, &stamp);
+	add_file(store, number, "-wal", bytes, &stamp);
+	return stamp != 0 ? stamp : 1;
+}
+
+/* Days ------------------------------------------------------------------------ */
+
+static int64_t or_else(sqlite3_stmt *statement, int column, int64_t otherwise)
+{
+	return sqlite3_column_type(statement, column) != SQLITE_NULL
+		       ? sqlite3_column_int64(statement, column)
+		       : otherwise;
+}
+
+/* One dataset of a day: totals, then what is in blocks, then times of both. */
+static void add_dataset(struct sn_day *day, sqlite3_stmt *statement)
+{
+	struct sn_store_dataset *dataset;
+
+	day->datasets = sn_xrealloc(day->datasets, day->dataset_count + 1, sizeof(*day->datasets));
+	dataset = &day->datasets[day->dataset_count++];
+	*dataset = (struct sn_store_dataset){
+		.version = (unsigned)sqlite3_column_int(statement, 1),
+		.rows = (uint64_t)sqlite3_column_int64(statement, 3),
+		.local_rows = (uint64_t)sqlite3_column_int64(statement, 4),
+		.bytes = (uint64_t)sqlite3_column_int64(statement, 5),
+		.first_ns =
+			SN_MIN(or_else(statement, 6, INT64_MAX), or_else(statement, 8, INT64_MAX)),
+		.last_ns =
+			SN_MAX(or_else(statement, 7, INT64_MIN), or_else(statement, 9, INT64_MIN)),
+		.days = 1,
+	};
+	snprintf(dataset->name, sizeof(dataset->name), "%s",
+		 (const char *)sqlite3_column_text(statement, 0));
+	day->totals.batches += (uint64_t)sqlite3_column_int64(statement, 2);
+	day->totals.rows += dataset->rows;
+	day->totals.local_rows += dataset->local_rows;
+}
+
+static int count_rows(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	sqlite3_stmt *statement;
+	int rc = sn_day_open_reader(store, day, err);
+
+	day->dataset_count = 0;
+	day->totals.batches = day->totals.rows = day->totals.local_rows = 0;
+	if (rc != 0)
+		return rc;
+	statement = sn_db_query(
+		day->reader, err,
+		"SELECT d.dataset, d.version, d.batches, d.rows,"
+		" coalesce(sum(b.rows), 0), coalesce(sum(b.bytes), 0),"
+		" d.time_min, d.time_max, min(b.time_min), max(b.time_max)"
+		" FROM _dataset AS d"
+		" LEFT JOIN _layout AS l ON l.dataset = d.dataset AND l.version = d.version"
+		" LEFT JOIN _block AS b ON b.layout = l.id"
+		" GROUP BY d.dataset, d.version",
+		"");
+	rc = statement != NULL ? 1 : err->code;
+	while (rc == 1 && (rc = sn_db_next(day->reader, statement, err)) == 1)
+		add_dataset(day, statement);
+	sn_db_done(statement);
+	return rc;
+}
+
+static int totals_of(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	uint64_t stamp = sn_day_stamp(store, day->number, &day->totals.bytes);
+	int rc = 0;
+
+	/* Files of past days do not change: a fleet's year is not counted at every look. */
+	if (stamp != day->stamp)
+		rc = count_rows(store, day, err);
+	day->stamp = rc == 0 ? stamp : 0;
+	return rc;
+}
+
+typedef int day_fn(const struct sn_day *day, void *ctx);
+
+static int for_each_day(struct sn_store *store, day_fn *fn, void *ctx, struct sn_err *err)
+{
+	sn_autofree int32_t *numbers = NULL;
+	struct sn_err local = {0};
+	size_t count;
+	int rc, failed = 0;
+
+	rc = sn_day_list(store, &numbers, &count, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		struct sn_day *day = sn_day_get(store, numbers[i]);
+
+		rc = sn_day_fault(store, day, totals_of(store, day, &local), &local);
+		sn_day_trim(store);
+		if (rc == -ENOENT)
+			continue; /* dropped since the directory was read */
+		if (rc == 0 && fn(day, ctx) != 0)
+			break;
+		/* One bad file does not hide the others; the first error is the answer. */
+		if (rc != 0 && failed == 0) {
+			failed = rc;
+			sn_err_set(err, rc, "%s", local.text);
+		}
+	}
+	return failed;
+}
+
+struct caller {
+	sn_store_day_fn *fn;
+	void *ctx;
+};
+
+static int hand_out_day(const struct sn_day *day, void *ctx)
+{
+	struct caller *caller = ctx;
+
+	return caller->fn(&day->totals, caller->ctx);
+}
+
+int sn_store_days(struct sn_store *store, sn_store_day_fn *fn, void *ctx, struct sn_err *err)
+{
+	struct caller caller = {fn, ctx};
+
+	return for_each_day(store, hand_out_day, &caller, err);
+}
+
+/* Datasets -------------------------------------------------------------------- */
+
+struct sums {
+	struct sn_store_dataset *datasets; /* by name and version */
+	size_t count, capacity;
+};
+
+static int by_name(const struct sn_store_dataset *a, const struct sn_store_dataset *b)
+{
+	int order = strcmp(a->name, b->name);
+
+	return order != 0 ? order : (a->version > b->version) - (a->version < b->version);
+}
+
+static void add_to_sums(struct sums *sums, const struct sn_store_dataset *dataset)
+{
+	size_t at = 0;
+
+	while (at < sums->count && by_name(&sums->datasets[at], dataset) < 0)
+		at++;
+	if (at < sums->count && by_name(&sums->datasets[at], dataset) == 0) {
+		struct sn_store_dataset *sum = &sums->datasets[at];
+
+		sum->rows += dataset->rows;
+		sum->local_rows += dataset->local_rows;
+		sum->bytes += dataset->bytes;
+		sum->first_ns = SN_MIN(sum->first_ns, dataset->first_ns);
+		sum->last_ns = SN_MAX(sum->last_ns, dataset->last_ns);
+		sum->days++;
+		return;
+	}
+	if (sums->count == sums->capacity) {
+		sums->capacity = sums->capacity > 0 ? 2 * sums->capacity : 64;
+		sums->datasets =
+			sn_xrealloc(sums->datasets, sums->capacity, sizeof(*sums->datasets));
+	}
+	memmove(&sums->datasets[at + 1], &sums->datasets[at],
+		(sums->count++ - at) * sizeof(*sums->datasets));
+	sums->datasets[at] = *dataset;
+}
+
+static int sum_up_day(const struct sn_day *day, void *ctx)
+{
+	for (size_t i = 0; i < day->dataset_count; i++)
+		add_to_sums(ctx, &day->datasets[i]);
+	return 0;
+}
+
+int sn_store_datasets(struct sn_store *store, sn_store_dataset_fn *fn, void *ctx,
+		      struct sn_err *err)
+{
+	struct sums sums = {.count = 0};
+	int rc = for_each_day(store, sum_up_day, &sums, err);
+
+	for (size_t i = 0; i < sums.count; i++)
+		if (fn(&sums.datasets[i], ctx) != 0)
+			break;
+	free(sums.datasets);
+	return rc;
+}
