@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -198,6 +199,24 @@ struct sn_http_stream {
 	int more;    /* what produce said */
 };
 
+/*
+ * A client of HTTP/1.0 takes an orderly end for the end of the answer.  A reset tells it, as the
+ * missing last chunk tells others.
+ */
+static void reset(const struct sn_http_conn *conn)
+{
+	const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+
+	(void)connect(conn->fd, &nowhere, sizeof(nowhere));
+}
+
+static ssize_t break_off(const struct sn_http_stream *stream, char *out)
+{
+	if (!stream->conn->gone)
+		reset(stream->conn);
+	return sn_http_conn_break(stream->conn, out);
+}
+
 static ssize_t stream_read(void *ctx, uint64_t position SN_UNUSED, char *out, size_t size)
 {
 	struct sn_http_stream *stream = ctx;
@@ -209,7 +228,7 @@ static ssize_t stream_read(void *ctx, uint64_t position SN_UNUSED, char *out, si
 		stream->more = stream->produce(&stream->piece, stream->ctx);
 	}
 	if (stream->more < 0 || stream->conn->gone)
-		return sn_http_conn_break(stream->conn, out);
+		return break_off(stream, out);
 	if (stream->sent == stream->piece.n) {
 		if (stream->more == SN_HTTP_LATER)
 			sn_http_conn_suspend(stream->conn);
@@ -259,6 +278,7 @@ void sn_http_stream_wake(struct sn_http_stream *stream)
 void sn_http_stream_break(struct sn_http_stream *stream)
 {
 	stream->more = -ECANCELED;
+	reset(stream->conn);
 	sn_http_conn_shutdown(stream->conn);
 }
 

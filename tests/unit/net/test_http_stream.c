@@ -189,6 +189,23 @@ static void a_stream_that_breaks_off_is_an_error_for_the_client(void **state SN_
 	outcome_finish(&outcome);
 }
 
+/* Such a client sees the end of an answer in the end of the connection. */
+static void a_stream_that_breaks_off_is_an_error_for_old_clients_too(void **state SN_UNUSED)
+{
+	int fd = raw_connect(&world);
+	char text[4096];
+	ssize_t got;
+
+	seen.break_at = 20;
+	raw_send(fd, "GET /stream HTTP/1.0\r\nHost: x\r\n\r\n");
+	assert_true(world_until(&world, &seen.released));
+	while ((got = recv(fd, text, sizeof(text), MSG_DONTWAIT)) > 0)
+		;
+	assert_int_equal(got, -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(fd);
+}
+
 static void head_of_a_stream_produces_nothing(void **state SN_UNUSED)
 {
 	struct outcome outcome;
@@ -570,6 +587,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_stream_arrives_whole),
 		TEST(a_stream_that_breaks_off_is_an_error_for_the_client),
+		TEST(a_stream_that_breaks_off_is_an_error_for_old_clients_too),
 		TEST(head_of_a_stream_produces_nothing),
 		TEST(a_stream_is_made_only_as_fast_as_it_is_read),
 		TEST(destroying_the_server_releases_streams),
