@@ -329,6 +329,8 @@ static int open_store(struct sn_hub *hub, struct sn_err *err)
 	if (sn_store_open(hub->store_dir, &hub->store, err) != 0)
 		return sn_err_wrap(err, "cannot use the store");
 	hub->readers = sn_readers_create(hub->store_dir);
+	if (sn_upkeep_start(hub->store_dir, SN_UPKEEP_PAUSE_MS, &hub->upkeep, err) != 0)
+		return err->code;
 	drop_old_days(hub);
 	warn_if(count_rows(hub, &damage), &damage, "count the rows");
 	warn_if(sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
@@ -602,6 +604,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_work_pool_destroy(hub->work);
 	sn_work_pool_destroy(hub->passwords);
 	sn_readers_destroy(hub->readers);
+	sn_upkeep_stop(hub->upkeep);
 	sn_ingest_destroy(hub->ingest);
 	sn_supervisor_close(sn_steal(&hub->supervisor));
 	sn_progress_destroy(hub->progress);

@@ -29,6 +29,7 @@
 #include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
+#include "hub/upkeep.h"
 #include "hub/web.h"
 #include "hub/work.h"
 #include "net/http_server.h"
@@ -74,6 +75,7 @@ struct sn_hub {
 	struct sn_supervisor *supervisor; /* the mPlane wire */
 	struct sn_store *store;           /* of the loop */
 	struct sn_readers *readers;
+	struct sn_upkeep *upkeep; /* thread that tidies the store */
 	struct sn_streams *streams; /* long answers */
 	struct sn_ingest *ingest;
 	struct sn_events *events;

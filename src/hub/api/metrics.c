@@ -61,6 +61,19 @@ static void ingest_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	sn_metrics_sample(metrics, stats->failing, NULL);
 }
 
+static void upkeep_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
+{
+	struct sn_upkeep_status status;
+
+	sn_upkeep_status(hub->upkeep, &status);
+	sn_metrics_family(metrics, "sonde_store_merges", SN_METRIC_COUNTER, "",
+			  "Times that small blocks of the store were put together.");
+	sn_metrics_sample(metrics, (double)status.merges, NULL);
+	sn_metrics_family(metrics, "sonde_store_upkeep_failing", SN_METRIC_GAUGE, "",
+			  "1 while blocks of the store cannot be put together.");
+	sn_metrics_sample(metrics, status.failing, NULL);
+}
+
 static void node_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 {
 	static const enum sn_node_state states[] = {SN_NODE_ONLINE, SN_NODE_OFFLINE,
@@ -100,6 +113,7 @@ static void get_metrics(struct sn_http_request *request, void *ctx)
 	sn_metrics_init(&metrics, &text, open_metrics);
 	hub_metrics(&metrics, hub);
 	ingest_metrics(&metrics, hub);
+	upkeep_metrics(&metrics, hub);
 	node_metrics(&metrics, hub);
 	sn_metrics_process(&metrics);
 	sn_metrics_end(&metrics);
