@@ -69,6 +69,9 @@ int sn_blocks_draft(const struct sn_columns *columns, size_t from, size_t count,
 		    struct sn_blocks_draft **draft, struct sn_err *err);
 int sn_blocks_put_draft(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t *first,
 			struct sn_err *err);
+/* The same for rows that had these numbers before and were taken out. */
+int sn_blocks_put_draft_at(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t first,
+			   struct sn_err *err);
 void sn_blocks_draft_destroy(struct sn_blocks_draft *draft); /* NULL is fine */
 
 /* The number that the next row will get, which stays so in a transaction. */

@@ -130,6 +130,18 @@ int sn_block_store(struct sn_db *db, struct sn_blocks_info *info,
 
 /* Numbers --------------------------------------------------------------------- */
 
+/* The first one of a dataset: 1, unless the file follows another one of its day. */
+static int first_number(struct sn_db *db, int64_t *next, struct sn_err *err)
+{
+	sqlite3_stmt *statement =
+		sn_db_query(db, err, "SELECT value FROM _file WHERE key = 'base'", "");
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
+
+	*next = rc == 1 ? sqlite3_column_int64(statement, 0) : 1;
+	sn_db_done(statement);
+	return SN_MIN(rc, 0);
+}
+
 int sn_blocks_next(struct sn_db *db, const struct sn_dataset *dataset, int64_t *next,
 		   struct sn_err *err)
 {
@@ -138,9 +150,10 @@ int sn_blocks_next(struct sn_db *db, const struct sn_dataset *dataset, int64_t *
 			    "ti", dataset->name, (int64_t)dataset->version);
 	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
 
-	*next = rc == 1 ? sqlite3_column_int64(statement, 0) : 1;
+	if (rc == 1)
+		*next = sqlite3_column_int64(statement, 0);
 	sn_db_done(statement);
-	return SN_MIN(rc, 0);
+	return rc == 0 ? first_number(db, next, err) : SN_MIN(rc, 0);
 }
 
 /* Drafts ---------------------------------------------------------------------- */
@@ -270,20 +283,18 @@ int sn_blocks_skip_to(struct sn_db *db, const struct sn_dataset *dataset, int64_
 	return set_next(db, dataset, next, err != NULL ? err : &local);
 }
 
-int sn_blocks_put_draft(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t *first,
-			struct sn_err *err)
+/* `first`: number of the first row; 0: the next one. */
+static int put_pieces(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t *first,
+		      struct sn_err *err)
 {
-	int64_t layout = 0, next = 0;
-	struct sn_err local = {0};
+	int64_t layout = 0, next = *first;
 	int rc;
 
-	err = err != NULL ? err : &local;
 	assert(!sqlite3_get_autocommit(sn_db_handle(db)));
 	rc = find_layout(db, draft->dataset, &layout, err);
-	if (rc == 0)
+	if (rc == 0 && next == 0)
 		rc = sn_blocks_next(db, draft->dataset, &next, err);
-	if (rc == 0 && first != NULL)
-		*first = next;
+	*first = next;
 	for (size_t i = 0; rc == 0 && i < draft->count; i++) {
 		struct sn_blocks_info info = draft->pieces[i].info;
 
@@ -293,6 +304,27 @@ int sn_blocks_put_draft(struct sn_db *db, const struct sn_blocks_draft *draft, i
 		next += (int64_t)info.rows;
 	}
 	return rc == 0 ? set_next(db, draft->dataset, next, err) : rc;
+}
+
+int sn_blocks_put_draft(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t *first,
+			struct sn_err *err)
+{
+	struct sn_err local = {0};
+	int64_t number = 0;
+	int rc = put_pieces(db, draft, &number, err != NULL ? err : &local);
+
+	if (rc == 0 && first != NULL)
+		*first = number;
+	return rc;
+}
+
+int sn_blocks_put_draft_at(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t first,
+			   struct sn_err *err)
+{
+	struct sn_err local = {0};
+
+	assert(first > 0);
+	return put_pieces(db, draft, &first, err != NULL ? err : &local);
 }
 
 int sn_blocks_put(struct sn_db *db, const struct sn_columns *columns, size_t from, size_t count,

@@ -204,6 +204,17 @@ static int make_image(struct sn_db *db, const struct item *items, size_t count, 
 	return rc;
 }
 
+/* Whoever has raised its tier meanwhile wants the block to stay. */
+static int take_out(struct sn_db *db, int64_t id, struct sn_err *err)
+{
+	int rc = sn_db_run(db, err, "UPDATE _block SET tier = tier WHERE id = ? AND tier < ?", "ii",
+			   id, (int64_t)SN_BLOCKS_TIERS);
+
+	if (rc == 0)
+		return sn_err_set(err, -ESTALE, "block %" PRId64 " is not to be replaced", id);
+	return rc < 0 ? rc : sn_blocks_remove(db, id, err);
+}
+
 static int replace(struct sn_db *db, const struct item *items, size_t count,
 		   struct sn_blocks_info *sum, const struct sn_block_image *image,
 		   struct sn_err *err)
@@ -213,7 +224,7 @@ static int replace(struct sn_db *db, const struct item *items, size_t count,
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = sn_blocks_remove(db, items[i].info.id, err);
+		rc = take_out(db, items[i].info.id, err);
 	if (rc == 0)
 		rc = sn_block_store(db, sum, image, err);
 	if (rc == 0)

@@ -98,6 +98,8 @@ void sn_day_close(struct sn_day *day); /* both connections; what was not committ
 void sn_day_forget_sources(struct sn_day *day);
 /* Rows and batches of the group; the memory of a few is kept. */
 void sn_day_empty_group(struct sn_day *day);
+/* How many files of the day were set aside. */
+unsigned sn_day_aside(const struct sn_store *store, int32_t number);
 /* Changes whenever the file or its journal does; 0 never occurs. */
 uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *bytes);
 /*

@@ -60,9 +60,9 @@ int sn_day_is_old(struct sn_db *db, bool *old, struct sn_err *err)
 {
 	struct sn_err local = {0};
 
-	/* The table of blocks came with the second version. */
-	*old = sqlite3_table_column_metadata(sn_db_handle(db), "main", "_block", "id", NULL, NULL,
-					     NULL, NULL, NULL) != SQLITE_OK ||
+	/* The table came with the last version. */
+	*old = sqlite3_table_column_metadata(sn_db_handle(db), "main", "_moved", "block", NULL,
+					     NULL, NULL, NULL, NULL) != SQLITE_OK ||
 	       find_old(db, &local) != NULL;
 	if (local.code == 0)
 		return 0;

@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "store/moving.h"
 
 #define OPEN_DAYS   4   /* writers, and as many readers, that stay open between two uses */
 #define CORRUPT_MAX 100 /* files of one day that were set aside */
@@ -32,6 +33,7 @@ static const char *const migrations[] = {
 	" PRIMARY KEY(dataset, version, first)) WITHOUT ROWID;"
 	"ALTER TABLE _dataset ADD COLUMN time_min INTEGER;"
 	"ALTER TABLE _dataset ADD COLUMN time_max INTEGER;",
+	sn_moving_schema,
 };
 
 char *sn_day_path(const struct sn_store *store, int32_t number, const char *suffix)
@@ -111,6 +113,37 @@ static void close_reader(struct sn_day *day)
 	day->reader = NULL;
 }
 
+unsigned sn_day_aside(const struct sn_store *store, int32_t number)
+{
+	char suffix[32] = ".corrupt";
+	unsigned count = 0;
+
+	for (;;) {
+		sn_autofree char *path = sn_day_path(store, number, suffix);
+
+		if (count == CORRUPT_MAX || !sn_fs_exists(path))
+			return count;
+		snprintf(suffix, sizeof(suffix), ".corrupt.%u", ++count + 1);
+	}
+}
+
+/*
+ * Rows of a file that was set aside may be in ClickHouse: what follows it begins with numbers that
+ * they cannot have.
+ */
+static int begin_numbers(const struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	int64_t base = ((int64_t)sn_day_aside(store, day->number) << 40) + 1;
+
+	if (base == 1)
+		return 0;
+	return SN_MIN(sn_db_run(day->writer, err,
+				"INSERT OR IGNORE INTO _file SELECT 'base', ?"
+				" WHERE NOT EXISTS (SELECT 1 FROM _number)",
+				"i", base),
+		      0);
+}
+
 int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err *err)
 {
 	sn_autofree char *path = NULL;
@@ -127,6 +160,8 @@ int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err
 	if (rc != 0)
 		return rc;
 	rc = sn_db_open(path, migrations, SN_COUNT(migrations), &day->writer, err);
+	if (rc == 0)
+		rc = begin_numbers(store, day, err);
 	if (rc == 0)
 		rc = sn_day_convert(day, err);
 	if (rc != 0 && day->writer != NULL && rc != -EUCLEAN)
