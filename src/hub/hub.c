@@ -226,6 +226,17 @@ static int count_rows(struct sn_hub *hub, struct sn_err *err)
 	return 0;
 }
 
+int sn_hub_drop_day(struct sn_hub *hub, const char *day, struct sn_err *err)
+{
+	struct sn_err uncounted = {0};
+
+	if (sn_store_drop_day(hub->store, day, err) != 0)
+		return err->code;
+	sn_readers_renew(hub->readers);
+	warn_if(count_rows(hub, &uncounted), &uncounted, "count the rows");
+	return 0;
+}
+
 static void drop_old_days(struct sn_hub *hub)
 {
 	struct retention retention = {.hub = hub};

@@ -75,7 +75,7 @@ struct sn_hub {
 	struct sn_supervisor *supervisor; /* the mPlane wire */
 	struct sn_store *store;           /* of the loop */
 	struct sn_readers *readers;
-	struct sn_upkeep *upkeep; /* thread that tidies the store */
+	struct sn_upkeep *upkeep;   /* thread that tidies the store */
 	struct sn_streams *streams; /* long answers */
 	struct sn_ingest *ingest;
 	struct sn_events *events;
@@ -110,6 +110,8 @@ int sn_hub_revoke_node(struct sn_hub *hub, struct sn_node *node, const char *act
 		       struct sn_err *err);
 /* Sends the etag of its tasks down the stream of one node, if there is one. */
 void sn_hub_tell_tasks(struct sn_hub *hub, const struct sn_node *node);
+/* Drops a day's rows, local and elsewhere, and what is known of them.  -ENOENT: there are none. */
+int sn_hub_drop_day(struct sn_hub *hub, const char *day, struct sn_err *err);
 void sn_hub_audit(struct sn_hub *hub, const char *actor, const char *action, const char *subject,
 		  const char *detail);
 

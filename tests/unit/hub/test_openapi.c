@@ -30,6 +30,9 @@ static int start(void **state)
 		 "1\"],"
 		 "\"up\":true}],\"methods\":[\"ping\"],\"spool\":{\"batches\":0},\"problems\":[]}");
 	assert_int_equal(node.status, 200);
+	node_put(&world, &node, 1, "ping/1", 1,
+		 "{\"time\":\"2026-03-01T12:00:00Z\",\"task\":\"t\",\"seq\":1}\n", NULL);
+	assert_int_equal(node.status, 200);
 	node_leave(&node);
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/invites", "{\"name\":\"x\"}");
 	reply_release(&reply);

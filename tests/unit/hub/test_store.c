@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub_world.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+
+static struct world world;
+
+static void put_row(struct test_node *node, unsigned seq, const char *time)
+{
+	char row[256];
+
+	snprintf(row, sizeof(row), "{\"time\":\"%s\",\"task\":\"t\",\"seq\":%u}\n", time, seq);
+	node_put(&world, node, seq, "ping/1", 1, row, NULL);
+	assert_int_equal(node->status, 200);
+}
+
+static int start(void **state)
+{
+	static const char *const settings[] = {"retention_days=0", NULL};
+	struct test_node node;
+
+	(void)state;
+	world_start(&world, settings);
+	node_join(&world, &node, "alpha");
+	put_row(&node, 1, "2026-03-01T12:00:00Z");
+	put_row(&node, 2, "2026-03-02T12:00:00Z");
+	put_row(&node, 3, "2026-03-02T13:00:00Z");
+	node_leave(&node);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	world_stop(&world);
+	return 0;
+}
+
+static json_int_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value != NULL ? value : "";
+}
+
+static void store_tells_how_much_there_is(void **state)
+{
+	struct reply reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/store", NULL);
+
+	(void)state;
+	assert_string_equal(text(reply.json, "backend"), "sqlite");
+	assert_int_equal(number(reply.json, "rows"), 3);
+	assert_int_equal(number(reply.json, "local_rows"), 3);
+	assert_int_equal(number(reply.json, "days"), 2);
+	assert_true(number(reply.json, "bytes") > 0);
+	assert_true(number(reply.json, "free_bytes") > 0);
+	assert_int_equal(number(reply.json, "retention_days"), 0);
+	assert_string_equal(text(reply.json, "first"), "2026-03-01T12:00:00.000000000Z");
+	assert_string_equal(text(reply.json, "last"), "2026-03-02T13:00:00.000000000Z");
+	assert_true(json_is_null(json_object_get(reply.json, "clickhouse")));
+	assert_true(json_is_null(json_object_get(reply.json, "replica")));
+	reply_release(&reply);
+}
+
+static void datasets_and_days_are_listed(void **state)
+{
+	struct reply reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/store/datasets", NULL);
+	const json_t *items = json_object_get(reply.json, "items"), *item;
+
+	(void)state;
+	assert_int_equal(json_array_size(items), 1);
+	item = json_array_get(items, 0);
+	assert_string_equal(text(item, "name"), "ping");
+	assert_int_equal(number(item, "version"), 1);
+	assert_int_equal(number(item, "rows"), 3);
+	assert_int_equal(number(item, "days"), 2);
+	assert_string_equal(text(item, "first"), "2026-03-01T12:00:00.000000000Z");
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/store/days?limit=1", NULL);
+	item = json_array_get(json_object_get(reply.json, "items"), 0);
+	assert_string_equal(text(item, "day"), "2026-03-01");
+	assert_int_equal(number(item, "rows"), 1);
+	assert_int_equal(number(item, "batches"), 1);
+	assert_string_equal(text(reply.json, "next"), "2026-03-01");
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/store/days?cursor=2026-03-01", NULL);
+	item = json_array_get(json_object_get(reply.json, "items"), 0);
+	assert_string_equal(text(item, "day"), "2026-03-02");
+	assert_true(json_is_null(json_object_get(reply.json, "next")));
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 400, "GET", "/api/v1/store/datasets?limit=0", NULL);
+	reply_release(&reply);
+}
+
+static void what_was_set_aside_is_a_problem(void **state)
+{
+	sn_autofree char *path = sn_fs_join(world.hub->store_dir, "2026-02-01.db.corrupt");
+	struct reply reply;
+	const json_t *problem;
+
+	(void)state;
+	assert_int_equal(sn_fs_write_atomic(path, "x", 1, 0600, NULL), 0);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/store", NULL);
+	problem = json_array_get(json_object_get(reply.json, "problems"), 0);
+	assert_string_equal(text(problem, "what"), "2026-02-01.db.corrupt");
+	assert_true(text(problem, "next")[0] != '\0');
+	reply_release(&reply);
+	unlink(path);
+}
+
+static void a_day_is_dropped_and_that_is_written_down(void **state)
+{
+	struct reply reply =
+		expect(&world, AS_LOCAL, 204, "DELETE", "/api/v1/store/days/2026-03-01", NULL);
+
+	(void)state;
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 404, "DELETE", "/api/v1/store/days/2026-03-01", NULL);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 422, "DELETE", "/api/v1/store/days/yesterday", NULL);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/store", NULL);
+	assert_int_equal(number(reply.json, "rows"), 2);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/audit?action=store.drop", NULL);
+	assert_string_equal(
+		text(json_array_get(json_object_get(reply.json, "items"), 0), "subject"),
+		"2026-03-01");
+	reply_release(&reply);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(store_tells_how_much_there_is),
+		cmocka_unit_test(datasets_and_days_are_listed),
+		cmocka_unit_test(what_was_set_aside_is_a_problem),
+		cmocka_unit_test(a_day_is_dropped_and_that_is_written_down),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}
