@@ -65,6 +65,9 @@ static const struct sn_conf_key keys[] = {
 	{KEY("retention_days", SN_CONF_U64, retention_days, "90",
 	     "days of rows that are kept; 0 keeps all"),
 	 .max = 36500},
+	{KEY("quarantine_limit", SN_CONF_SIZE, quarantine_limit, "256MiB",
+	     "room for what was sent and cannot be taken; beyond it the oldest goes"),
+	 .min = 1024, .max = UINT64_C(1) << 40},
 	{KEY("policy", SN_CONF_TEXT, policy, "",
 	     "file that says who may do what (sonde-policy(5)), read again when it changes; empty: "
 	     "people by the role of their account, nodes for themselves, nobody else")},

@@ -28,6 +28,7 @@ struct sn_hub_config {
 	int64_t login_link_life;
 	int64_t invite_life;
 	uint64_t retention_days; /* 0: for ever */
+	uint64_t quarantine_limit;
 	char *policy;            /* file; "": the built-in one */
 	bool announce;           /* write the copy of hub.json that the CLI finds */
 	char *log_level;

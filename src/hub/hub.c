@@ -350,6 +350,13 @@ static int open_store(struct sn_hub *hub, struct sn_err *err)
 	return 0;
 }
 
+static int open_quarantine(struct sn_hub *hub, struct sn_err *err)
+{
+	sn_autofree char *path = sn_fs_join(hub->config->state, "quarantine.sqlite");
+
+	return sn_quarantine_open(path, hub->config->quarantine_limit, &hub->quarantine, err);
+}
+
 static int open_authority(struct sn_hub *hub, struct sn_err *err)
 {
 	struct sn_authority_config config = {
@@ -436,7 +443,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	    sn_people_open(hub->control, now_ns, &hub->people, err) != 0 ||
 	    sn_fleet_open(hub->control, now_ns, hub->config->heartbeat_interval, &hub->fleet,
 			  err) != 0 ||
-	    sn_derived_open(hub->control, &hub->derived, err) != 0 || open_store(hub, err) != 0)
+	    sn_derived_open(hub->control, &hub->derived, err) != 0 || open_store(hub, err) != 0 ||
+	    open_quarantine(hub, err) != 0)
 		return err->code;
 	sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
 	hub->crl = sn_crl_create(hub->identity);
@@ -444,10 +452,12 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	sn_publish_init(hub);
 	if (open_authority(hub, err) != 0 || open_measures(hub, err) != 0)
 		return err->code;
-	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, rows_stored, hub);
+	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, hub->quarantine,
+				       rows_stored, hub);
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
 	hub->streams = sn_streams_create(hub);
 	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);
+	hub->retry = sn_retry_create(hub);
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
 	hub->web = sn_web_open(hub->config->web_dir);
 	sn_offers_on_change(hub->offers, offers_changed, hub);
@@ -612,11 +622,14 @@ void sn_hub_destroy(struct sn_hub *hub)
 	/* First the server: its requests refer to everything below, and work for them can end. */
 	sn_http_server_destroy(hub->server);
 	sn_streams_destroy(hub->streams);
+	sn_retry_stop(hub->retry);
 	sn_work_pool_destroy(hub->work);
 	sn_work_pool_destroy(hub->passwords);
 	sn_readers_destroy(hub->readers);
 	sn_upkeep_stop(hub->upkeep);
 	sn_ingest_destroy(hub->ingest);
+	sn_retry_destroy(hub->retry);
+	sn_quarantine_close(hub->quarantine);
 	sn_supervisor_close(sn_steal(&hub->supervisor));
 	sn_progress_destroy(hub->progress);
 	hub->progress = NULL;

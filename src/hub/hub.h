@@ -24,8 +24,10 @@
 #include "hub/measures.h"
 #include "hub/offers.h"
 #include "hub/people.h"
+#include "hub/quarantine.h"
 #include "hub/readers.h"
 #include "hub/streams.h"
+#include "hub/retry.h"
 #include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
@@ -77,7 +79,9 @@ struct sn_hub {
 	struct sn_readers *readers;
 	struct sn_upkeep *upkeep;   /* thread that tidies the store */
 	struct sn_streams *streams; /* long answers */
+	struct sn_quarantine *quarantine;
 	struct sn_ingest *ingest;
+	struct sn_retry *retry;
 	struct sn_events *events;
 	struct sn_web *web;
 	struct sn_work_pool *work, *passwords; /* apart: hashing takes memory */

@@ -31,6 +31,7 @@ struct sn_ingest {
 	struct sn_loop *loop;
 	struct sn_store *store;
 	struct sn_fleet *fleet;
+	struct sn_quarantine *quarantine;
 	struct sn_flush flush;
 	struct sn_list group; /* struct pending, in order of arrival */
 	sn_ingest_stored_fn *on_stored;
@@ -167,22 +168,22 @@ static void commit_group(struct sn_flush *flush)
 /* One batch -------------------------------------------------------------------- */
 
 /* "ping/1" of the catalogue. */
-static const struct sn_dataset *read_dataset(const char *header, struct sn_err *err)
+static const struct sn_dataset *find_dataset(const char *text, struct sn_err *err)
 {
-	const char *slash = header != NULL ? strchr(header, '/') : NULL;
+	const char *slash = text != NULL ? strchr(text, '/') : NULL;
 	const struct sn_dataset *dataset;
 	char name[64];
 	uint64_t version;
 
-	if (slash == NULL || (size_t)(slash - header) >= sizeof(name) ||
+	if (slash == NULL || (size_t)(slash - text) >= sizeof(name) ||
 	    sn_parse_u64(sn_str(slash + 1), 1, UINT32_MAX, &version) != 0) {
 		sn_err_set(err, -EINVAL, "header Sonde-Dataset is missing or not like 'ping/1'");
 		return NULL;
 	}
-	snprintf(name, sizeof(name), "%.*s", (int)(slash - header), header);
+	snprintf(name, sizeof(name), "%.*s", (int)(slash - text), text);
 	dataset = sn_catalog_find(name);
 	if (dataset == NULL || dataset->version != version) {
-		sn_err_set(err, -EINVAL, "this hub does not know the dataset '%.64s'", header);
+		sn_err_set(err, -EINVAL, "this hub does not know the dataset '%.64s'", text);
 		return NULL;
 	}
 	return dataset;
@@ -205,13 +206,8 @@ static int check_digest(struct sn_http_request *request, uint8_t digest[SN_SECRE
 	return 0;
 }
 
-static int check_rows(const struct sn_batch *batch, const char *header, struct sn_err *err)
+static int check_rows(const struct sn_batch *batch, uint64_t claimed, struct sn_err *err)
 {
-	uint64_t claimed;
-
-	if (header == NULL || sn_parse_u64(sn_str(header), 1, SN_INGEST_ROWS_MAX, &claimed) != 0)
-		return sn_err_set(err, -EINVAL, "header Sonde-Rows is missing or not 1 to %d",
-				  SN_INGEST_ROWS_MAX);
 	if (claimed != sn_batch_rows(batch))
 		return sn_err_set(err, -EINVAL, "it has %zu rows and claims %" PRIu64,
 				  sn_batch_rows(batch), claimed);
@@ -233,23 +229,72 @@ static void sign_rows(struct sn_batch *batch, const char *node)
 		sn_batch_set(batch, i, SN_COL_NODE, value);
 }
 
-/* The rows of the body, or NULL. */
-static struct sn_batch *read_batch(struct sn_http_request *request,
-				   uint8_t digest[SN_SECRET_HASH_SIZE], struct sn_err *err)
+struct sn_batch *sn_ingest_read(const char *dataset, uint64_t rows, const char *node,
+				struct sn_str body, struct sn_err *err)
 {
-	const struct sn_dataset *dataset =
-		read_dataset(sn_http_header(request, "Sonde-Dataset"), err);
+	const struct sn_dataset *found = find_dataset(dataset, err);
 	struct sn_batch *batch;
 
-	if (dataset == NULL || check_digest(request, digest, err) != 0)
+	if (found == NULL)
 		return NULL;
-	batch = sn_batch_create(dataset);
-	if (sn_jsonl_read(batch, sn_http_body(request), SN_INGEST_ROWS_MAX, err) != 0 ||
-	    check_rows(batch, sn_http_header(request, "Sonde-Rows"), err) != 0) {
+	batch = sn_batch_create(found);
+	if (sn_jsonl_read(batch, body, SN_INGEST_ROWS_MAX, err) != 0 ||
+	    check_rows(batch, rows, err) != 0) {
 		sn_batch_destroy(batch);
 		return NULL;
 	}
+	sign_rows(batch, node);
 	return batch;
+}
+
+/* The headers that say what the body is: without them nothing can be done with it, ever. */
+static int check_headers(struct sn_http_request *request, uint8_t digest[SN_SECRET_HASH_SIZE],
+			 uint64_t *rows, struct sn_err *err)
+{
+	const char *dataset = sn_http_header(request, "Sonde-Dataset");
+	const char *count = sn_http_header(request, "Sonde-Rows");
+
+	if (dataset == NULL || strchr(dataset, '/') == NULL)
+		return sn_err_set(err, -EINVAL,
+				  "header Sonde-Dataset is missing or not like 'ping/1'");
+	if (count == NULL || sn_parse_u64(sn_str(count), 1, SN_INGEST_ROWS_MAX, rows) != 0)
+		return sn_err_set(err, -EINVAL, "header Sonde-Rows is missing or not 1 to %d",
+				  SN_INGEST_ROWS_MAX);
+	return check_digest(request, digest, err);
+}
+
+/* Answers that it is kept: on disk, as rows would be. */
+static void put_aside(struct sn_ingest *ingest, struct sn_http_request *request,
+		      const struct sn_batch_id *id, uint64_t rows, const char *reason)
+{
+	struct sn_str body = sn_http_body(request);
+	struct sn_quarantine_item item = {
+		.source = id->node,
+		.kind = SN_QUARANTINE_BATCH,
+		.dataset = sn_http_header(request, "Sonde-Dataset"),
+		.reason = reason,
+		.stream = id->stream,
+		.seq = id->seq,
+		.rows = rows,
+	};
+	struct sn_err err = {0};
+	int64_t number = sn_quarantine_add(ingest->quarantine, &item, body.p, body.n, &err);
+	char text[32];
+
+	if (number == -EINVAL || number == -EFBIG) {
+		refuse_bad(ingest, request, err.text);
+		return;
+	}
+	if (number < 0) {
+		SN_LOG_LIMITED(SN_LOG_ERROR, "%s", err.text);
+		refuse_own_trouble(ingest, request, &err);
+		return;
+	}
+	ingest->stats.batches[SN_INGEST_QUARANTINED]++;
+	snprintf(text, sizeof(text), "%" PRId64, number);
+	sn_http_reply_json(
+		request, 202,
+		json_pack("{s:i, s:s, s:s}", "stored", 0, "quarantined", text, "reason", reason));
 }
 
 static bool stream_is_good(const char *stream)
@@ -264,6 +309,7 @@ static void append(struct sn_ingest *ingest, struct sn_node *node, struct sn_htt
 {
 	struct sn_err err = {0};
 	int result = sn_store_append(ingest->store, id, batch, &err);
+	uint64_t rows = sn_batch_rows(batch);
 
 	if (result >= 0) {
 		/* Also a duplicate waits: its first may be in the very group that is open. */
@@ -283,7 +329,7 @@ static void append(struct sn_ingest *ingest, struct sn_node *node, struct sn_htt
 				"stored; a spool that was reset needs a new stream id",
 				id->seq);
 	} else if (result == -EINVAL) {
-		refuse_bad(ingest, request, err.text);
+		put_aside(ingest, request, id, rows, err.text);
 	} else {
 		SN_LOG_LIMITED(SN_LOG_ERROR, "cannot store: %s", err.text);
 		refuse_own_trouble(ingest, request, &err);
@@ -295,6 +341,7 @@ void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node, struct sn_ht
 	struct sn_batch_id id = {.node = node->id, .stream = sn_http_param(request, "stream")};
 	struct sn_err err = {0};
 	struct sn_batch *batch;
+	uint64_t rows;
 
 	if (!stream_is_good(id.stream) ||
 	    sn_parse_u64(sn_str(sn_http_param(request, "seq")), 0, INT64_MAX, &id.seq) != 0) {
@@ -302,17 +349,26 @@ void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node, struct sn_ht
 			   "the path is not .../batches/<32 hex digits>/<number of the batch>");
 		return;
 	}
-	batch = read_batch(request, id.digest, &err);
-	if (batch == NULL) {
+	if (check_headers(request, id.digest, &rows, &err) != 0) {
 		refuse_bad(ingest, request, err.text);
 		return;
 	}
-	sign_rows(batch, node->id);
-	append(ingest, node, request, &id, batch);
+	batch = sn_ingest_read(sn_http_header(request, "Sonde-Dataset"), rows, node->id,
+			       sn_http_body(request), &err);
+	if (batch == NULL)
+		put_aside(ingest, request, &id, rows, err.text);
+	else
+		append(ingest, node, request, &id, batch);
 }
 
 int sn_ingest_put(struct sn_ingest *ingest, const struct sn_batch_id *id, struct sn_batch *batch,
 		  sn_ingest_done_fn *done, void *ctx, struct sn_err *err)
+{
+	return sn_ingest_put_of(ingest, NULL, id, batch, done, ctx, err);
+}
+
+int sn_ingest_put_of(struct sn_ingest *ingest, struct sn_node *node, const struct sn_batch_id *id,
+		     struct sn_batch *batch, sn_ingest_done_fn *done, void *ctx, struct sn_err *err)
 {
 	int result = sn_store_append(ingest->store, id, batch, err);
 	struct pending *pending;
@@ -323,6 +379,7 @@ int sn_ingest_put(struct sn_ingest *ingest, const struct sn_batch_id *id, struct
 		return result;
 	}
 	pending = join_group(ingest, batch, result > 0);
+	pending->node = node;
 	pending->done = done;
 	pending->ctx = ctx;
 	return 0;
@@ -351,14 +408,15 @@ const struct sn_ingest_stats *sn_ingest_stats(const struct sn_ingest *ingest)
 }
 
 struct sn_ingest *sn_ingest_create(struct sn_loop *loop, struct sn_store *store,
-				   struct sn_fleet *fleet, sn_ingest_stored_fn *on_stored,
-				   void *ctx)
+				   struct sn_fleet *fleet, struct sn_quarantine *quarantine,
+				   sn_ingest_stored_fn *on_stored, void *ctx)
 {
 	struct sn_ingest *ingest = sn_new(struct sn_ingest);
 
 	ingest->loop = loop;
 	ingest->store = store;
 	ingest->fleet = fleet;
+	ingest->quarantine = quarantine;
 	ingest->on_stored = on_stored;
 	ingest->ctx = ctx;
 	sn_list_init(&ingest->group);

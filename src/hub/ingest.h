@@ -7,6 +7,9 @@
  * and appended to the store's open group.  At the end of the loop turn the group
  * is committed once, and only then is anybody answered.  After the answer comes
  * the publication: first to the fleet ("now"), then to the event streams.
+ *
+ * A batch that is what it claims to be (digest) and cannot be taken all the same goes into
+ * quarantine (hub/quarantine.h), with 202 for an answer: the node goes on, nothing is lost.
  */
 #ifndef SONDE_HUB_INGEST_H
 #define SONDE_HUB_INGEST_H
@@ -18,6 +21,7 @@
 #include "base/loop.h"
 #include "data/batch.h"
 #include "hub/fleet.h"
+#include "hub/quarantine.h"
 #include "net/http_server.h"
 #include "store/store.h"
 
@@ -32,8 +36,8 @@ struct sn_ingest;
 typedef void sn_ingest_stored_fn(struct sn_node *node, const struct sn_batch *batch, void *ctx);
 
 struct sn_ingest *sn_ingest_create(struct sn_loop *loop, struct sn_store *store,
-				   struct sn_fleet *fleet, sn_ingest_stored_fn *on_stored,
-				   void *ctx);
+				   struct sn_fleet *fleet, struct sn_quarantine *quarantine,
+				   sn_ingest_stored_fn *on_stored, void *ctx);
 /* Commits what is open. */
 void sn_ingest_destroy(struct sn_ingest *ingest);
 
@@ -49,6 +53,16 @@ void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node,
 typedef void sn_ingest_done_fn(const struct sn_err *err, size_t rows, void *ctx);
 int sn_ingest_put(struct sn_ingest *ingest, const struct sn_batch_id *id, struct sn_batch *batch,
 		  sn_ingest_done_fn *done, void *ctx, struct sn_err *err);
+/* The same for rows of `node`, which may be NULL. */
+int sn_ingest_put_of(struct sn_ingest *ingest, struct sn_node *node, const struct sn_batch_id *id,
+		     struct sn_batch *batch, sn_ingest_done_fn *done, void *ctx,
+		     struct sn_err *err);
+/*
+ * The rows of a batch's body, with their column `node` filled in: `dataset` like "ping/1",
+ * `rows` as claimed.  NULL with the reason.  From any thread.
+ */
+struct sn_batch *sn_ingest_read(const char *dataset, uint64_t rows, const char *node,
+				struct sn_str body, struct sn_err *err);
 
 /*
  * Room for a body that is about to be received: false when too many bytes are under
@@ -61,7 +75,8 @@ enum sn_ingest_result {
 	SN_INGEST_STORED,
 	SN_INGEST_DUPLICATE,
 	SN_INGEST_CONFLICT,
-	SN_INGEST_BAD,
+	SN_INGEST_BAD, /* not what it claims to be */
+	SN_INGEST_QUARANTINED,
 	SN_INGEST_REFUSED, /* our trouble: disk full, store broken, too much at once */
 	SN_INGEST_RESULTS,
 };

@@ -38,7 +38,7 @@ static void ingest_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	static const char *const results[SN_INGEST_RESULTS] = {
 		[SN_INGEST_STORED] = "stored",     [SN_INGEST_DUPLICATE] = "duplicate",
 		[SN_INGEST_CONFLICT] = "conflict", [SN_INGEST_BAD] = "bad",
-		[SN_INGEST_REFUSED] = "refused",
+		[SN_INGEST_REFUSED] = "refused",   [SN_INGEST_QUARANTINED] = "quarantined",
 	};
 	const struct sn_ingest_stats *stats = sn_ingest_stats(hub->ingest);
 
@@ -59,6 +59,24 @@ static void ingest_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	sn_metrics_family(metrics, "sonde_store_failing", SN_METRIC_GAUGE, "",
 			  "1 while the last commit has failed.");
 	sn_metrics_sample(metrics, stats->failing, NULL);
+}
+
+static void quarantine_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
+{
+	struct sn_quarantine_stats stats = sn_quarantine_stats(hub->quarantine);
+
+	sn_metrics_family(metrics, "sonde_quarantine_items", SN_METRIC_GAUGE, "",
+			  "What was sent and could not be taken.");
+	sn_metrics_sample(metrics, (double)stats.items, NULL);
+	sn_metrics_family(metrics, "sonde_quarantine_size_bytes", SN_METRIC_GAUGE, "bytes",
+			  "Content of what lies in quarantine.");
+	sn_metrics_sample(metrics, (double)stats.bytes, NULL);
+	sn_metrics_family(metrics, "sonde_quarantine_added", SN_METRIC_COUNTER, "",
+			  "Put into quarantine since the start.");
+	sn_metrics_sample(metrics, (double)stats.added, NULL);
+	sn_metrics_family(metrics, "sonde_quarantine_dropped", SN_METRIC_COUNTER, "",
+			  "Given up for want of room since the start.");
+	sn_metrics_sample(metrics, (double)stats.dropped, NULL);
 }
 
 static void upkeep_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
@@ -113,6 +131,7 @@ static void get_metrics(struct sn_http_request *request, void *ctx)
 	sn_metrics_init(&metrics, &text, open_metrics);
 	hub_metrics(&metrics, hub);
 	ingest_metrics(&metrics, hub);
+	quarantine_metrics(&metrics, hub);
 	upkeep_metrics(&metrics, hub);
 	node_metrics(&metrics, hub);
 	sn_metrics_process(&metrics);

@@ -178,7 +178,7 @@ static const struct sn_api_field heartbeat_fields[] = {
 	{"country", SN_API_TEXT, false, true, "where it is (ISO 3166)"},
 	{"asn", SN_API_TEXT, false, true, "network it is in, like AS64500"},
 	{"system", SN_API_TEXT, false, true, "what it is, for people"},
-	{"spool", SN_API_OBJECT, false, false, "batches, bytes and dropped_rows"},
+	{"spool", SN_API_OBJECT, false, false, "batches, bytes, dropped_rows, quarantined_batches"},
 	{"problems", SN_API_TEXTS, false, false, "what is wrong, for people"},
 };
 static const struct sn_api_schema heartbeat_body = {"Heartbeat", "How a node is doing.",
@@ -219,6 +219,9 @@ static const struct sn_api_schema report_body = {"TaskReport", "How far a node i
 static const struct sn_api_field stored_fields[] = {
 	{"stored", SN_API_INTEGER, true, false, "rows stored by this request"},
 	{"duplicate", SN_API_BOOL, false, false, "true: the batch was there already"},
+	{"quarantined", SN_API_TEXT, false, false,
+	 "202: it cannot be taken, and is kept as this item of the quarantine; do not send again"},
+	{"reason", SN_API_TEXT, false, false, "why it cannot be taken"},
 };
 static const struct sn_api_schema stored = {"Stored", "A batch is safe on disk.", stored_fields,
 					    SN_COUNT(stored_fields)};

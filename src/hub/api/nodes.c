@@ -123,7 +123,7 @@ static const struct sn_api_field node_fields[] = {
 	{"interfaces", SN_API_ARRAY, true, false, "objects with name, addresses and up"},
 	{"methods", SN_API_TEXTS, true, false, "what it can measure"},
 	{"problems", SN_API_TEXTS, true, false, "what it says is wrong"},
-	{"spool", SN_API_OBJECT, true, false, "batches, bytes and dropped_rows"},
+	{"spool", SN_API_OBJECT, true, false, "batches, bytes, dropped_rows, quarantined_batches"},
 	{"country", SN_API_TEXT, true, true, "where it says it is (ISO 3166)"},
 	{"asn", SN_API_TEXT, true, true, "network it says it is in, like AS64500"},
 	{"system", SN_API_TEXT, true, true, "what it says it is"},

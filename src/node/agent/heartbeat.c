@@ -80,6 +80,7 @@ static void write_spool(struct sn_agent *agent, struct sn_jw *jw)
 	sn_jw_ku64(jw, "batches", spool->batches);
 	sn_jw_ku64(jw, "bytes", spool->bytes);
 	sn_jw_ku64(jw, "dropped_rows", spool->dropped_rows);
+	sn_jw_ku64(jw, "quarantined_batches", sn_upload_quarantined(agent->upload));
 	sn_jw_object_end(jw);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "node/backoff.h"
@@ -42,7 +43,8 @@ struct sn_upload {
 	void (*on_progress)(void *ctx); /* may be NULL */
 	void *progress_ctx;
 	char blocked[PROBLEM_MAX]; /* why nothing gets through; "" when it does */
-	char refused[PROBLEM_MAX]; /* the last batch that was refused for good */
+	char refused[PROBLEM_MAX]; /* the last batch that was refused for good, or kept aside */
+	uint64_t quarantined;
 };
 
 static void fill_window(struct sn_upload *upload);
@@ -144,6 +146,19 @@ static void took_refusal(struct sn_upload *upload, uint64_t seq,
 	}
 }
 
+/* The hub has the batch on disk, not as rows: as safe as if it were stored. */
+static void note_quarantined(struct sn_upload *upload, uint64_t seq, struct sn_str body)
+{
+	sn_autojson json_t *json = sn_json_parse(body.p, body.n, NULL);
+	const char *reason = json_string_value(json_object_get(json, "reason"));
+
+	upload->quarantined++;
+	snprintf(upload->refused, sizeof(upload->refused),
+		 "batch %" PRIu64 " is in quarantine at the hub: %s", seq,
+		 reason != NULL ? reason : "it did not say why");
+	SN_LOG_LIMITED(SN_LOG_WARNING, "%s", upload->refused);
+}
+
 static void answered(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http_answer *answer,
 		     void *ctx)
 {
@@ -155,6 +170,8 @@ static void answered(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http
 
 	slot->fetch = NULL;
 	if (error == 0) {
+		if (answer->status == 202)
+			note_quarantined(upload, slot->seq, answer->body);
 		sn_spool_ack(upload->spool, slot->seq);
 		upload->acknowledged = true;
 		went_through(upload);
@@ -342,6 +359,11 @@ void sn_upload_retry_now(struct sn_upload *upload)
 	sn_timer_stop(&upload->timer);
 	upload->paused = false;
 	fill_window(upload);
+}
+
+uint64_t sn_upload_quarantined(const struct sn_upload *upload)
+{
+	return upload->quarantined;
 }
 
 const char *sn_upload_problem(const struct sn_upload *upload)

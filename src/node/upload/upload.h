@@ -39,5 +39,7 @@ void sn_upload_kick(struct sn_upload *upload);
 void sn_upload_retry_now(struct sn_upload *upload);
 /* Why nothing gets through, or the last batch that was refused; NULL while all is well. */
 const char *sn_upload_problem(const struct sn_upload *upload);
+/* Batches that the hub could not take and keeps in quarantine, since the start. */
+uint64_t sn_upload_quarantined(const struct sn_upload *upload);
 
 #endif

@@ -33,6 +33,8 @@ static int start(void **state)
 	node_put(&world, &node, 1, "ping/1", 1,
 		 "{\"time\":\"2026-03-01T12:00:00Z\",\"task\":\"t\",\"seq\":1}\n", NULL);
 	assert_int_equal(node.status, 200);
+	node_put(&world, &node, 2, "none/1", 1, "{}\n", NULL);
+	assert_int_equal(node.status, 202);
 	node_leave(&node);
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/invites", "{\"name\":\"x\"}");
 	reply_release(&reply);
@@ -221,6 +223,7 @@ static bool fill_in(const char *pattern, char *out, size_t size)
 		{"/api/v1/check/{node}", "/api/v1/check/alpha"},
 		{"/api/v1/capabilities/{label}", "/api/v1/capabilities/ping"},
 		{"/api/v1/measurements/{id}", measurement},
+		{"/api/v1/quarantine/{id}", "/api/v1/quarantine/1"},
 	};
 
 	snprintf(out, size, "%s", pattern);

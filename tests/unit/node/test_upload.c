@@ -226,6 +226,20 @@ static void a_batch_that_is_no_good_gets_out_of_the_way(void **state)
 	}
 }
 
+static void a_batch_in_quarantine_is_the_hubs_and_the_rest_goes_on(void **state)
+{
+	(void)state;
+	hub.put_status = 202;
+	hub.put_failures = 1;
+	add_batches(3);
+	sn_upload_kick(upload);
+	assert_true(turn_until(loop, is_empty));
+	assert_int_equal(sn_upload_quarantined(upload), 1);
+	assert_int_equal(hub.stored, 2);
+	assert_int_equal(rejected_files(), 0);
+	assert_non_null(strstr(sn_upload_problem(upload), "in quarantine at the hub"));
+}
+
 static void a_full_store_is_waited_for_as_long_as_it_asks(void **state)
 {
 	uint64_t begin_ns;
@@ -348,6 +362,7 @@ int main(void)
 		T(a_restart_of_the_node_sends_again_what_was_not_answered),
 		T(without_a_hub_everything_waits_and_the_reason_is_told),
 		T(a_batch_that_is_no_good_gets_out_of_the_way),
+		T(a_batch_in_quarantine_is_the_hubs_and_the_rest_goes_on),
 		T(a_full_store_is_waited_for_as_long_as_it_asks),
 		T(a_revoked_node_keeps_its_results_and_says_so),
 		T(a_file_that_cannot_be_read_does_not_hold_up_the_rest),
