@@ -52,6 +52,8 @@ struct sn_node {
 	struct sn_sse *stream;          /* open event stream, or NULL */
 	struct sn_map *targets;         /* newest ping row per target */
 	uint64_t receiving;             /* bytes of bodies under way from it */
+	uint64_t rows;                  /* stored since the hub began ... */
+	int64_t newest_ns;              /* ... and the time of the newest; 0: none */
 	bool changed, unsaved;
 };
 
@@ -98,7 +100,7 @@ void sn_fleet_seen(struct sn_fleet *fleet, struct sn_node *node, int64_t now_ns)
 /* Takes the known members of `report`; -EINVAL names the one that is no good. */
 int sn_fleet_heartbeat(struct sn_fleet *fleet, struct sn_node *node, const json_t *report,
 		       int64_t now_ns, struct sn_err *err);
-/* Newest rows of `node`, any dataset; keeps what "now" needs. */
+/* Rows of `node` that are stored, any dataset; counts them and keeps what "now" needs. */
 void sn_fleet_rows(struct sn_fleet *fleet, struct sn_node *node, const struct sn_batch *batch);
 void sn_fleet_row(struct sn_fleet *fleet, struct sn_node *node, const struct sn_dataset *dataset,
 		  const struct sn_value *row);

@@ -234,7 +234,12 @@ void sn_fleet_row(struct sn_fleet *fleet, struct sn_node *node, const struct sn_
 void sn_fleet_rows(struct sn_fleet *fleet, struct sn_node *node, const struct sn_batch *batch)
 {
 	struct ping_columns at = ping_columns();
+	size_t rows = sn_batch_rows(batch);
 
+	node->rows += rows;
+	if (rows > 0)
+		node->newest_ns =
+			SN_MAX(node->newest_ns, sn_batch_row(batch, rows - 1)[SN_COL_TIME].i);
 	if (sn_batch_dataset(batch) != &sn_dataset_ping)
 		return;
 	for (size_t i = 0; i < sn_batch_rows(batch); i++)
