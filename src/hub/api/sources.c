@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Everything that brings rows, and how far behind it is. */
+#include "base/json.h"
+#include "hub/api/api.h"
+
+/* Something is always on its way; who is slower than that is behind. */
+#define LAG_NS (60 * SN_NS_PER_S)
+
+enum state { CURRENT, LAGGING, SILENT };
+
+static const char *const state_names[] = {
+	[CURRENT] = "current", [LAGGING] = "lagging", [SILENT] = "silent"};
+
+/* What heartbeats tell of the spool; -1: not told. */
+static json_int_t spooled(const struct sn_node *node, const char *member)
+{
+	const json_t *value = json_object_get(json_object_get(node->report, "spool"), member);
+
+	return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+static json_t *count_or_null(json_int_t value)
+{
+	return value >= 0 ? json_integer(value) : json_null();
+}
+
+static json_t *reason_of(const struct sn_node *node, enum state state)
+{
+	json_int_t held = spooled(node, "quarantined_batches");
+
+	if (state == SILENT)
+		return json_string("no heartbeat (is it switched on, does its network work?)");
+	if (state == LAGGING)
+		return json_string("its spool holds rows that have not arrived");
+	if (held > 0)
+		return json_sprintf("%lld batches are in quarantine", (long long)held);
+	return json_null();
+}
+
+static json_t *node_json(const struct sn_node *node, int64_t now_ns)
+{
+	json_int_t batches = spooled(node, "batches");
+	bool waiting = batches > 0;
+	int64_t lag_ns = waiting && node->newest_ns != 0 ? SN_MAX(now_ns - node->newest_ns, 0) : 0;
+	enum state state = node->state != SN_NODE_ONLINE ? SILENT
+			   : lag_ns > LAG_NS             ? LAGGING
+							 : CURRENT;
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:I, s:o}", "name", node->name, "kind", "node",
+		"state", state_names[state], "last",
+		sn_json_time(node->newest_ns != 0 ? node->newest_ns : node->last_seen_ns),
+		"lag_seconds", state == SILENT ? json_null() : json_real((double)lag_ns / 1e9),
+		"waiting_rows", json_null(), "waiting_bytes", count_or_null(spooled(node, "bytes")),
+		"stored_rows", (json_int_t)node->rows, "reason", reason_of(node, state));
+}
+
+static void add_nodes(const struct sn_hub *hub, json_t *items)
+{
+	for (size_t i = 0; i < sn_fleet_count(hub->fleet); i++) {
+		const struct sn_node *node = sn_fleet_at(hub->fleet, i);
+
+		if (node->state != SN_NODE_REVOKED)
+			json_array_append_new(items, node_json(node, sn_hub_now(hub)));
+	}
+}
+
+typedef void add_fn(const struct sn_hub *hub, json_t *items);
+static add_fn *const kinds[] = {add_nodes};
+
+static void get_sources(struct sn_http_request *request, void *ctx)
+{
+	const struct sn_hub *hub = ctx;
+	json_t *items = json_array();
+
+	for (size_t i = 0; i < SN_COUNT(kinds); i++)
+		kinds[i](hub, items);
+	sn_api_reply_list(request, items, "name");
+}
+
+static const struct sn_api_field source_fields[] = {
+	{"name", SN_API_TEXT, true, false, "of the node, stream or file"},
+	{"kind", SN_API_TEXT, true, false, "node, math, import or replica"},
+	{"state", SN_API_TEXT, true, false, "current, lagging (rows wait there) or silent"},
+	{"last", SN_API_TIME, true, true,
+	 "when its newest row was observed, else when it was seen"},
+	{"lag_seconds", SN_API_NUMBER, true, true, "age of its newest row, while others wait"},
+	{"waiting_rows", SN_API_INTEGER, true, true, "rows that wait at the source"},
+	{"waiting_bytes", SN_API_INTEGER, true, true, "bytes that wait at the source"},
+	{"stored_rows", SN_API_INTEGER, true, true, "since the hub began"},
+	{"reason", SN_API_TEXT, true, true, "why it is behind, for people"},
+};
+static const struct sn_api_schema source_schema = {"Source", "What brings rows.", source_fields,
+						   SN_COUNT(source_fields)};
+static const struct sn_api_doc list_doc = {
+	.id = "listSources",
+	.tag = "data",
+	.summary = "what brings rows, and how far behind each is",
+	.params = sn_api_list_params,
+	.param_count = SN_API_LIST_PARAMS,
+	.kind = SN_ANSWER_LIST,
+	.answer = &source_schema,
+};
+
+static const struct sn_http_route routes[] = {
+	{"GET", "/api/v1/sources", get_sources, 0, SN_ACCESS_USER, &list_doc},
+};
+const struct sn_api_routes sn_api_sources = {routes, SN_COUNT(routes)};
