@@ -23,6 +23,7 @@
 #ifndef SONDE_STORE_CLICKHOUSE_H
 #define SONDE_STORE_CLICKHOUSE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,6 +39,9 @@ struct sn_clickhouse_options {
 	const char *cluster; /* NULL: one server */
 	const char *ca;      /* file with the CA of an https URL; NULL: the system's */
 	unsigned timeout_s;  /* of a request without progress; 0: SN_CLICKHOUSE_TIMEOUT_S */
+	/* Soon after it becomes true a request that is under way ends with -ECANCELED; may be NULL.
+	 */
+	const atomic_bool *stop;
 };
 
 struct sn_clickhouse;
@@ -74,6 +78,10 @@ struct sn_clickhouse_scan {
 	int64_t after_ns, after_number;
 	const uint64_t *without; /* blocks whose rows are left out */
 	size_t without_count;    /* up to SN_CLICKHOUSE_BLOCKS_MAX */
+	/* Rows with hide_from <= _block <= hide_to and _number >= hide_number are left out. */
+	uint64_t hide_from, hide_to; /* hide_to 0: none is */
+	int64_t hide_number;
+	uint64_t only_block; /* 0: of all blocks */
 };
 /* Some of the rows, up to SN_BLOCK_ROWS_MAX, and their numbers; borrowed.  Non-zero ends the scan.
  */
