@@ -24,6 +24,7 @@ static void build(struct sn_program *program)
 		sn_cli_node_verbs,         sn_cli_user_verbs,
 		sn_cli_account_verbs,      sn_cli_policy_verbs,
 		sn_cli_ca_verbs,           sn_cli_quarantine_verbs,
+		sn_cli_data_verbs,
 		{&sn_cli_doctor_verb, 1},  sn_cli_completion_verbs,
 	};
 	size_t room = 0;

@@ -89,6 +89,7 @@ static const struct allowed {
 	{"GET", "/api/v1/datasets/{name}/groups", "d"},
 	{"GET", "/api/v1/datasets/{name}/quantiles", "d"},
 	{"GET", "/api/v1/check/{node}", "d"},
+	{"GET", "/api/v1/sources", "u"},
 	{"GET", "/api/v1/store", "u"},
 	{"GET", "/api/v1/store/datasets", "u"},
 	{"GET", "/api/v1/store/days", "u"},

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/listing.h"
+
+static const struct sn_listing_column columns[] = {
+	{{.header = "name"}, "name", SN_LISTING_TEXT, NULL},
+	{{.header = "version"}, "version", SN_LISTING_TEXT, NULL},
+	{{.header = "rows", .right = true}, "rows", SN_LISTING_COUNT, NULL},
+	{{.header = "size", .right = true}, "bytes", SN_LISTING_BYTES, NULL},
+	{{.header = "behind", .right = true}, "lag", SN_LISTING_SECONDS, NULL},
+	{{.header = "last"}, "last", SN_LISTING_AGO, NULL},
+};
+static const struct sn_listing listing = {columns, SN_COUNT(columns), "none"};
+
+/* What a table of this one item looks like, blanks put together. */
+static char *shown(const char *item_text)
+{
+	struct sn_table_column of_table[SN_COUNT(columns)];
+	sn_autojson json_t *item = json_loads(item_text, 0, NULL);
+	struct sn_table *table;
+	char *text = NULL;
+	size_t size = 0, n = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(item);
+	for (size_t i = 0; i < SN_COUNT(columns); i++)
+		of_table[i] = columns[i].column;
+	table = sn_table_create(of_table, SN_COUNT(columns));
+	sn_listing_add(table, &listing, item);
+	sn_table_print(table, out, 0, false);
+	sn_table_destroy(table);
+	fclose(out);
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] != ' ' || (n > 0 && text[n - 1] != ' '))
+			text[n++] = text[i];
+	}
+	text[n] = '\0';
+	return text;
+}
+
+static void assert_row(const char *item, const char *row)
+{
+	sn_autofree char *text = shown(item);
+	char *line = strchr(text, '\n');
+
+	assert_non_null(line);
+	line[strcspn(line + 1, "\n") + 1] = '\0';
+	while (line[strlen(line) - 1] == ' ')
+		line[strlen(line) - 1] = '\0';
+	assert_string_equal(line + 1, row);
+}
+
+static void members_look_as_their_form_says(void **state)
+{
+	(void)state;
+	assert_row("{\"name\":\"ping\",\"version\":1,\"rows\":1234567,\"bytes\":1500,\"lag\":90}",
+		   "ping 1 1 234 567 1.5 kB 1.5 min -");
+}
+
+static void small_and_large_counts_are_grouped_in_thousands(void **state)
+{
+	(void)state;
+	assert_row("{\"name\":\"a\",\"version\":2,\"rows\":999,\"bytes\":0,\"lag\":0}",
+		   "a 2 999 0 B 0.0 s -");
+	assert_row("{\"name\":\"a\",\"version\":2,\"rows\":9223372036854775807,\"bytes\":1,\"lag\":"
+		   "8640000}",
+		   "a 2 9 223 372 036 854 775 807 1 B 100 d -");
+	assert_row("{\"name\":\"a\",\"version\":2,\"rows\":-1000,\"bytes\":1,\"lag\":7200}",
+		   "a 2 -1 000 1 B 2.0 h -");
+}
+
+static void what_is_null_absent_or_of_another_type_is_a_dash(void **state)
+{
+	(void)state;
+	assert_row("{\"name\":null,\"rows\":\"many\",\"bytes\":null,\"last\":\"never\"}",
+		   "- - - - - -");
+}
+
+static void text_that_could_drive_the_terminal_is_defused(void **state)
+{
+	(void)state;
+	assert_row("{\"name\":\"a\\u001b[2J\"}", "a?[2J - - - - -");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_look_as_their_form_says),
+		cmocka_unit_test(small_and_large_counts_are_grouped_in_thousands),
+		cmocka_unit_test(what_is_null_absent_or_of_another_type_is_a_dash),
+		cmocka_unit_test(text_that_could_drive_the_terminal_is_defused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
