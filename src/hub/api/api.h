@@ -32,6 +32,7 @@ extern const struct sn_api_routes sn_api_invites;      /* invites.c */
 extern const struct sn_api_routes sn_api_capabilities; /* capabilities.c */
 extern const struct sn_api_routes sn_api_measurements; /* measurements.c */
 extern const struct sn_api_routes sn_api_datasets;     /* datasets.c */
+extern const struct sn_api_routes sn_api_export;       /* export.c */
 extern const struct sn_api_routes sn_api_series;       /* series.c */
 extern const struct sn_api_routes sn_api_groups;       /* groups.c */
 extern const struct sn_api_routes sn_api_sources;      /* sources.c */

@@ -112,6 +112,8 @@ void sn_rows_reply(struct sn_hub *hub, struct sn_http_request *request, struct s
 		reply_stream(hub, request, rows, SN_EXPORT_JSONL);
 	else if (sn_api_accepts(request, "text/csv"))
 		reply_stream(hub, request, rows, SN_EXPORT_CSV);
+	else if (sn_api_accepts(request, "application/vnd.apache.parquet"))
+		reply_stream(hub, request, rows, SN_EXPORT_PARQUET);
 	else
 		reply_page(hub, request, rows);
 }
@@ -204,6 +206,7 @@ const struct sn_api_param sn_rows_params[] = {
 	 false},
 	{"cursor", SN_API_TEXT, "'next' of the page before; JSON only", false},
 	{"fields", SN_API_TEXT, "columns, comma-separated; default all", false},
+	{"within", SN_API_TEXT, SN_ROWS_WITHIN_HELP, false},
 	{"node", SN_API_TEXT,
 	 "id or name; like this any column, with > >= < <= ! ~ before the "
 	 "value",

@@ -124,6 +124,67 @@ static int read_filters(struct sn_hub *hub, struct sn_http_request *request,
 	return 0;
 }
 
+/* An area ------------------------------------------------------------------------- */
+
+static int add_bound(struct sn_query *query, int column, enum sn_query_op op, double value,
+		     struct sn_err *err)
+{
+	if (query->filter_count >= SN_QUERY_FILTERS_MAX)
+		return sn_err_set(err, -EINVAL, "more than %d filters", SN_QUERY_FILTERS_MAX);
+	query->filters[query->filter_count++] = (struct sn_filter){
+		.column = column, .op = op, .value = {.type = SN_TYPE_F64, .f = value}};
+	return 0;
+}
+
+int sn_rows_parse_area(struct sn_str text, double corner[4])
+{
+	struct sn_str part;
+
+	for (unsigned i = 0; i < 4; i++) {
+		double limit = i % 2 == 0 ? 90 : 180;
+
+		if (!sn_str_split(&text, ',', &part) ||
+		    sn_parse_double(sn_str_trim(part), -limit, limit, &corner[i]) != 0)
+			return -EINVAL;
+	}
+	return text.n == 0 && text.p == NULL ? 0 : -EINVAL;
+}
+
+/*
+ * Corners in any order of latitude; from the first longitude eastwards to the second, which must
+ * not lead over the 180th meridian, as a row can only be asked to pass all filters.
+ */
+static int read_area(struct sn_http_request *request, struct sn_rows_query *rows,
+		     struct sn_err *err)
+{
+	struct sn_query *query = &rows->query;
+	const char *text = sn_http_query(request, "within");
+	int latitude = sn_dataset_column(query->dataset, "latitude"),
+	    longitude = sn_dataset_column(query->dataset, "longitude");
+	double c[4];
+
+	if (text == NULL)
+		return 0;
+	if (latitude < 0 || longitude < 0)
+		return sn_err_set(err, -EINVAL,
+				  "within: '%s' has no columns 'latitude' and 'longitude'",
+				  query->dataset->name);
+	if (sn_rows_parse_area(sn_str(text), c) != 0)
+		return sn_err_set(err, -EINVAL,
+				  "within: '%.60s' is not two corners like '48.1,11.4,48.2,11.7' "
+				  "(latitude,longitude,latitude,longitude in degrees)",
+				  text);
+	if (c[1] > c[3])
+		return sn_err_set(err, -EINVAL,
+				  "within: the second corner is west of the first (an area over "
+				  "the 180th meridian takes two questions)");
+	if (add_bound(query, latitude, SN_GE, SN_MIN(c[0], c[2]), err) != 0 ||
+	    add_bound(query, latitude, SN_LE, SN_MAX(c[0], c[2]), err) != 0 ||
+	    add_bound(query, longitude, SN_GE, c[1], err) != 0)
+		return err->code;
+	return add_bound(query, longitude, SN_LE, c[3], err);
+}
+
 /* Columns ------------------------------------------------------------------------- */
 
 static int want_column(struct sn_rows_query *rows, struct sn_str name, struct sn_err *err)
@@ -221,7 +282,8 @@ struct sn_rows_query *sn_rows_read_of(struct sn_hub *hub, struct sn_http_request
 		return NULL;
 	}
 	if (read_order(request, &rows->query, &err) != 0 ||
-	    read_filters(hub, request, rows, &err) != 0 || read_fields(request, rows, &err) != 0) {
+	    read_filters(hub, request, rows, &err) != 0 || read_area(request, rows, &err) != 0 ||
+	    read_fields(request, rows, &err) != 0) {
 		sn_http_problem(request, 400, "bad-query", "A query parameter is no good", "%s",
 				err.text);
 		free(rows);

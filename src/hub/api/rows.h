@@ -5,7 +5,8 @@
  *
  * Filters are query parameters named like columns.  The value may begin with an
  * operator: `>`, `>=`, `<`, `<=`, `!` (not), `~` (contains); without one it must be
- * equal.  `node` takes a node's id or name.
+ * equal.  `node` takes a node's id or name.  `within` asks for an area: filters on
+ * the columns `latitude` and `longitude`.
  */
 #ifndef SONDE_HUB_API_ROWS_H
 #define SONDE_HUB_API_ROWS_H
@@ -32,7 +33,10 @@ struct sn_rows_query *sn_rows_read_of(struct sn_hub *hub, struct sn_http_request
 /* Answers with the rows in the form that the client wants (datasets.c); `rows` is taken over. */
 void sn_rows_reply(struct sn_hub *hub, struct sn_http_request *request, struct sn_rows_query *rows);
 extern const struct sn_api_param sn_rows_params[];
-#define SN_ROWS_PARAMS 7
+#define SN_ROWS_PARAMS 8
+#define SN_ROWS_WITHIN_HELP                                                                        \
+	"latitude,longitude of two opposite corners: rows of that area, where there are such "     \
+	"columns"
 /* Picks the wanted columns of a whole row. */
 void sn_rows_pick(const struct sn_rows_query *rows, const struct sn_value *row,
 		  struct sn_value out[SN_DATASET_COLUMNS_MAX]);
@@ -41,5 +45,8 @@ void sn_rows_pick(const struct sn_rows_query *rows, const struct sn_value *row,
 int sn_rows_parse_filter(const struct sn_dataset *dataset, int column, const char *value,
 			 int64_t now_ns, struct sn_filter *filter, char text[SN_TEXT_MAX],
 			 struct sn_err *err);
+
+/* Pure: "48.1,11.4,48.2,11.7": latitude and longitude of two corners; -EINVAL. */
+int sn_rows_parse_area(struct sn_str text, double corner[4]);
 
 #endif

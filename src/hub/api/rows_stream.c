@@ -8,7 +8,7 @@
 #include "hub/rows_source.h"
 #include "hub/streams.h"
 
-#define PAGE_NS (5 * SN_NS_PER_S) /* what a page may take because its client is slow */
+#define PAGE_NS SN_NS_PER_S /* what a page may take because its client is slow */
 
 struct rows_stream {
 	struct sn_rows_query *rows;

@@ -4,7 +4,7 @@
  * exchange/rows_writer.h, as fast as the client takes them (hub/streams.h).
  *
  * The store is read in pages.  A page is one transaction, and as rows are written
- * while it is open, a slow client may hold it up for a few seconds only: then it is
+ * while it is open, a slow client may hold it up for a second only: then it is
  * closed, and the next one goes on behind the last row.
  */
 #ifndef SONDE_HUB_API_ROWS_STREAM_H

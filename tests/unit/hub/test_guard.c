@@ -85,6 +85,7 @@ static const struct allowed {
 	{"GET", "/api/v1/datasets/{name}", "u"},
 	{"GET", "/api/v1/datasets/{name}/rows", "d"},
 	{"GET", "/api/v1/datasets/{name}/latest", "d"},
+	{"GET", "/api/v1/datasets/{name}/export", "d"},
 	{"GET", "/api/v1/datasets/{name}/series", "d"},
 	{"GET", "/api/v1/datasets/{name}/groups", "d"},
 	{"GET", "/api/v1/datasets/{name}/quantiles", "d"},
