@@ -24,7 +24,9 @@
 #include "base/err.h"
 #include "data/columns.h"
 
-#define SN_BLOCK_ROWS_MAX 65536
+#define SN_BLOCK_ROWS_MAX   65536
+#define SN_BLOCK_PIECE_ROWS 4096 /* longer columns are made of pieces of so many rows */
+#define SN_BLOCK_PIECES_MAX (SN_BLOCK_ROWS_MAX / SN_BLOCK_PIECE_ROWS)
 #define SN_BLOCK_TEXTS_MAX                                                                         \
 	(64 << 20) /* bytes of the texts of one column, each different one once                    \
 		    */
@@ -44,6 +46,25 @@ struct sn_block_column; /* owns what its vector points to */
  */
 int sn_block_read(struct sn_str bytes, enum sn_type type, size_t rows, struct sn_block_column **out,
 		  struct sn_err *err);
+
+/*
+ * Piece `piece` of a column of `rows` can be read for itself: it is a column of
+ * sn_block_piece_rows() rows.  Where it is among the bytes of the column, of which the first
+ * SN_BLOCK_HEAD_MAX, or as many as there are, are enough to find it.  Errors as above.
+ */
+#define SN_BLOCK_HEAD_MAX 128
+static inline size_t sn_block_pieces(size_t rows)
+{
+	return (rows + SN_BLOCK_PIECE_ROWS - 1) / SN_BLOCK_PIECE_ROWS;
+}
+static inline size_t sn_block_piece_rows(size_t rows, size_t piece)
+{
+	return piece + 1 < sn_block_pieces(rows) ? SN_BLOCK_PIECE_ROWS
+						 : rows - piece * SN_BLOCK_PIECE_ROWS;
+}
+int sn_block_find_piece(struct sn_str head, size_t size, enum sn_type type, size_t rows,
+			size_t piece, size_t *offset, size_t *length, struct sn_err *err);
+
 /* One in which all rows are null. */
 struct sn_block_column *sn_block_column_of_nulls(enum sn_type type, size_t rows);
 const struct sn_vector *sn_block_vector(const struct sn_block_column *column);

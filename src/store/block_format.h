@@ -6,6 +6,8 @@
  * a varint of the zigzag form.
  *
  *   column   checksum (32 bits: CRC-32 of type, rows as 32 bits, and the rest), values
+ *   column   of more than SN_BLOCK_PIECE_ROWS rows: checksum (of the rest without the pieces),
+ *            kind PIECES, varint per piece: its size; the pieces, each a column
  *   values   kind (8 bits), and
  *   NOTHING  (all rows are null)
  *   SOME     "bytes" of a bit map (bit i % 8 of byte i / 8: row i is null), and the values of
@@ -16,11 +18,12 @@
  *   TEXTS    "numbers" (lengths), "bytes" of all texts, one behind the other
  *   WORDS    varint count of different texts, these like TEXTS, "numbers" (which, per row)
  *
- *   numbers  form (8 bits: width in bytes, SN_BLOCK_DELTA, SN_BLOCK_THOUSANDS), signed base, if
- *            DELTA a signed first value, "bytes" of width planes: the lowest byte of each
- *            number, then the next ones.  number = base + plane bytes, or with DELTA the
- *            differences between neighbours are; with THOUSANDS times 1000.
- *            Arithmetic is modulo 2^64.
+ *   numbers  form (8 bits: width in bytes, SN_BLOCK_DELTA, SN_BLOCK_THOUSANDS, SN_BLOCK_APART),
+ *            signed base, if DELTA a signed first value, "bytes" of width planes: the lowest byte
+ *            of each number, then the next ones; with APART "bytes" of each plane, because the
+ *            higher ones have another distribution than the lower ones.  number = base + plane
+ *            bytes, or with DELTA the differences between neighbours are; with THOUSANDS times
+ *            1000.  Arithmetic is modulo 2^64.
  *   bytes    of a size that is known from before.  None: nothing.  Else a varint: 0 and the
  *            bytes, or their size compressed and a zstd frame.
  */
@@ -41,11 +44,13 @@ enum sn_block_kind {
 	SN_BLOCK_BITS,
 	SN_BLOCK_TEXTS,
 	SN_BLOCK_WORDS,
+	SN_BLOCK_PIECES,
 };
 
 #define SN_BLOCK_WIDTH     0x0f
 #define SN_BLOCK_DELTA     0x10
 #define SN_BLOCK_THOUSANDS 0x20
+#define SN_BLOCK_APART     0x40
 
 #define SN_BLOCK_CHECKSUM_SIZE 4
 #define SN_BLOCK_PLACES_MAX    12 /* n of DECIMAL */

@@ -13,13 +13,14 @@ struct sn_block_column {
 	struct sn_vector vector;
 	void *values;
 	uint8_t *null;
-	char *texts; /* that the values point into */
+	char *texts[SN_BLOCK_PIECES_MAX]; /* that the values point into */
 };
 
 /* `reason` is set once; then nothing that was read counts. */
 struct reader {
 	struct sn_rd rd;
 	struct sn_block_scratch *scratch;
+	size_t texts; /* bytes of texts that were read */
 	int code;
 	const char *reason;
 };
@@ -134,12 +135,17 @@ static bool get_numbers(struct reader *reader, int64_t *numbers, size_t count)
 	unsigned delta = (form & SN_BLOCK_DELTA) != 0;
 	uint64_t base = (uint64_t)get_signed(reader);
 	int64_t first = delta ? get_signed(reader) : 0;
+	unsigned parts = (form & SN_BLOCK_APART) != 0 ? width : 1;
+	size_t size = (count - delta) * width;
 	uint8_t *planes;
 
-	if (width > 8 || (form & ~(SN_BLOCK_WIDTH | SN_BLOCK_DELTA | SN_BLOCK_THOUSANDS)) != 0)
+	if (width > 8 ||
+	    (form & ~(SN_BLOCK_WIDTH | SN_BLOCK_DELTA | SN_BLOCK_THOUSANDS | SN_BLOCK_APART)) != 0)
 		return fail(reader, "its numbers have an unknown form");
-	planes = sn_block_room(reader->scratch, SN_BLOCK_ROOM_PLANES, (count - delta) * width);
-	if (reader->code != 0 || !get_bytes(reader, planes, (count - delta) * width))
+	planes = sn_block_room(reader->scratch, SN_BLOCK_ROOM_PLANES, size);
+	for (unsigned part = 0; reader->code == 0 && part < parts; part++)
+		get_bytes(reader, planes + part * (size / parts), size / parts);
+	if (reader->code != 0)
 		return false;
 	join_planes(planes, count - delta, base, width, numbers + delta);
 	if (delta)
@@ -218,7 +224,8 @@ static bool get_texts(struct reader *reader, struct sn_str *texts, size_t count,
 		return false;
 	for (size_t i = 0; i < count; i++)
 		size += (size_t)lengths[i];
-	if (size > SN_BLOCK_TEXTS_MAX)
+	reader->texts += size;
+	if (reader->texts > SN_BLOCK_TEXTS_MAX)
 		return fail(reader, "its texts are too long");
 	*bytes = p = sn_xmalloc(size + 1);
 	if (!get_bytes(reader, p, size))
@@ -278,9 +285,9 @@ static bool get_values(struct reader *reader, struct sn_block_column *column, un
 	case SN_BLOCK_BITS:
 		return get_bits(reader, column->values, count);
 	case SN_BLOCK_TEXTS:
-		return get_texts(reader, column->values, count, &column->texts);
+		return get_texts(reader, column->values, count, &column->texts[0]);
 	case SN_BLOCK_WORDS:
-		return get_words(reader, column->values, count, &column->texts);
+		return get_words(reader, column->values, count, &column->texts[0]);
 	default:
 		return column->vector.type == SN_TYPE_BOOL
 			       ? get_bools(reader, column->values, count)
@@ -291,7 +298,7 @@ static bool get_values(struct reader *reader, struct sn_block_column *column, un
 /* From a bit per row to a byte; returns how many rows are not null, 0 on failure. */
 static size_t get_nulls(struct reader *reader, uint8_t *null, size_t rows)
 {
-	uint8_t map[SN_BLOCK_ROWS_MAX / 8];
+	uint8_t map[SN_BLOCK_PIECE_ROWS / 8];
 	size_t present = 0;
 
 	if (!get_bytes(reader, map, (rows + 7) / 8))
@@ -375,29 +382,145 @@ static struct sn_block_column *show(struct sn_block_column *column)
 	return column;
 }
 
+/* Whether `rest` is what the checksum was made of. */
+static bool check_sum(struct reader *reader, uint32_t sum, enum sn_type type, size_t rows,
+		      struct sn_str rest)
+{
+	return sum == sn_block_checksum(type, rows, rest) || fail(reader, "wrong checksum");
+}
+
+/* The bytes are those of one piece, or of a column that has no more rows. */
+static void read_piece(struct reader *reader, struct sn_block_column *column)
+{
+	uint32_t sum = sn_rd_u32le(&reader->rd);
+	struct sn_str rest = {(const char *)reader->rd.p, sn_rd_left(&reader->rd)};
+
+	if (!sn_rd_ok(&reader->rd))
+		fail(reader, "it is too short");
+	else if (check_sum(reader, sum, column->vector.type, column->vector.rows, rest))
+		read_column(reader, column);
+}
+
+/* What stands before the pieces: their sizes.  `total` bytes are behind it, all told. */
+static bool read_sizes(struct reader *reader, enum sn_type type, size_t rows, size_t total,
+		       size_t *sizes)
+{
+	uint32_t sum = sn_rd_u32le(&reader->rd);
+	struct sn_str head = {(const char *)reader->rd.p, 0};
+	size_t count = sn_block_pieces(rows), left;
+
+	if (sn_rd_u8(&reader->rd) != SN_BLOCK_PIECES)
+		return fail(reader, "it is not made of pieces");
+	for (size_t i = 0; i < count; i++)
+		sizes[i] = (size_t)get_varint(reader);
+	if (reader->code != 0)
+		return false;
+	head.n = (size_t)((const char *)reader->rd.p - head.p);
+	if (!check_sum(reader, sum, type, rows, head))
+		return false;
+	left = total - SN_BLOCK_CHECKSUM_SIZE - head.n;
+	for (size_t i = 0; i < count; i++) {
+		if (sizes[i] > left)
+			return fail(reader, "its pieces are longer than it is");
+		left -= sizes[i];
+	}
+	return left == 0 || fail(reader, "it is not as long as it says");
+}
+
+/* One piece into its place in the whole column. */
+static void take_piece(struct reader *reader, struct sn_block_column *whole, size_t piece,
+		       struct sn_str bytes)
+{
+	size_t first = piece * SN_BLOCK_PIECE_ROWS;
+	size_t rows = sn_block_piece_rows(whole->vector.rows, piece);
+	struct reader inner = {.scratch = reader->scratch, .texts = reader->texts};
+	struct sn_block_column part = {
+		.vector = {.type = whole->vector.type, .rows = rows},
+		.values = (char *)whole->values + first * sn_vector_value_size(whole->vector.type),
+	};
+
+	sn_rd_init(&inner.rd, bytes.p, bytes.n);
+	read_piece(&inner, &part);
+	whole->texts[piece] = part.texts[0];
+	if (part.null != NULL && whole->null == NULL)
+		whole->null = sn_xcalloc(whole->vector.rows, 1);
+	if (part.null != NULL)
+		memcpy(whole->null + first, part.null, rows);
+	free(part.null);
+	reader->texts = inner.texts;
+	reader->code = inner.code;
+	reader->reason = inner.reason;
+}
+
+static void read_pieces(struct reader *reader, struct sn_block_column *column, size_t total)
+{
+	size_t sizes[SN_BLOCK_PIECES_MAX], count = sn_block_pieces(column->vector.rows);
+
+	if (!read_sizes(reader, column->vector.type, column->vector.rows, total, sizes))
+		return;
+	for (size_t i = 0; reader->code == 0 && i < count; i++) {
+		struct sn_str bytes = {(const char *)sn_rd_bytes(&reader->rd, sizes[i]), sizes[i]};
+
+		take_piece(reader, column, i, bytes);
+	}
+}
+
+static int check_form(enum sn_type type, size_t rows, struct sn_err *err)
+{
+	if (type >= SN_TYPE_BOOL && type <= SN_TYPE_TIME && rows > 0 && rows <= SN_BLOCK_ROWS_MAX)
+		return 0;
+	return sn_err_set(err, -EUCLEAN, "a column of no type or of %zu rows", rows);
+}
+
+static int explain(const struct reader *reader, struct sn_err *err)
+{
+	return sn_err_set(err, reader->code, "a column %s: %s",
+			  reader->code == -EUCLEAN ? "is damaged" : "cannot be read",
+			  reader->reason);
+}
+
 int sn_block_read(struct sn_str bytes, enum sn_type type, size_t rows, struct sn_block_column **out,
 		  struct sn_err *err)
 {
 	struct reader reader = {.scratch = sn_block_scratch()};
 	struct sn_block_column *column;
-	uint32_t sum;
+	int rc = check_form(type, rows, err);
 
-	if (type < SN_TYPE_BOOL || type > SN_TYPE_TIME || rows == 0 || rows > SN_BLOCK_ROWS_MAX)
-		return sn_err_set(err, -EUCLEAN, "a column of no type or of %zu rows", rows);
+	if (rc != 0)
+		return rc;
 	sn_rd_init(&reader.rd, bytes.p, bytes.n);
-	sum = sn_rd_u32le(&reader.rd);
-	if (!sn_rd_ok(&reader.rd) ||
-	    sum != sn_block_checksum(
-			   type, rows,
-			   (struct sn_str){(const char *)reader.rd.p, sn_rd_left(&reader.rd)}))
-		return sn_err_set(err, -EUCLEAN, "a column is damaged: wrong checksum");
 	column = create_column(type, rows);
-	read_column(&reader, column);
+	if (rows > SN_BLOCK_PIECE_ROWS)
+		read_pieces(&reader, column, bytes.n);
+	else
+		read_piece(&reader, column);
 	if (reader.code != 0) {
 		sn_block_column_destroy(column);
-		return sn_err_set(err, reader.code, "a column cannot be read: %s", reader.reason);
+		return explain(&reader, err);
 	}
 	*out = show(column);
+	return 0;
+}
+
+int sn_block_find_piece(struct sn_str head, size_t size, enum sn_type type, size_t rows,
+			size_t piece, size_t *offset, size_t *length, struct sn_err *err)
+{
+	struct reader reader = {.code = 0};
+	size_t sizes[SN_BLOCK_PIECES_MAX];
+	int rc = check_form(type, rows, err);
+
+	assert(piece < sn_block_pieces(rows) || rc != 0);
+	*offset = 0;
+	*length = size;
+	if (rc != 0 || rows <= SN_BLOCK_PIECE_ROWS)
+		return rc;
+	sn_rd_init(&reader.rd, head.p, head.n);
+	if (!read_sizes(&reader, type, rows, size, sizes))
+		return explain(&reader, err);
+	*offset = (size_t)((const char *)reader.rd.p - head.p);
+	for (size_t i = 0; i < piece; i++)
+		*offset += sizes[i];
+	*length = sizes[piece];
 	return 0;
 }
 
@@ -423,7 +546,8 @@ void sn_block_column_destroy(struct sn_block_column *column)
 		return;
 	free(column->values);
 	free(column->null);
-	free(column->texts);
+	for (size_t i = 0; i < SN_BLOCK_PIECES_MAX; i++)
+		free(column->texts[i]);
 	free(column);
 }
 

@@ -6,8 +6,9 @@
 
 #include "base/mem.h"
 
-#define ZSTD_LEVEL    1  /* 3 gains 1 % of size for 10 % of speed */
-#define RAW_MAX       24 /* so few bytes are not worth a frame */
+#define ZSTD_LEVEL    1    /* 3 gains 1 % of size for 10 % of speed */
+#define RAW_MAX       24   /* so few bytes are not worth a frame */
+#define APART_MIN     1024 /* numbers whose planes are worth a frame each */
 #define WORDS_FIRST   256
 #define PROBES_MAX    32       /* texts may be chosen to collide: then there is no dictionary */
 #define DECIMAL_LIMIT 0x1p51   /* above it neighbours of k / 10^n are too near to tell apart */
@@ -16,6 +17,7 @@
 struct writer {
 	struct sn_buf *out;
 	struct sn_block_scratch *scratch;
+	size_t texts; /* bytes of texts that were put */
 };
 
 /* Small things ------------------------------------------------------------- */
@@ -144,7 +146,7 @@ static void put_numbers(struct writer *writer, const int64_t *numbers, size_t co
 {
 	struct span span = {numbers[0], numbers[0]}, steps = span;
 	unsigned width = 0, step_width;
-	bool delta = false;
+	bool delta = false, apart;
 	uint8_t *planes;
 
 	if (!all_equal(numbers, count)) {
@@ -157,14 +159,19 @@ static void put_numbers(struct writer *writer, const int64_t *numbers, size_t co
 		span = steps;
 		width = step_width;
 	}
-	put_byte(writer, width | flags | (delta ? SN_BLOCK_DELTA : 0));
+	apart = width > 1 && count >= APART_MIN;
+	put_byte(writer,
+		 width | flags | (delta ? SN_BLOCK_DELTA : 0) | (apart ? SN_BLOCK_APART : 0));
 	put_signed(writer, span.min);
 	if (delta)
 		put_signed(writer, numbers[0]);
 	count -= delta;
 	planes = sn_block_room(writer->scratch, SN_BLOCK_ROOM_PLANES, count * width);
 	split_planes(numbers, count, delta, (uint64_t)span.min, width, planes);
-	put_bytes(writer, planes, count * width);
+	for (unsigned plane = 0; apart && plane < width; plane++)
+		put_bytes(writer, planes + plane * count, count);
+	if (!apart)
+		put_bytes(writer, planes, count * width);
 }
 
 static void put_whole(struct writer *writer, const int64_t *numbers, size_t count)
@@ -396,6 +403,7 @@ static void put_texts(struct writer *writer, const struct sn_str *texts, size_t 
 		end += texts[i].n;
 	}
 	put_bytes(writer, all, bytes);
+	writer->texts += bytes;
 }
 
 static int write_texts(struct writer *writer, const struct sn_str *texts, size_t count)
@@ -466,7 +474,7 @@ static const void *gather(struct writer *writer, const struct sn_vector *column,
 
 static void put_nulls(struct writer *writer, const struct sn_vector *column)
 {
-	uint8_t map[SN_BLOCK_ROWS_MAX / 8] = {0};
+	uint8_t map[SN_BLOCK_PIECE_ROWS / 8] = {0};
 
 	for (size_t i = 0; i < column->rows; i++)
 		map[i / 8] |= (uint8_t)((column->null[i] != 0) << i % 8);
@@ -511,26 +519,72 @@ static int put_column(struct writer *writer, const struct sn_vector *column)
 	return put_values(writer, column, present);
 }
 
+/* Sets the checksum that stands before `end`, of what is behind it. */
+static void seal(const struct sn_vector *column, struct sn_buf *out, size_t end)
+{
+	uint32_t sum = htole32(sn_block_checksum(column->type, column->rows,
+						 (struct sn_str){out->p + end, out->n - end}));
+
+	memcpy(out->p + end - SN_BLOCK_CHECKSUM_SIZE, &sum, sizeof(sum));
+}
+
+static int write_column(struct writer *writer, const struct sn_vector *column)
+{
+	static const char sum[SN_BLOCK_CHECKSUM_SIZE];
+	size_t end = writer->out->n + sizeof(sum);
+	int rc;
+
+	sn_buf_add(writer->out, sum, sizeof(sum));
+	rc = put_column(writer, column);
+	if (rc == 0)
+		seal(column, writer->out, end);
+	return rc;
+}
+
+static int write_pieces(struct writer *writer, const struct sn_vector *column)
+{
+	size_t sizes[SN_BLOCK_PIECES_MAX], count = sn_block_pieces(column->rows), before;
+	struct writer inner = {.scratch = writer->scratch};
+	struct sn_buf *out = writer->out, pieces = {0};
+	int rc = 0;
+
+	inner.out = &pieces;
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		struct sn_vector part = sn_vector_part(column, i * SN_BLOCK_PIECE_ROWS,
+						       sn_block_piece_rows(column->rows, i));
+
+		before = pieces.n;
+		rc = write_column(&inner, &part);
+		sizes[i] = pieces.n - before;
+	}
+	if (rc == 0 && inner.texts > SN_BLOCK_TEXTS_MAX)
+		rc = -E2BIG;
+	if (rc == 0) {
+		before = out->n + SN_BLOCK_CHECKSUM_SIZE;
+		sn_buf_add(out, sizes, SN_BLOCK_CHECKSUM_SIZE);
+		put_byte(writer, SN_BLOCK_PIECES);
+		for (size_t i = 0; i < count; i++)
+			put_varint(writer, sizes[i]);
+		seal(column, out, before);
+		sn_buf_add(out, pieces.p, pieces.n);
+	}
+	sn_buf_finish(&pieces);
+	return rc;
+}
+
 int sn_block_write(const struct sn_vector *column, struct sn_buf *out)
 {
 	struct writer writer = {.out = out, .scratch = sn_block_scratch()};
 	size_t start = out->n;
-	uint32_t sum = 0;
 	int rc;
 
 	if (column->rows == 0 || column->rows > SN_BLOCK_ROWS_MAX)
 		return -EINVAL;
-	sn_buf_add(out, &sum, SN_BLOCK_CHECKSUM_SIZE);
-	rc = put_column(&writer, column);
-	if (rc != 0) {
+	rc = column->rows > SN_BLOCK_PIECE_ROWS ? write_pieces(&writer, column)
+						: write_column(&writer, column);
+	if (rc != 0)
 		out->n = start;
-		return rc;
-	}
-	start += SN_BLOCK_CHECKSUM_SIZE;
-	sum = htole32(sn_block_checksum(column->type, column->rows,
-					(struct sn_str){out->p + start, out->n - start}));
-	memcpy(out->p + start - SN_BLOCK_CHECKSUM_SIZE, &sum, sizeof(sum));
-	return 0;
+	return rc;
 }
 
 void sn_block_pack(struct sn_buf *pack, struct sn_str bytes)

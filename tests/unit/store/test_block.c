@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include "store/block.h"
 
@@ -38,6 +39,31 @@ static void assert_same(const struct sn_vector *a, const struct sn_vector *b)
 			assert_int_equal(b->i[i], 0);
 }
 
+/* Each piece for itself, found by the first bytes alone. */
+static void read_pieces(struct sn_str bytes, const struct sn_vector *vector)
+{
+	struct sn_str head = {bytes.p, SN_MIN(bytes.n, (size_t)SN_BLOCK_HEAD_MAX)};
+	size_t end = 0;
+
+	for (size_t i = 0; i < sn_block_pieces(vector->rows); i++) {
+		size_t rows = sn_block_piece_rows(vector->rows, i), offset, length;
+		struct sn_vector part = sn_vector_part(vector, i * SN_BLOCK_PIECE_ROWS, rows);
+		struct sn_block_column *column;
+		struct sn_err err;
+
+		if (sn_block_find_piece(head, bytes.n, vector->type, vector->rows, i, &offset,
+					&length, &err) != 0 ||
+		    sn_block_read((struct sn_str){bytes.p + offset, length}, vector->type, rows,
+				  &column, &err) != 0)
+			fail_msg("%s", err.text);
+		assert_true(i == 0 || offset == end);
+		end = offset + length;
+		assert_same(&part, sn_block_vector(column));
+		sn_block_column_destroy(column);
+	}
+	assert_int_equal(end, bytes.n);
+}
+
 /* Writes and reads; returns how many bytes it took. */
 static size_t round_trip(const struct sn_vector *vector)
 {
@@ -51,6 +77,7 @@ static size_t round_trip(const struct sn_vector *vector)
 		fail_msg("%s", err.text);
 	assert_same(vector, sn_block_vector(column));
 	sn_block_column_destroy(column);
+	read_pieces(sn_buf_str(&out), vector);
 	size = out.n;
 	sn_buf_finish(&out);
 	return size;
@@ -83,11 +110,13 @@ static void column_of_one_value_takes_some_bytes_only(void **state)
 	int64_t *numbers = sn_xcalloc(SN_BLOCK_ROWS_MAX, sizeof(*numbers));
 
 	(void)state;
-	assert_true(round_trip_i64(numbers, SN_BLOCK_ROWS_MAX) <= 8);
+	assert_true(round_trip_i64(numbers, SN_BLOCK_PIECE_ROWS) <= 8);
+	assert_true(round_trip_i64(numbers, SN_BLOCK_ROWS_MAX) <=
+		    8 + 9 * sn_block_pieces(SN_BLOCK_ROWS_MAX));
 	for (size_t i = 0; i < SN_BLOCK_ROWS_MAX; i++)
 		numbers[i] = 17 + 1000 * (int64_t)i;
 	/* Nor does one that counts. */
-	assert_true(round_trip_i64(numbers, SN_BLOCK_ROWS_MAX) <= 12);
+	assert_true(round_trip_i64(numbers, SN_BLOCK_PIECE_ROWS) <= 12);
 	free(numbers);
 }
 
@@ -372,7 +401,7 @@ static void random_columns_of_every_type_come_back_to_the_bit(void **state)
 	for (int run = 0; run < 400; run++) {
 		enum sn_type type = SN_TYPE_BOOL + run % 5;
 		size_t rows = run % 100 == 0 ? SN_BLOCK_ROWS_MAX
-					     : 1 + sn_prng_u64(&prng) % (1u << run % 13);
+					     : 1 + sn_prng_u64(&prng) % (1u << run % 15);
 
 		make_random(&prng, type, rows, soup, &column);
 		round_trip(&column.vector);
@@ -467,18 +496,24 @@ static void column_of_another_type_or_length_is_damaged(void **state)
 }
 
 /* With the checksum that makes a reader look at them. */
+static void seal(struct sn_buf *out, const char *body, size_t size, enum sn_type type, size_t rows)
+{
+	uint8_t before[5] = {(uint8_t)type, (uint8_t)rows, (uint8_t)(rows >> 8)};
+	uint32_t sum =
+		(uint32_t)crc32_z(crc32_z(0, before, sizeof(before)), (const void *)body, size);
+
+	sum = htole32(sum);
+	sn_buf_add(out, &sum, sizeof(sum));
+	sn_buf_add(out, body, size);
+}
+
 static int read_sealed(const char *body, size_t size, enum sn_type type, size_t rows,
 		       struct sn_err *err)
 {
-	uint8_t before[5] = {(uint8_t)type, (uint8_t)rows, (uint8_t)(rows >> 8)};
 	struct sn_buf bytes = {0};
-	uint32_t sum;
 	int rc;
 
-	sum = (uint32_t)crc32_z(crc32_z(0, before, sizeof(before)), (const void *)body, size);
-	sum = htole32(sum);
-	sn_buf_add(&bytes, &sum, sizeof(sum));
-	sn_buf_add(&bytes, body, size);
+	seal(&bytes, body, size, type, rows);
 	rc = read_bytes(bytes.p, bytes.n, type, rows, err);
 	sn_buf_finish(&bytes);
 	return rc;
@@ -491,6 +526,8 @@ static void layout_is_the_one_that_is_described(void **state)
 	(void)state;
 	/* WHOLE, width 1, base 10 (zigzag 20), raw: 10, 12. */
 	assert_int_equal(read_sealed("\2\1\24\0\0\2", 6, SN_TYPE_I64, 2, &err), 0);
+	/* The same in two bytes each, whose planes stand apart. */
+	assert_int_equal(read_sealed("\2\102\24\0\0\2\0\0\0", 9, SN_TYPE_I64, 2, &err), 0);
 	/* TEXTS of lengths 1 and 2. */
 	assert_int_equal(read_sealed("\5\1\2\0\0\1\0abc", 10, SN_TYPE_TEXT, 2, &err), 0);
 	assert_int_equal(read_sealed("\0", 1, SN_TYPE_TEXT, 2, &err), 0);
@@ -514,7 +551,9 @@ static void nonsense_under_a_right_checksum_is_refused(void **state)
 		 "ends in a number"},
 		{BODY("\2\1\x80"), SN_TYPE_I64, "ends in a number"},
 		{BODY("\2\11\0\0"), SN_TYPE_I64, "unknown form"},
-		{BODY("\2\101\0\0\1\2"), SN_TYPE_I64, "unknown form"},
+		{BODY("\2\201\0\0\1\2"), SN_TYPE_I64, "unknown form"},
+		{BODY("\2\102\24\0\0\2\1\0\0"), SN_TYPE_I64, "decompress"},
+		{BODY("\2\102\24\0\0\2"), SN_TYPE_I64, "ends in a number"},
 		{BODY("\2\1\0\0\1\2"), SN_TYPE_BOOL, "too large"},
 		{BODY("\2\1\0\0\1\2"), SN_TYPE_F64, "another type"},
 		{BODY("\3\0\0\2"), SN_TYPE_I64, "another type"},
@@ -546,20 +585,84 @@ static void layout_of_a_newer_release_is_no_damage(void **state)
 	struct sn_err err;
 
 	(void)state;
-	assert_int_equal(read_sealed("\7abc", 4, SN_TYPE_I64, 2, &err), -EPROTONOSUPPORT);
+	assert_int_equal(read_sealed("\10abc", 4, SN_TYPE_I64, 2, &err), -EPROTONOSUPPORT);
 	assert_non_null(strstr(err.text, "install a newer release"));
+}
+
+static void add_varint(struct sn_buf *out, size_t value)
+{
+	for (; value > 0x7f; value >>= 7)
+		sn_buf_addc(out, (char)(value | 0x80));
+	sn_buf_addc(out, (char)value);
+}
+
+/* A column of `pieces` full pieces, which are all the same. */
+static struct sn_buf make_pieces(size_t pieces, enum sn_type type, struct sn_str body)
+{
+	struct sn_buf out = {0}, head = {0}, piece = {0};
+
+	seal(&piece, body.p, body.n, type, SN_BLOCK_PIECE_ROWS);
+	sn_buf_addc(&head, 7);
+	for (size_t i = 0; i < pieces; i++)
+		add_varint(&head, piece.n);
+	seal(&out, head.p, head.n, type, pieces * SN_BLOCK_PIECE_ROWS);
+	for (size_t i = 0; i < pieces; i++)
+		sn_buf_add(&out, piece.p, piece.n);
+	sn_buf_finish(&head);
+	sn_buf_finish(&piece);
+	return out;
 }
 
 static void few_bytes_do_not_become_more_text_than_allowed(void **state)
 {
+	size_t size = (size_t)SN_BLOCK_PIECE_ROWS * SN_TEXT_MAX, packed;
+	char *zeros = sn_xcalloc(size, 1), *frame = sn_xmalloc(size);
+	struct sn_buf body = {0}, out;
 	struct sn_err err;
 
 	(void)state;
-	/* 65,536 texts of 4,096 bytes would be 256 MB. */
-	assert_int_equal(
-		read_sealed("\5\0\x80\x40\1x", 6, SN_TYPE_TEXT, SN_BLOCK_ROWS_MAX - 1, &err),
-		-EUCLEAN);
+	packed = ZSTD_compress(frame, size, zeros, size, 1);
+	sn_buf_add(&body, "\5\0\x80\x40", 4); /* of 4,096 bytes each */
+	add_varint(&body, packed);
+	sn_buf_add(&body, frame, packed);
+	out = make_pieces(4, SN_TYPE_TEXT, sn_buf_str(&body));
+	assert_int_equal(read_bytes(out.p, out.n, SN_TYPE_TEXT, 4 * SN_BLOCK_PIECE_ROWS, &err), 0);
+	sn_buf_finish(&out);
+	out = make_pieces(5, SN_TYPE_TEXT, sn_buf_str(&body));
+	assert_int_equal(read_bytes(out.p, out.n, SN_TYPE_TEXT, 5 * SN_BLOCK_PIECE_ROWS, &err),
+			 -EUCLEAN);
 	assert_non_null(strstr(err.text, "too long"));
+	sn_buf_finish(&out);
+	sn_buf_finish(&body);
+	free(zeros);
+	free(frame);
+}
+
+static void pieces_are_checked_each_and_in_their_number(void **state)
+{
+	struct sn_buf out = make_pieces(3, SN_TYPE_I64, SN_STR("\2\0\24"));
+	size_t rows = 3 * SN_BLOCK_PIECE_ROWS, offset, length;
+	struct sn_err err;
+
+	(void)state;
+	assert_int_equal(read_bytes(out.p, out.n, SN_TYPE_I64, rows, &err), 0);
+	for (size_t bit = 0; bit < 8 * out.n; bit++) {
+		out.p[bit / 8] ^= (char)(1 << bit % 8);
+		assert_int_equal(read_bytes(out.p, out.n, SN_TYPE_I64, rows, &err), -EUCLEAN);
+		out.p[bit / 8] ^= (char)(1 << bit % 8);
+	}
+	for (size_t size = 0; size < out.n; size++) {
+		assert_int_equal(read_bytes(out.p, size, SN_TYPE_I64, rows, &err), -EUCLEAN);
+		assert_int_equal(sn_block_find_piece((struct sn_str){out.p, size}, size,
+						     SN_TYPE_I64, rows, 1, &offset, &length, &err),
+				 -EUCLEAN);
+	}
+	/* As many rows as other pieces would have. */
+	assert_int_equal(read_bytes(out.p, out.n, SN_TYPE_I64, rows - 1, &err), -EUCLEAN);
+	assert_int_equal(read_bytes(out.p, out.n, SN_TYPE_I64, rows + 1, &err), -EUCLEAN);
+	assert_int_equal(read_bytes(out.p, out.n, SN_TYPE_I64, SN_BLOCK_PIECE_ROWS, &err),
+			 -EUCLEAN);
+	sn_buf_finish(&out);
 }
 
 /* The rest ---------------------------------------------------------------------- */
@@ -675,6 +778,7 @@ int main(void)
 		cmocka_unit_test(layout_is_the_one_that_is_described),
 		cmocka_unit_test(nonsense_under_a_right_checksum_is_refused),
 		cmocka_unit_test(layout_of_a_newer_release_is_no_damage),
+		cmocka_unit_test(pieces_are_checked_each_and_in_their_number),
 		cmocka_unit_test(few_bytes_do_not_become_more_text_than_allowed),
 		cmocka_unit_test(range_is_that_of_the_values_that_are_there),
 		cmocka_unit_test(column_of_nulls_has_no_value),
