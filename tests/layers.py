@@ -29,11 +29,12 @@ ALLOWED = {
     "probe": {"base", "net", "data"},
     "meter": {"base", "net", "data"},
     "peer": {"base", "net", "data", "mplane"},
-    "node": {"base", "net", "data", "mplane", "peer", "store", "analysis", "probe", "meter", "priv"},
-    "hub": {"base", "net", "data", "mplane", "peer", "store", "exchange", "analysis", "probe", "meter"},
+    "transfer": {"base", "net", "data", "mplane", "peer"},
+    "node": {"base", "net", "data", "mplane", "peer", "store", "transfer", "analysis", "probe", "meter", "priv"},
+    "hub": {"base", "net", "data", "mplane", "peer", "store", "exchange", "transfer", "analysis", "probe", "meter"},
     "demo": {"base", "net", "data", "priv"},
-    "cli": {"base", "net", "data", "mplane", "peer", "demo"},
-    "main": {"base", "net", "data", "mplane", "peer", "store", "exchange", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
+    "cli": {"base", "net", "data", "mplane", "peer", "transfer", "demo"},
+    "main": {"base", "net", "data", "mplane", "peer", "store", "exchange", "transfer", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
 }
 # The client half of priv is two headers; nobody outside may see the rest of it.
 PRIV_PUBLIC = {"priv/client.h", "priv/ops.h"}

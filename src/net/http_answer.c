@@ -285,12 +285,13 @@ void sn_http_stream_break(struct sn_http_stream *stream)
 struct file {
 	struct sn_http_conn *conn;
 	int fd;
+	uint64_t offset; /* of the answer's first byte */
 };
 
 static ssize_t file_read(void *ctx, uint64_t position, char *out, size_t size)
 {
 	struct file *file = ctx;
-	ssize_t got = pread(file->fd, out, size, (off_t)position);
+	ssize_t got = pread(file->fd, out, size, (off_t)(file->offset + position));
 
 	file->conn->daemon->progress++;
 	/* Shorter than it was said to be, or unreadable: the client must not take it for whole. */
@@ -305,14 +306,21 @@ static void file_free(void *ctx)
 	free(file);
 }
 
-void sn_http_reply_fd(struct sn_http_request *request, unsigned status, const char *content_type,
-		      int fd, uint64_t size)
+void sn_http_reply_part(struct sn_http_request *request, unsigned status, const char *content_type,
+			int fd, uint64_t offset, uint64_t size)
 {
 	struct file *file = sn_new(struct file);
 
 	file->conn = request->conn;
 	file->fd = fd;
+	file->offset = offset;
 	sn_http_answer(
 		request, status, content_type,
 		MHD_create_response_from_callback(size, FILE_BLOCK, file_read, file, file_free));
+}
+
+void sn_http_reply_fd(struct sn_http_request *request, unsigned status, const char *content_type,
+		      int fd, uint64_t size)
+{
+	sn_http_reply_part(request, status, content_type, fd, 0, size);
 }

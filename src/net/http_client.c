@@ -388,13 +388,27 @@ static void active(struct sn_http_fetch *fetch)
 	fetch->active_ns = sn_loop_now(fetch->client->loop);
 }
 
-/* A refusal is an answer to read, not a piece of what was asked for. */
-static bool is_refusal(const struct sn_http_fetch *fetch)
+unsigned sn_http_fetch_status(const struct sn_http_fetch *fetch)
 {
 	long status = 0;
 
 	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status >= 300;
+	return (unsigned)status;
+}
+
+const char *sn_http_fetch_header(const struct sn_http_fetch *fetch, const char *name)
+{
+	struct curl_header *header;
+
+	return curl_easy_header(fetch->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK
+		       ? header->value
+		       : NULL;
+}
+
+/* A refusal is an answer to read, not a piece of what was asked for. */
+static bool is_refusal(const struct sn_http_fetch *fetch)
+{
+	return sn_http_fetch_status(fetch) >= 300;
 }
 
 static size_t take_body(char *data, size_t unit, size_t count, void *ctx)

@@ -73,6 +73,7 @@ struct sn_http_fetch_spec {
 	size_t body_size;
 	uint64_t timeout_ns;      /* whole request; 0: 30 s; UINT64_MAX: none (streams) */
 	uint64_t idle_timeout_ns; /* no byte for that long; 0: 60 s */
+	size_t piece_max;         /* bytes of a piece for on_data; 0: libcurl's 16 KiB */
 	sn_http_data_fn *on_data; /* may be NULL */
 	sn_http_done_fn *on_done;
 	void *ctx;
@@ -82,6 +83,9 @@ struct sn_http_fetch_spec {
 struct sn_http_fetch *sn_http_fetch(struct sn_http_client *client,
 				    const struct sn_http_fetch_spec *spec);
 void sn_http_fetch_cancel(struct sn_http_fetch *fetch); /* no on_done */
+/* In on_data and on_done: the status, 0 if none came; a header of the answer or NULL, borrowed. */
+unsigned sn_http_fetch_status(const struct sn_http_fetch *fetch);
+const char *sn_http_fetch_header(const struct sn_http_fetch *fetch, const char *name);
 
 /* Reader of an event stream (text/event-stream): feed pieces, get events. */
 struct sn_sse_reader;

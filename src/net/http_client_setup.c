@@ -129,6 +129,8 @@ static void set_limits(struct sn_http_fetch *fetch, const struct sn_http_fetch_s
 	if (whole_ns != UINT64_MAX)
 		curl_easy_setopt(fetch->easy, CURLOPT_TIMEOUT_MS, timeout_ms(whole_ns));
 	curl_easy_setopt(fetch->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MAX_MS);
+	if (spec->piece_max != 0)
+		curl_easy_setopt(fetch->easy, CURLOPT_BUFFERSIZE, (long)spec->piece_max);
 	if (spec->on_data == NULL)
 		curl_easy_setopt(fetch->easy, CURLOPT_MAXFILESIZE_LARGE,
 				 (curl_off_t)SN_HTTP_CLIENT_BODY_MAX);

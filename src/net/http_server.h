@@ -144,6 +144,13 @@ void sn_http_problem(struct sn_http_request *request, unsigned status, const cha
 void sn_http_reply_fd(struct sn_http_request *request, unsigned status, const char *content_type,
 		      int fd, uint64_t size);
 /*
+ * A file, or the one part of it that the request asks for (RFC 9110, sections 13 and 14): 200, 206,
+ * 412 or 416, by its headers Range, If-Range and If-Match.  `etag` with its quotes; may be NULL.
+ * The descriptor is taken over.
+ */
+void sn_http_reply_file(struct sn_http_request *request, const char *content_type, int fd,
+			uint64_t size, const char *etag);
+/*
  * An answer of unknown length made piece by piece: `produce` appends to `out`
  * (aim at 64 KiB); returns 1 for more, 0 at the end, negative to break off, so that the
  * client sees that the answer is not whole.  SN_HTTP_LATER, with nothing appended: there is

@@ -6,6 +6,7 @@
  *   http_conn.c     connections: who is there, deadlines, departures, lingering close
  *   http_request.c  one request from its first line until an answer is queued
  *   http_answer.c   headers and bodies of answers
+ *   http_range.c    parts of files
  *   http_route.c    paths and patterns; pure
  *   http_trust.c    whose certificate is an identity
  *   sse.c           event streams
@@ -222,6 +223,13 @@ struct sn_http_conn *sn_http_request_conn(const struct sn_http_request *request)
 
 /* Answers (http_answer.c) ---------------------------------------------------------- */
 
+/* The bytes of a file from `offset` on; the descriptor is taken over. */
+void sn_http_reply_part(struct sn_http_request *request, unsigned status, const char *content_type,
+			int fd, uint64_t offset, uint64_t size);
+enum sn_http_range { SN_HTTP_RANGE_ALL, SN_HTTP_RANGE_PART, SN_HTTP_RANGE_NONE };
+/* What a Range header (NULL: none) wants of `size` bytes; more parts than one mean all of it. */
+enum sn_http_range sn_http_range_read(const char *header, uint64_t size, uint64_t *offset,
+				      uint64_t *length);
 /* Takes `response` over as the answer, whenever that is. */
 void sn_http_answer(struct sn_http_request *request, unsigned status, const char *content_type,
 		    struct MHD_Response *response);
