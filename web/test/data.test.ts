@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from 'vitest';
 
-import { datasetLines, digestOf, exportCommand, exportPath, formatsOf, type Import, importMood, share, type Stored } from '../src/lib/data';
+import { datasetLines, digestOf, exportCommand, exportPath, formatsOf, type Import, importMood, share, type Stored, tellingColumns } from '../src/lib/data';
 
 const stored = (name: string, version: number, rows: number, first: string | null, last: string | null): Stored => ({ name, version, rows, local_rows: rows, bytes: rows * 40, first, last, days: 1 });
 
@@ -28,6 +28,20 @@ describe('datasets', () => {
 
 	it('without rows have no time, whatever is put together', () => {
 		expect(datasetLines(known, [stored('ping', 1, 0, null, null), stored('ping', 2, 1, '2026-03-01T00:00:00Z', '2026-03-01T00:00:00Z')])[0]!.first).toBe('2026-03-01T00:00:00Z');
+	});
+});
+
+describe('newest rows', () => {
+	const column = (name: string) => ({ name, type: 'number', unit: null, help: '' });
+	const columns = ['time', 'node', 'task', 'seq', 'family', 'error', 'rtt'].map(column);
+	const rows = [
+		{ time: 1, node: 'a', task: 'x', seq: 1, family: 4, error: null, rtt: 0.5 },
+		{ time: 2, node: 'a', task: 'x', seq: 2, family: 4, error: null, rtt: 0.6 },
+	];
+
+	it('show the columns that differ before those that repeat one value, in their order', () => {
+		expect(tellingColumns(columns, rows, 3).map((c) => c.name)).toEqual(['time', 'node', 'rtt']);
+		expect(tellingColumns(columns, rows, 9).map((c) => c.name)).toEqual(['time', 'node', 'family', 'rtt']);
 	});
 });
 

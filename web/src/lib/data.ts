@@ -3,6 +3,7 @@
 
 import { query } from './api';
 import type { Mood } from './format';
+import type { Row } from './types';
 
 export interface Column {
 	name: string;
@@ -186,6 +187,15 @@ export function datasetLines(known: Pick<Dataset, 'name' | 'title'>[], stored: S
 		lines.set(part.name, line);
 	}
 	return [...lines.values()].sort((a, b) => b.rows - a.rows || a.name.localeCompare(b.name));
+}
+
+// The columns that say most of these rows, in their order: those whose values differ come before those that repeat one.
+export function tellingColumns(columns: Column[], rows: Row[], most: number): Column[] {
+	const values = (column: Column) => new Set(rows.map((row) => row[column.name]).filter((value) => value !== null && value !== undefined)).size;
+	const rank = (column: Column) => (column.name === 'time' || column.name === 'node' ? 0 : values(column) > 1 ? 1 : 2);
+	const told = columns.filter((column) => values(column) > 0 && column.name !== 'task' && column.name !== 'seq');
+	const kept = new Set([...told].sort((a, b) => rank(a) - rank(b)).slice(0, most));
+	return told.filter((column) => kept.has(column));
 }
 
 export const sourceMood = (source: Source): Mood => ({ current: 'good', lagging: 'warn', silent: 'bad' })[source.state] as Mood;
