@@ -2,9 +2,11 @@
 #include "exchange/intake.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #define NS_PER_DAY (86400 * SN_NS_PER_S)
 
@@ -56,11 +58,29 @@ static void move_row(struct sn_intake_row *row, struct sn_columns *from, struct 
 	sn_columns_drop_row(from);
 }
 
+static bool is_far_off(const struct sn_intake *intake, int64_t time_ns)
+{
+	return (intake->oldest_ns != 0 || intake->latest_ns != 0) &&
+	       (time_ns < intake->oldest_ns || time_ns > intake->latest_ns);
+}
+
+static int drop_far_off(struct sn_intake_row *row, struct sn_columns *columns, int64_t time_ns)
+{
+	char text[SN_TIME_TEXT_MAX];
+
+	snprintf(row->why, sizeof(row->why), "its time is far off: %s",
+		 sn_format_time(time_ns, text, sizeof(text)));
+	sn_columns_drop_row(columns);
+	return 1;
+}
+
 int sn_intake_row_end(struct sn_intake_row *row, int64_t time_ns, struct sn_err *err)
 {
 	struct sn_columns *from = row->current != NULL ? row->current : row->spare, *to;
 	int32_t day = sn_intake_day(time_ns);
 
+	if (is_far_off(row->intake, time_ns))
+		return drop_far_off(row, from, time_ns);
 	if (from == row->current && day == row->day)
 		return 0;
 	to = row->intake->place(row->intake->ctx, sn_columns_dataset(from), day);

@@ -28,6 +28,11 @@ struct sn_intake {
 	struct sn_columns *(*place)(void *ctx, const struct sn_dataset *dataset, int32_t day);
 	void (*bad)(void *ctx, const struct sn_bad_line *bad); /* may be NULL; texts are borrowed */
 	void *ctx;
+	/*
+	 * Rows from before or after that are bad: clocks that were never set, numbers of another
+	 * unit.  Both 0: none is.
+	 */
+	int64_t oldest_ns, latest_ns;
 };
 
 struct sn_intake_counts {
@@ -44,6 +49,7 @@ struct sn_intake_row {
 	struct sn_columns *current;
 	int32_t day;
 	struct sn_value *values; /* of a row that moves; owned */
+	char why[80];            /* why the last one was dropped */
 };
 
 void sn_intake_row_init(struct sn_intake_row *row, const struct sn_intake *intake,
@@ -53,7 +59,10 @@ void sn_intake_row_finish(struct sn_intake_row *row);
 void sn_intake_row_resume(struct sn_intake_row *row);
 /* Columns with a new row to fill; sn_columns_drop_row() takes it back. */
 struct sn_columns *sn_intake_row_begin(struct sn_intake_row *row);
-/* The row is complete: it goes, or stays, where its day says.  -ECANCELED. */
+/*
+ * The row is complete: it goes, or stays, where its day says.  1: its time is far off, it was
+ * dropped, and row->why says so; -ECANCELED.
+ */
 int sn_intake_row_end(struct sn_intake_row *row, int64_t time_ns, struct sn_err *err);
 
 /* Counts a line that could not be read and tells it. */

@@ -498,5 +498,7 @@ int sn_monroe_records_take(struct sn_monroe_records *records, struct sn_err *err
 	sn_columns_set_time(columns, SN_COL_TIME, time_ns);
 	rc = sn_intake_row_end(&form->row, time_ns, err);
 	records->counts->rows += rc == 0;
+	if (rc > 0)
+		sn_err_set(&records->why, -EINVAL, "%s", form->row.why);
 	return rc;
 }

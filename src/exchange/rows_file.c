@@ -117,8 +117,12 @@ static int take_record(struct sn_rows_reader *reader, uint64_t line, struct sn_s
 		     : sn_jsonl_read_row(reader->batch, text, &reader->why);
 	if (rc == 0 && sn_batch_row(reader->batch, 0)[SN_COL_TIME].type == SN_TYPE_NULL)
 		rc = sn_err_set(&reader->why, -EINVAL, "it has no time");
-	if (rc == 0)
-		return place_row(reader, err);
+	if (rc == 0) {
+		rc = place_row(reader, err);
+		if (rc <= 0)
+			return rc;
+		sn_err_set(&reader->why, -EINVAL, "%s", reader->row.why);
+	}
 	tell_bad(reader, line, text, reader->why.text);
 	return 0;
 }

@@ -527,7 +527,9 @@ static int take_line(struct sn_tstat_reader *reader, const struct sn_input_line 
 	if (reason == NULL) {
 		rc = sn_intake_row_end(&reader->row, reader->time_ns, err);
 		reader->counts.rows += rc == 0;
-		return rc;
+		if (rc <= 0)
+			return rc;
+		reason = reader->row.why;
 	}
 	sn_intake_tell_bad(
 		reader->intake, &reader->counts,
