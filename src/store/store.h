@@ -64,6 +64,13 @@ int sn_store_commit(struct sn_store *store, struct sn_err *err);
 int sn_store_put(struct sn_store *store, const struct sn_batch_id *id,
 		 const struct sn_columns *rows, struct sn_err *err);
 
+/*
+ * How many batches of a source (sn_batch_id.node, all streams) there are in the days from
+ * `first_day` to `last_day`, counted from 1970-01-01: is all there that was brought?
+ */
+int sn_store_source_batches(struct sn_store *store, const char *source, int32_t first_day,
+			    int32_t last_day, uint64_t *batches, struct sn_err *err);
+
 /* Queries ---------------------------------------------------------------- */
 enum sn_query_op { SN_EQ, SN_NE, SN_LT, SN_LE, SN_GT, SN_GE, SN_CONTAINS };
 
