@@ -51,6 +51,7 @@ VALUE(ipfix_lost, facts->ipfix->lost_records)
 VALUE(ipfix_connects, facts->ipfix->connects)
 VALUE(series_values, facts->series->values)
 VALUE(series_late, facts->series->late)
+VALUE(series_lost, facts->series->lost_files)
 
 static void build(struct sn_metrics *metrics, const struct sn_meter_facts *facts SN_UNUSED)
 {
@@ -224,6 +225,8 @@ static const struct metric {
 	 "Values of the series told."},
 	{"sonde_meter_series_late_pieces", COUNTER, "", SERIES, series_late,
 	 "Parts of a step that a worker told after the step was closed."},
+	{"sonde_meter_histograms_lost_files", COUNTER, "", SERIES, series_lost,
+	 "Histogram files that could not be written."},
 };
 
 void sn_meter_metrics(struct sn_buf *out, const struct sn_meter_facts *facts, bool open_metrics)

@@ -178,6 +178,7 @@ static int open_series(struct meter_parts *parts, struct sn_err *err)
 		.inside = &parts->inside,
 		.tstat_steps = o->workers == 1 && parts->logs != NULL,
 		.global = o->global,
+		.keep_going = parts->live,
 	};
 	int result = 0;
 

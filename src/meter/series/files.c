@@ -3,6 +3,7 @@
  * Histogram files in Tstat's text form: a directory per step, a file per histogram
  * that has samples.
  */
+#define SN_MODULE "series"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "meter/series/internal.h"
 
@@ -19,9 +21,15 @@
 static void keep_error(struct sn_traffic_board *board, int error, const char *directory,
 		       const char *file)
 {
+	struct sn_err err = {0};
+
+	sn_err_sys(&err, error, "cannot write histogram '%s%s%s'", directory,
+		   file != NULL ? "/" : "", file != NULL ? file : "");
+	if (board->options.keep_going)
+		SN_LOG_LIMITED(SN_LOG_ERROR, "%s", err.text);
 	if (board->error.code == 0)
-		sn_err_sys(&board->error, error, "cannot write histogram '%s%s%s'", directory,
-			   file != NULL ? "/" : "", file != NULL ? file : "");
+		board->error = err;
+	board->stats.lost_files++;
 }
 
 /* Directories ---------------------------------------------------------------- */
@@ -104,6 +112,8 @@ static void write_file(struct sn_traffic_board *board, int directory, const char
 
 	if (fd >= 0 && close(fd) != 0 && result == 0)
 		result = -errno;
+	if (fd >= 0 && result != 0)
+		unlinkat(directory, name, 0); /* half a histogram would pass for a whole one */
 	if (result != 0)
 		keep_error(board, result, directory_name, name);
 	else

@@ -59,6 +59,8 @@ struct sn_traffic_options {
 	 */
 	bool tstat_steps;
 	bool global; /* also histogram files of the whole run, in GLOBAL */
+	/* Files that cannot be written are told and counted, and the run goes on. */
+	bool keep_going;
 };
 /* -EINVAL with the line of rrd.conf that is wrong and what it may be. */
 int sn_traffic_board_create(const struct sn_traffic_options *options,
@@ -79,7 +81,7 @@ int sn_traffic_board_finish(struct sn_traffic_board *board, struct sn_err *err);
 
 struct sn_traffic_stats {
 	uint64_t steps[SN_TRAFFIC_STEPS]; /* closed */
-	uint64_t values, files;
+	uint64_t values, files, lost_files;
 	uint64_t late; /* pieces of a step that came after it was closed */
 };
 void sn_traffic_board_stats(struct sn_traffic_board *board, struct sn_traffic_stats *stats);

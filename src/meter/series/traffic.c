@@ -112,7 +112,7 @@ static int flush(void *sink, struct sn_err *err)
 
 	sn_traffic_deliver(traffic);
 	pthread_mutex_lock(&board->lock);
-	result = board->error.code;
+	result = board->options.keep_going ? 0 : board->error.code;
 	if (result != 0)
 		sn_err_set(err, result, "%s", board->error.text);
 	pthread_mutex_unlock(&board->lock);

@@ -792,6 +792,34 @@ static void files_that_cannot_be_written_are_an_error(void **state SN_UNUSED)
 	close(fd);
 }
 
+static void a_live_run_goes_on_without_files_and_writes_again_when_it_can(void **state SN_UNUSED)
+{
+	struct sn_traffic_options options = {.rrd_conf = "", .steps = 4, .keep_going = true};
+	int none = open("/dev/null", O_RDONLY | O_CLOEXEC), fd = open_files();
+	struct sn_traffic_stats stats;
+
+	assert_int_equal(sn_traffic_board_create(&options, &board, &err), 0);
+	workers[0] = sn_traffic_create(board);
+	sn_traffic_board_histograms(board, true);
+	sn_traffic_board_directory(board, none, T0);
+	begin_flows(true, false);
+	send_udp(workers[0], SN_CLIENT, 50, T0);
+	send_udp(workers[0], SN_CLIENT, 50, T0 + 300 * S);
+	flush(workers[0]);
+	sn_traffic_board_stats(board, &stats);
+	assert_true(stats.lost_files > 0 && stats.files == 0);
+	sn_traffic_board_directory(board, fd, T0 + 300 * S);
+	send_udp(workers[0], SN_CLIENT, 50, T0 + 600 * S);
+	flush(workers[0]);
+	assert_true(exists("000/ip_len_out"));
+	/* That something is missing is said at the end. */
+	assert_int_equal(sn_traffic_board_finish(board, &err), -ENOTDIR);
+	close_board();
+	close(none);
+	close(fd);
+	assert_int_equal(sn_fs_remove_tree(directory, &err), 0);
+}
+
 /* Rows --------------------------------------------------------------------- */
 
 static struct sn_buf written;
@@ -885,6 +913,7 @@ int main(void)
 		TEST(a_step_is_written_where_it_began),
 		TEST(files_that_are_switched_off_and_on_go_on_in_their_directory),
 		TEST(files_that_cannot_be_written_are_an_error),
+		TEST(a_live_run_goes_on_without_files_and_writes_again_when_it_can),
 		TEST(values_become_rows_of_their_dataset),
 		TEST(a_writer_that_fails_is_told_at_the_flush),
 	};
