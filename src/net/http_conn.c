@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <gnutls/x509.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -224,6 +225,9 @@ void sn_http_conn_phase(struct sn_http_conn *conn, enum sn_http_phase phase)
 	sn_list_remove(&conn->reading);
 	if (reads)
 		sn_list_append(&conn->daemon->reading, &conn->reading);
+	sn_list_remove(&conn->working);
+	if (phase == SN_HTTP_WORK)
+		sn_list_append(&conn->daemon->working, &conn->working);
 	conn->phase = phase;
 	conn->phase_ns = sn_loop_now(conn->server->loop);
 	conn->received = 0;
@@ -240,6 +244,15 @@ bool sn_http_conn_has_unread(const struct sn_http_conn *conn)
 		return false;
 	tls = MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	return tls != NULL && gnutls_record_check_pending(tls->tls_session) > 0;
+}
+
+bool sn_http_conn_can_send(const struct sn_http_conn *conn)
+{
+	struct pollfd writable = {.fd = conn->fd, .events = POLLOUT};
+
+	return !conn->suspended && conn->request != NULL &&
+	       conn->request->state == SN_HTTP_REQUEST_QUEUED && poll(&writable, 1, 0) == 1 &&
+	       (writable.revents & POLLOUT) != 0;
 }
 
 /* Identity ---------------------------------------------------------------------------- */
@@ -305,6 +318,7 @@ struct sn_http_conn *sn_http_conn_open(struct sn_http_daemon *daemon, struct MHD
 	conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	read_addr(conn);
 	sn_list_init(&conn->reading);
+	sn_list_init(&conn->working);
 	sn_http_conn_phase(conn, SN_HTTP_FRESH);
 	sn_list_append(&server->conns, &conn->link);
 	daemon->connections++;
@@ -320,6 +334,7 @@ void sn_http_conn_close(struct sn_http_conn *conn)
 		drain_begin(conn);
 	sn_list_remove(&conn->link);
 	sn_list_remove(&conn->reading);
+	sn_list_remove(&conn->working);
 	conn->daemon->connections--;
 	if (--conn->server->conn_count == 0)
 		sn_timer_stop(&conn->server->sweep);

@@ -63,19 +63,29 @@ static bool has_unread(const struct sn_http_daemon *daemon)
 	return false;
 }
 
+static bool can_send(const struct sn_http_daemon *daemon)
+{
+	sn_list_for_each (link, &daemon->working) {
+		if (sn_http_conn_can_send(sn_list_entry(link, struct sn_http_conn, working)))
+			return true;
+	}
+	return false;
+}
+
 /*
  * When to run again although no descriptor is ready.  libmicrohttpd asks for "at
  * once" as long as a connection has work, but also all through a TLS handshake
  * that waits for the client (0.9.75 takes its descriptor for readable until then).
  * New bytes wake us anyhow, so when a run did nothing and nobody has sent more,
- * the next one may wait.
+ * the next one may wait.  Not while an answer goes out: with TLS one record of it is
+ * sent in a run, and most of the runs for a block of a file do not ask us for more.
  */
 static uint64_t next_delay(struct sn_http_daemon *daemon, unsigned long long timeout_ms,
 			   uint64_t progress_before)
 {
 	if (timeout_ms > 0)
 		return timeout_ms * SN_NS_PER_MS;
-	if (daemon->progress != progress_before || has_unread(daemon))
+	if (daemon->progress != progress_before || has_unread(daemon) || can_send(daemon))
 		daemon->stalls = 0;
 	else if (daemon->stalls < STALLS_MAX)
 		daemon->stalls++;
@@ -231,6 +241,7 @@ static struct sn_http_daemon *daemon_create(struct sn_http_server *server, int f
 	daemon->server = server;
 	daemon->tls = tls != NULL;
 	sn_list_init(&daemon->reading);
+	sn_list_init(&daemon->working);
 	if (tls == NULL || sn_http_trust_create(tls, &daemon->trust, NULL) == 0)
 		daemon->mhd = start_mhd(daemon, fd, tls, all_anchors(tls, &anchors));
 	sn_buf_finish(&anchors);

@@ -88,6 +88,7 @@ struct sn_http_daemon { /* one libmicrohttpd daemon in the loop */
 	uint64_t progress;      /* counts our callbacks: how a run that did something is told */
 	unsigned stalls;        /* runs in a row that did nothing and still asked for another */
 	struct sn_list reading; /* connections in the middle of a handshake, headers or a body */
+	struct sn_list working; /* ... of a handler or an answer */
 	bool draining;          /* replaced: lives until its last connection is gone */
 };
 
@@ -127,6 +128,7 @@ enum sn_http_phase {
 struct sn_http_conn {
 	struct sn_list link;
 	struct sn_list reading; /* in its daemon's list */
+	struct sn_list working; /* the same */
 	struct sn_http_server *server;
 	struct sn_http_daemon *daemon;
 	struct MHD_Connection *mhd;
@@ -155,6 +157,8 @@ struct sn_http_conn *sn_http_conn_of(struct MHD_Connection *mhd);
 void sn_http_conn_phase(struct sn_http_conn *conn, enum sn_http_phase phase);
 /* Has the client sent something that was not read yet? */
 bool sn_http_conn_has_unread(const struct sn_http_conn *conn);
+/* Is an answer on its way that the socket would take more of? */
+bool sn_http_conn_can_send(const struct sn_http_conn *conn);
 /* Only inside a callback of libmicrohttpd for this connection. */
 void sn_http_conn_suspend(struct sn_http_conn *conn);
 void sn_http_conn_resume(struct sn_http_conn *conn); /* harmless when not suspended */
