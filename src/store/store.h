@@ -25,6 +25,21 @@ struct sn_store;
 
 /* `path`: directory of the day files, made if absent. */
 int sn_store_open(const char *path, struct sn_store **store, struct sn_err *err);
+
+struct sn_clickhouse_options; /* store/clickhouse.h */
+struct sn_store_options {
+	/* Where rows have moved to (store/mover.h); NULL: all are in the day files. */
+	const struct sn_clickhouse_options *clickhouse;
+	unsigned retention_days; /* rows there of days before that are not seen; 0: all are */
+	bool local;              /* never asks ClickHouse, and so never waits for it */
+};
+/*
+ * A store of which rows may have moved to ClickHouse: questions are answered from both, with the
+ * same rows in the same order as if none had moved.  When ClickHouse cannot be asked the rows of
+ * the day files are handed out, and the call says -EREMOTE.
+ */
+int sn_store_open_with(const char *path, const struct sn_store_options *options,
+		       struct sn_store **store, struct sn_err *err);
 void sn_store_close(struct sn_store *store);
 
 /* Identity of a batch: sender's node id, its spool stream, number in it, digest of its bytes. */

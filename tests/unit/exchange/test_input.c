@@ -7,7 +7,7 @@
 
 #include "base/util.h"
 #include "exchange/input.h"
-#include "squeeze.h"
+#include "lib/squeeze.h"
 
 #define LINE_MAX_SHORT 16
 

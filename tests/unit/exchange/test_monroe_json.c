@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/util.h"
 #include "exchange/monroe_json.h"
-#include "squeeze.h"
+#include "lib/squeeze.h"
 
 #define PLACES_MAX 8
 

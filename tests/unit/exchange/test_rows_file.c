@@ -8,7 +8,7 @@
 #include "base/util.h"
 #include "data/codec.h"
 #include "exchange/rows_file.h"
-#include "squeeze.h"
+#include "lib/squeeze.h"
 
 static struct sn_err err;
 

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "exchange/tstat_log.h"
-#include "squeeze.h"
+#include "lib/squeeze.h"
 
 #define DAYS_MAX 4
 
