@@ -192,15 +192,19 @@ void sn_clickhouse_add_table(struct sn_clickhouse *ch, const char *name)
 	sn_sql_add_name(&ch->sql, name);
 }
 
-void sn_clickhouse_add_system(struct sn_clickhouse *ch, const char *table)
+void sn_clickhouse_add_parts(struct sn_clickhouse *ch, const char *local)
 {
-	if (ch->cluster == NULL) {
-		sn_buf_addf(&ch->sql, "system.%s", table);
-		return;
+	if (ch->cluster != NULL) {
+		sn_buf_adds(&ch->sql, "cluster(");
+		sn_sql_add_text(&ch->sql, sn_str(ch->cluster));
+		sn_buf_adds(&ch->sql, ", system, parts)");
+	} else {
+		sn_buf_adds(&ch->sql, "system.parts");
 	}
-	sn_buf_adds(&ch->sql, "cluster(");
-	sn_sql_add_text(&ch->sql, sn_str(ch->cluster));
-	sn_buf_addf(&ch->sql, ", system, %s)", table);
+	sn_buf_adds(&ch->sql, " WHERE active AND database = ");
+	sn_sql_add_text(&ch->sql, sn_str(ch->database));
+	sn_buf_adds(&ch->sql, " AND table = ");
+	sn_sql_add_text(&ch->sql, sn_str(local));
 }
 
 void sn_clickhouse_add_on_cluster(struct sn_clickhouse *ch)

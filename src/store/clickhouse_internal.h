@@ -53,8 +53,12 @@ int sn_clickhouse_ask(struct sn_clickhouse *ch, const struct sn_native_column *c
 
 /* `database`.`name` into the statement. */
 void sn_clickhouse_add_table(struct sn_clickhouse *ch, const char *name);
-/* What stands behind FROM for a table of the server, of one server per shard over a cluster. */
-void sn_clickhouse_add_system(struct sn_clickhouse *ch, const char *table);
+/* What stands behind FROM for the parts of a table; over a cluster those of one server per shard.
+ */
+void sn_clickhouse_add_parts(struct sn_clickhouse *ch, const char *local);
+/* 20260301 for a day and back; only such numbers are ids of partitions. */
+int64_t sn_clickhouse_partition(int32_t day);
+int32_t sn_clickhouse_partition_day(int64_t partition);
 /* The dataset's table as far as it is known to be; asked for again while columns are missing. */
 int sn_clickhouse_table(struct sn_clickhouse *ch, const struct sn_dataset *dataset,
 			struct sn_clickhouse_table **table, struct sn_err *err);
