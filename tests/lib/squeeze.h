@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files for the tests of readers: written plain or compressed, in a directory of their own. */
-#ifndef SONDE_TESTS_EXCHANGE_SQUEEZE_H
-#define SONDE_TESTS_EXCHANGE_SQUEEZE_H
+/* squeeze: bytes as gzip, xz or zstd, as the command line tools make them, and as a file. */
+#ifndef SONDE_TESTS_LIB_SQUEEZE_H
+#define SONDE_TESTS_LIB_SQUEEZE_H
 
 #include <lzma.h>
 #include <stdio.h>
@@ -35,13 +35,23 @@ static inline void squeeze_xz(struct sn_str text, struct sn_buf *out)
 
 static inline void squeeze_zstd(struct sn_str text, struct sn_buf *out)
 {
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
 	size_t made;
 
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, 1);
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
 	sn_buf_reserve(out, ZSTD_compressBound(text.n));
-	made = ZSTD_compress(out->p + out->n, out->cap - out->n, text.p, text.n, 1);
+	made = ZSTD_compress2(zstd, out->p + out->n, out->cap - out->n, text.p, text.n);
 	assert_false(ZSTD_isError(made));
+	ZSTD_freeCCtx(zstd);
 	out->n += made;
 }
+
+typedef void squeeze_fn(struct sn_str text, struct sn_buf *out);
+static const struct squeeze_method {
+	const char *name;
+	squeeze_fn *squeeze;
+} squeeze_methods[] = {{"gzip", squeeze_gzip}, {"xz", squeeze_xz}, {"zstd", squeeze_zstd}};
 
 /* The path, malloc'ed; whoever asked removes the file. */
 static inline char *write_file(struct sn_str bytes)
