@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "data/columns.h"
 
+#define SN_INTAKE_LINES_MAX 8192 /* that a reader looks at in one call, rows or not */
+
 struct sn_bad_line {
 	uint64_t line;      /* its number, from 1 */
 	struct sn_str text; /* as it stands in the file; what it begins with if it is too long */

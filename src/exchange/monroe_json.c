@@ -222,11 +222,13 @@ static int at_end(struct sn_monroe_reader *reader, struct sn_err *err)
 int sn_monroe_reader_read(struct sn_monroe_reader *reader, size_t rows_max, struct sn_err *err)
 {
 	uint64_t enough = reader->counts.rows + rows_max;
+	uint64_t pause = reader->counts.lines + SN_INTAKE_LINES_MAX;
 	struct sn_input_line line;
 	int rc = 1, taken = 0;
 
 	sn_monroe_records_resume(reader->records);
-	while (rc > 0 && taken == 0 && reader->counts.rows < enough) {
+	while (rc > 0 && taken == 0 && reader->counts.rows < enough &&
+	       reader->counts.lines < pause) {
 		rc = sn_input_next(reader->input, &line, err);
 		if (rc > 0)
 			taken = take_line(reader, &line, err);
@@ -244,7 +246,9 @@ int sn_monroe_json_check(struct sn_input *input, struct sn_err *err)
 	int rc;
 
 	reader->check_only = true;
-	rc = sn_monroe_reader_read(reader, 1, err);
+	do
+		rc = sn_monroe_reader_read(reader, 1, err);
+	while (rc > 0);
 	sn_monroe_reader_destroy(reader);
 	return rc;
 }

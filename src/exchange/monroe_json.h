@@ -45,7 +45,8 @@ struct sn_monroe_reader *sn_monroe_reader_create(struct sn_input *input,
 void sn_monroe_reader_destroy(struct sn_monroe_reader *reader);
 
 /*
- * Reads on until `rows_max` more rows are there: 1; or the end: 0.  Negative, after the rows before
+ * Reads on until `rows_max` more rows are there, or SN_INTAKE_LINES_MAX lines were read: 1; or the
+ * end: 0.  Negative, after the rows before
  * it: what sn_input_next() returns, -ECANCELED; when strict -EINVAL for a mistake in the syntax and
  * for a file without an object.
  */

@@ -150,6 +150,7 @@ static void take_line(struct sn_mplane_reader *reader, const struct sn_input_lin
 int sn_mplane_reader_read(struct sn_mplane_reader *reader, size_t rows_max, struct sn_err *err)
 {
 	uint64_t enough = reader->counts.rows + rows_max;
+	uint64_t pause = reader->counts.lines + SN_INTAKE_LINES_MAX;
 	struct sn_input_line line;
 	int rc = 1, taken;
 
@@ -164,7 +165,7 @@ int sn_mplane_reader_read(struct sn_mplane_reader *reader, size_t rows_max, stru
 		rc = sn_input_next(reader->input, &line, err);
 		if (rc > 0)
 			take_line(reader, &line);
-	} while (rc > 0);
+	} while (rc > 0 && reader->counts.lines < pause);
 	if (rc == 0 && reader->depth > 0) {
 		reader->depth = 0;
 		tell_bad(reader, "a message without an end");

@@ -218,11 +218,13 @@ static int at_end(struct sn_rows_reader *reader, struct sn_err *err)
 int sn_rows_reader_read(struct sn_rows_reader *reader, size_t rows_max, struct sn_err *err)
 {
 	uint64_t enough = reader->counts.rows + rows_max;
+	uint64_t pause = reader->counts.lines + SN_INTAKE_LINES_MAX;
 	struct sn_input_line line;
 	int rc = 1, taken = 0;
 
 	sn_intake_row_resume(&reader->row);
-	while (rc > 0 && taken == 0 && reader->counts.rows < enough) {
+	while (rc > 0 && taken == 0 && reader->counts.rows < enough &&
+	       reader->counts.lines < pause) {
 		rc = sn_input_next(reader->input, &line, err);
 		if (rc > 0)
 			taken = take_line(reader, &line, err);

@@ -540,11 +540,13 @@ static int take_line(struct sn_tstat_reader *reader, const struct sn_input_line 
 int sn_tstat_reader_read(struct sn_tstat_reader *reader, size_t rows_max, struct sn_err *err)
 {
 	uint64_t enough = reader->counts.rows + rows_max;
+	uint64_t pause = reader->counts.lines + SN_INTAKE_LINES_MAX;
 	struct sn_input_line line;
 	int rc = 1, taken = 0;
 
 	sn_intake_row_resume(&reader->row);
-	while (rc > 0 && taken == 0 && reader->counts.rows < enough) {
+	while (rc > 0 && taken == 0 && reader->counts.rows < enough &&
+	       reader->counts.lines < pause) {
 		rc = sn_input_next(reader->input, &line, err);
 		if (rc > 0)
 			taken = take_line(reader, &line, err);

@@ -36,7 +36,8 @@ struct sn_tstat_reader *sn_tstat_reader_create(struct sn_input *input,
 void sn_tstat_reader_destroy(struct sn_tstat_reader *reader);
 
 /*
- * Reads on until `rows_max` more rows are there: 1; or the end: 0.  Negative, after the rows before
+ * Reads on until `rows_max` more rows are there, or SN_INTAKE_LINES_MAX lines were read: 1; or the
+ * end: 0.  Negative, after the rows before
  * it: what sn_input_next() returns, -EINVAL (a header that cannot be used, or none), -ECANCELED.
  */
 int sn_tstat_reader_read(struct sn_tstat_reader *reader, size_t rows_max, struct sn_err *err);
