@@ -15,7 +15,7 @@
 	"dataset TEXT NOT NULL, version INTEGER NOT NULL, first INTEGER NOT NULL,"                 \
 	" rows INTEGER NOT NULL, block INTEGER NOT NULL, time_min INTEGER NOT NULL,"               \
 	" time_max INTEGER NOT NULL,"
-#define UNIT_SELECT "SELECT dataset, version, first, rows, block, time_min, time_max"
+#define UNIT_SELECT "SELECT dataset, version, first, rows, block, time_min, time_max, first + rows"
 
 const char sn_moving_schema[] =
 	"CREATE TABLE _moving(" UNIT_COLUMNS " PRIMARY KEY(dataset, version)) WITHOUT ROWID;"
@@ -34,6 +34,7 @@ static void fetch(sqlite3_stmt *statement, struct sn_moving_unit *unit)
 		.block = sqlite3_column_int64(statement, 4),
 		.time_min = sqlite3_column_int64(statement, 5),
 		.time_max = sqlite3_column_int64(statement, 6),
+		.end = sqlite3_column_int64(statement, 7),
 	};
 	snprintf(unit->dataset, sizeof(unit->dataset), "%s", name != NULL ? name : "");
 }
@@ -59,7 +60,8 @@ int sn_moving_waiting(struct sn_db *db, sn_moving_fn *fn, void *ctx, struct sn_e
 	sqlite3_stmt *statement = sn_db_query(
 		db, err,
 		"SELECT l.dataset, l.version, min(b.first), sum(b.rows), count(*), min(b.time_min),"
-		" max(b.time_max) FROM _block AS b JOIN _layout AS l ON l.id = b.layout"
+		" max(b.time_max), max(b.first + b.rows) FROM _block AS b JOIN _layout AS l ON "
+		"l.id = b.layout"
 		" GROUP BY l.dataset, l.version",
 		"");
 
@@ -76,20 +78,22 @@ int sn_moving_left(struct sn_db *db, sn_moving_fn *fn, void *ctx, struct sn_err 
 	sqlite3_stmt *statement = sn_db_query(
 		db, err,
 		"SELECT dataset, version, min(first), sum(rows), count(*), min(time_min),"
-		" max(time_max) FROM _moved GROUP BY dataset, version",
+		" max(time_max), max(first + rows) FROM _moved GROUP BY dataset, version",
 		"");
 
 	return for_each(db, statement, fn, ctx, err);
 }
 
-int sn_moving_units(struct sn_db *db, unsigned limit, sn_moving_fn *fn, void *ctx,
-		    struct sn_err *err)
+int sn_moving_last(struct sn_db *db, struct sn_moving_unit *unit, struct sn_err *err)
 {
 	sqlite3_stmt *statement =
-		sn_db_query(db, err, UNIT_SELECT " FROM _moved ORDER BY first DESC LIMIT ?", "i",
-			    (int64_t)limit);
+		sn_db_query(db, err, UNIT_SELECT " FROM _moved ORDER BY first DESC LIMIT 1", "");
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
 
-	return for_each(db, statement, fn, ctx, err);
+	if (rc == 1)
+		fetch(statement, unit);
+	sn_db_done(statement);
+	return rc;
 }
 
 /* The frontier -------------------------------------------------------------- */
@@ -146,11 +150,11 @@ static int pick_block(const struct sn_blocks_info *block, void *ctx)
 		unit->block = block->id;
 		unit->time_min = block->time_min;
 		unit->time_max = block->time_max;
-	} else if (unit->first + (int64_t)unit->rows != block->first ||
-		   unit->rows + block->rows > SN_BLOCK_ROWS_MAX) {
+	} else if (unit->end != block->first || unit->rows + block->rows > SN_BLOCK_ROWS_MAX) {
 		return 1;
 	}
 	unit->rows += block->rows;
+	unit->end = next;
 	unit->time_min = SN_MIN(unit->time_min, block->time_min);
 	unit->time_max = SN_MAX(unit->time_max, block->time_max);
 	return 0;
@@ -177,7 +181,7 @@ static int note(struct sn_db *db, const struct sn_moving_unit *unit, struct sn_e
 	if (rc == 0)
 		rc = sn_db_run(db, err, "UPDATE _block SET tier = ?" BLOCKS_OF_UNIT, "itiii",
 			       (int64_t)SN_BLOCKS_TIERS, unit->dataset, (int64_t)unit->version,
-			       unit->first, unit->first + (int64_t)unit->rows);
+			       unit->first, unit->end);
 	return SN_MIN(rc, 0);
 }
 
@@ -267,7 +271,7 @@ int sn_moving_read(struct sn_db *db, const struct sn_moving_unit *unit, struct s
 	sn_db_rollback(db);
 	if (rc == 0)
 		rc = reading.rc;
-	if (rc == 0 && reading.next != unit->first + (int64_t)unit->rows)
+	if (rc == 0 && reading.next != unit->end)
 		rc = sn_err_set(err, -EUCLEAN,
 				"rows from %" PRId64 " on of dataset '%s' are missing",
 				reading.next, unit->dataset);
@@ -281,7 +285,7 @@ static int remove_blocks(struct sn_db *db, const struct sn_moving_unit *unit, st
 	size_t count = 0;
 	sqlite3_stmt *statement =
 		sn_db_query(db, err, "SELECT id FROM _block" BLOCKS_OF_UNIT, "tiii", unit->dataset,
-			    (int64_t)unit->version, unit->first, unit->first + (int64_t)unit->rows);
+			    (int64_t)unit->version, unit->first, unit->end);
 	int rc = statement != NULL ? 1 : err->code;
 
 	while (rc == 1 && count < unit->rows && (rc = sn_db_next(db, statement, err)) == 1)
@@ -349,6 +353,8 @@ static int come_back(struct sn_db *db, const struct sn_moving_unit *unit,
 		rc = sn_db_run(db, err,
 			       "DELETE FROM _moved WHERE dataset = ? AND version = ? AND first = ?",
 			       "tii", unit->dataset, (int64_t)unit->version, unit->first);
+	if (rc >= 0)
+		rc = sn_db_run(db, err, "INSERT OR IGNORE INTO _file VALUES('returning', 1)", "");
 	return SN_MIN(rc, 0);
 }
 
@@ -359,7 +365,7 @@ int sn_moving_return(struct sn_db *db, const struct sn_moving_unit *unit,
 	int rc;
 
 	if (sn_columns_rows(rows) != unit->rows)
-		return sn_err_set(err, -EUCLEAN,
+		return sn_err_set(err, -ESTALE,
 				  "ClickHouse has %zu rows of dataset '%s' in place of %" PRIu64,
 				  sn_columns_rows(rows), unit->dataset, unit->rows);
 	rc = sn_blocks_draft(rows, 0, unit->rows, &draft, err);
@@ -374,4 +380,20 @@ int sn_moving_return(struct sn_db *db, const struct sn_moving_unit *unit,
 	}
 	sn_blocks_draft_destroy(draft);
 	return rc;
+}
+
+int sn_moving_is_returning(struct sn_db *db, bool *returning, struct sn_err *err)
+{
+	sqlite3_stmt *statement =
+		sn_db_query(db, err, "SELECT 1 FROM _file WHERE key = 'returning'", "");
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
+
+	*returning = rc == 1;
+	sn_db_done(statement);
+	return SN_MIN(rc, 0);
+}
+
+int sn_moving_returned(struct sn_db *db, struct sn_err *err)
+{
+	return SN_MIN(sn_db_run(db, err, "DELETE FROM _file WHERE key = 'returning'", ""), 0);
 }

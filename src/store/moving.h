@@ -32,6 +32,7 @@ struct sn_moving_unit {
 	int64_t first; /* number of the first row */
 	uint64_t rows;
 	int64_t block; /* id of the first block in this file */
+	int64_t end;   /* number behind the last row */
 	int64_t time_min, time_max;
 };
 
@@ -43,9 +44,8 @@ int sn_moving_waiting(struct sn_db *db, sn_moving_fn *fn, void *ctx, struct sn_e
 int sn_moving_notes(struct sn_db *db, sn_moving_fn *fn, void *ctx, struct sn_err *err);
 /* Per dataset, all that has left: rows and times; `block` is the number of units. */
 int sn_moving_left(struct sn_db *db, sn_moving_fn *fn, void *ctx, struct sn_err *err);
-/* Units that have left, the last ones first, up to `limit`. */
-int sn_moving_units(struct sn_db *db, unsigned limit, sn_moving_fn *fn, void *ctx,
-		    struct sn_err *err);
+/* The unit that left last, of any dataset: 1, or 0 if none has. */
+int sn_moving_last(struct sn_db *db, struct sn_moving_unit *unit, struct sn_err *err);
 
 /* `moved`: whether rows have left at all. */
 int sn_moving_frontier(struct sn_db *db, const struct sn_dataset *dataset, int64_t *number,
@@ -65,9 +65,13 @@ int sn_moving_read(struct sn_db *db, const struct sn_moving_unit *unit, struct s
 int sn_moving_end(struct sn_db *db, const struct sn_moving_unit *unit, struct sn_err *err);
 /*
  * The other way: rows of the unit that left last are here again, in a transaction of its own.
- * -ESTALE if another one left later.
+ * -ESTALE if another one of the dataset left later.  From the first one on the file is one that
+ * takes its rows back, until that is cleared: copies of them are still in ClickHouse, so that they
+ * must not move there again.
  */
 int sn_moving_return(struct sn_db *db, const struct sn_moving_unit *unit,
 		     const struct sn_columns *rows, struct sn_err *err);
+int sn_moving_is_returning(struct sn_db *db, bool *returning, struct sn_err *err);
+int sn_moving_returned(struct sn_db *db, struct sn_err *err);
 
 #endif

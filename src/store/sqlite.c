@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/sqlite.h"
+#include "store/remote.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +27,22 @@ int sn_store_open(const char *path, struct sn_store **out, struct sn_err *err)
 	return 0;
 }
 
+int sn_store_open_with(const char *path, const struct sn_store_options *options,
+		       struct sn_store **out, struct sn_err *err)
+{
+	struct sn_store *store;
+	int rc = sn_store_open(path, &store, err);
+
+	if (rc == 0 && options->clickhouse != NULL) {
+		rc = sn_remote_open(path, options, &store->remote, err);
+		if (rc != 0)
+			sn_store_close(sn_steal(&store));
+	}
+	if (rc == 0)
+		*out = store;
+	return rc;
+}
+
 static void day_destroy(struct sn_day *day)
 {
 	sn_day_close(day);
@@ -43,6 +59,7 @@ void sn_store_close(struct sn_store *store)
 	sn_list_for_each (link, &store->days)
 		day_destroy(sn_list_entry(link, struct sn_day, link));
 	sn_map_destroy(store->pending);
+	sn_remote_close(store->remote);
 	free(store->path);
 	free(store);
 }
@@ -157,10 +174,14 @@ int sn_store_drop_day(struct sn_store *store, const char *name, struct sn_err *e
 		return sn_err_set(err, -EBUSY, "cannot drop day '%s': rows of it are being stored",
 				  name);
 	sn_day_close(day);
+	/* Before the file goes: nobody else knows that there are rows of the day in ClickHouse. */
+	if (store->remote != NULL && sn_remote_drop(store->remote, number, err) != 0)
+		return err->code;
 	for (size_t i = 0; i < SN_COUNT(suffixes); i++) {
 		sn_autofree char *path = sn_day_path(store, number, suffixes[i]);
+		bool may_lack = suffixes[i][0] != '\0' || store->remote != NULL;
 
-		if (unlink(path) != 0 && (errno != ENOENT || suffixes[i][0] == '\0'))
+		if (unlink(path) != 0 && (errno != ENOENT || !may_lack))
 			return sn_err_sys(err, -errno, "cannot remove '%s'", path);
 	}
 	day_destroy(day);

@@ -77,6 +77,7 @@ struct sn_store {
 	unsigned group_days;
 	struct sn_map *pending;    /* batches of the open group, to their digests */
 	struct sn_err group_error; /* code 0: the open group is sound */
+	struct sn_remote *remote;  /* rows in ClickHouse (remote.h); NULL: there are none */
 };
 
 /* Days (sqlite.c) --------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/sqlite.h"
+#include "store/remote.h"
 
 #include "base/mem.h"
 
@@ -135,6 +135,8 @@ struct span {
 /* One dataset of one day. */
 struct table {
 	struct check *check;
+	struct sn_store *store;
+	int32_t day;
 	struct sn_db *db;
 	const struct sn_dataset *dataset;
 	struct span *spans; /* by number */
@@ -202,31 +204,110 @@ static int read_block(const struct sn_blocks_info *block, void *ctx)
 	return table->rc;
 }
 
-static int read_table(struct check *check, struct sn_db *db, const char *name, unsigned version,
-		      struct sn_err *err)
+/* Those that have moved. ------------------------------------------------------- */
+
+/* The span that the row is in; rows come by time, and so in no order of numbers. */
+static struct span *find_span(struct table *table, int64_t number)
+{
+	size_t low = 0, high = table->span_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (table->spans[middle].end <= number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < table->span_count && table->spans[low].first <= number ? &table->spans[low]
+									    : NULL;
+}
+
+static int add_remote_rows(const struct sn_columns *rows, const int64_t *numbers, void *ctx)
+{
+	struct table *table = ctx;
+	struct sn_vector seq = sn_columns_vector(rows, SN_COL_SEQ);
+
+	for (size_t i = 0; i < seq.rows; i++) {
+		struct span *span = find_span(table, numbers[i]);
+
+		if (span == NULL)
+			continue;
+		table->check->rows++;
+		if (!sn_vector_is_null(&seq, i))
+			table->rc = add_number(span->numbers, (uint64_t)seq.i[i], table->err);
+		if (table->rc != 0)
+			return 1;
+	}
+	return 0;
+}
+
+static int read_remote(struct table *table)
+{
+	struct sn_query query = {
+		.dataset = table->dataset,
+		.since_ns = INT64_MIN,
+		.filters = {{.column = SN_COL_NODE,
+			     .op = SN_EQ,
+			     .value = {.type = SN_TYPE_TEXT, .s = sn_str(table->check->node)}}},
+		.filter_count = 1,
+	};
+	struct sn_clickhouse_scan scan = {.query = &query};
+	struct sn_remote_part part;
+	int rc = sn_remote_look(table->store, table->day, table->db, table->dataset, &part,
+				table->err);
+
+	if (rc != 0 || !part.wanted || table->span_count == 0)
+		return rc;
+	scan.hide_from = part.hide_from;
+	scan.hide_to = part.hide_to;
+	scan.hide_number = part.hide_number;
+	sn_remote_narrow(&query, table->day);
+	rc = sn_clickhouse_scan(table->store->remote->client, &scan, add_remote_rows, table,
+				table->err);
+	if (table->rc != 0)
+		return table->rc;
+	return rc < 0 ? sn_remote_failed(table->day, table->err) : 0;
+}
+
+static int read_table(struct check *check, struct sn_store *store, int32_t day, struct sn_db *db,
+		      const char *name, unsigned version, struct sn_err *err)
 {
 	/* The common columns are all that is needed; they are found by their names. */
 	static const struct sn_column common[] = {SN_COMMON_COLUMNS};
 	struct sn_dataset dataset = {
 		.name = name, .version = version, .columns = common, .column_count = SN_COL_COMMON};
-	struct table table = {.check = check, .db = db, .dataset = &dataset, .err = err};
+	struct table table = {.check = check,
+			      .store = store,
+			      .day = day,
+			      .db = db,
+			      .dataset = &dataset,
+			      .err = err};
 	int rc = load_spans(&table);
 
 	if (rc == 0)
 		rc = sn_blocks_list(db, &dataset, INT64_MIN, INT64_MAX, read_block, &table, err);
+	if (rc == 0)
+		rc = table.rc;
+	if (rc == 0)
+		rc = read_remote(&table);
 	free(table.spans);
-	return rc != 0 ? rc : table.rc;
+	return rc;
 }
 
-static int read_tables(struct check *check, struct sn_db *db, struct sn_err *err)
+static int read_tables(struct check *check, struct sn_store *store, const struct sn_day *day,
+		       struct sn_err *err)
 {
+	struct sn_db *db = day->reader;
+
 	/* Also datasets that only an older or newer release knows: their rows count. */
 	sqlite3_stmt *tables = sn_db_query(db, err, "SELECT dataset, version FROM _dataset", "");
 	int rc = tables != NULL ? 1 : err->code;
 
 	while (rc == 1) {
 		rc = sn_db_next(db, tables, err);
-		if (rc == 1 && read_table(check, db, (const char *)sqlite3_column_text(tables, 0),
+		if (rc == 1 && read_table(check, store, day->number, db,
+					  (const char *)sqlite3_column_text(tables, 0),
 					  (unsigned)sqlite3_column_int(tables, 1), err) != 0)
 			rc = err->code;
 	}
@@ -244,7 +325,7 @@ static int read_day(struct sn_store *store, struct check *check, struct sn_day *
 	rc = sn_db_exec(day->reader, "BEGIN", err);
 	if (rc != 0)
 		return rc;
-	rc = read_tables(check, day->reader, err);
+	rc = read_tables(check, store, day, err);
 	sn_db_rollback(day->reader);
 	return rc;
 }

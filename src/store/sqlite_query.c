@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Queries over all days: which files, where a page begins and ends. */
+/* Queries over all days: which files, where a page begins and ends; with the rows of ClickHouse. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/blocks_query.h"
-#include "store/sqlite.h"
+#include "store/remote.h"
 
 #include "base/mem.h"
 
@@ -17,6 +18,7 @@ struct run {
 	struct sn_cursor last; /* place of the last row that was handed out */
 	bool resumed;          /* `last` is from a cursor or a row */
 	bool full, stopped;    /* there is more than was wanted; the caller has had enough */
+	bool deaf;             /* ClickHouse did not answer: it is not asked again */
 };
 
 /* Checks ------------------------------------------------------------------- */
@@ -98,19 +100,160 @@ static bool is_over(const struct run *run)
 	return run->full || run->stopped;
 }
 
-static int run_day(struct sn_store *store, struct run *run, struct sn_day *day, struct sn_err *err)
-{
-	struct sn_cursor after = run->last;
-	int rc = sn_day_open_reader(store, day, err);
+/* Both sources of a day --------------------------------------------------------- */
 
-	if (rc != 0)
-		return rc == -ENOENT ? 0 : rc; /* dropped since the directory was read */
-	/* One snapshot for all that is read, and one lock. */
-	rc = sn_db_exec(day->reader, "BEGIN", err);
+/* Rows of the file and of ClickHouse, each in order, on their way into one. */
+struct merge {
+	struct run *run;
+	int32_t day;
+	struct sn_blocks_search *local; /* NULL: there is no file */
+	const struct sn_value *row;     /* the file's next one, NULL at its end */
+	int64_t number;
+	int rc;
+	struct sn_err *err; /* of the file */
+};
+
+static void next_local(struct merge *merge)
+{
+	merge->row = NULL;
+	if (merge->local != NULL)
+		merge->rc = sn_blocks_search_next(merge->local, &merge->row, &merge->number,
+						  merge->err);
+	if (merge->rc != 1)
+		merge->row = NULL;
+}
+
+/* Whether the file's next row is to be handed out before the one of that place. */
+static bool is_local_first(const struct merge *merge, int64_t time_ns, int64_t number)
+{
+	int64_t local_ns;
+	bool early;
+
+	if (merge->row == NULL)
+		return false;
+	local_ns = merge->row[SN_COL_TIME].i;
+	early = local_ns != time_ns ? local_ns < time_ns : merge->number < number;
+	return early != merge->run->query->newest_first;
+}
+
+static void hand_out_local(struct merge *merge)
+{
+	hand_out(merge->row, merge->number, merge->run);
+	if (!is_over(merge->run))
+		next_local(merge);
+}
+
+static int take_remote(const struct sn_columns *rows, const int64_t *numbers, void *ctx)
+{
+	struct merge *merge = ctx;
+	struct sn_value row[SN_DATASET_COLUMNS_MAX];
+
+	for (size_t i = 0; i < sn_columns_rows(rows); i++) {
+		sn_columns_row(rows, i, row);
+		while (!is_over(merge->run) &&
+		       is_local_first(merge, row[SN_COL_TIME].i, numbers[i]))
+			hand_out_local(merge);
+		if (is_over(merge->run) || merge->rc < 0)
+			return 1;
+		if (sn_day_of(row[SN_COL_TIME].i) == merge->day &&
+		    hand_out(row, numbers[i], merge->run) != 0)
+			return 1;
+	}
+	return 0;
+}
+
+static int scan_remote(struct sn_store *store, struct merge *merge,
+		       const struct sn_remote_part *part, struct sn_err *err)
+{
+	struct sn_query query = *merge->run->query;
+	struct sn_clickhouse_scan scan = {
+		.query = &query,
+		.limit = merge->day != -1 ? (uint64_t)merge->run->left + 1 : 0,
+		.resumed = merge->run->resumed,
+		.after_ns = merge->run->last.time_ns,
+		.after_number = merge->run->last.rowid,
+		.hide_from = part->hide_from,
+		.hide_to = part->hide_to,
+		.hide_number = part->hide_number,
+	};
+	int rc;
+
+	sn_remote_narrow(&query, merge->day);
+	rc = sn_clickhouse_scan(store->remote->client, &scan, take_remote, merge, err);
+	return is_over(merge->run) || merge->rc < 0 || rc >= 0 ? 0
+							       : sn_remote_failed(merge->day, err);
+}
+
+/* What ClickHouse could not tell is an error behind the rows of the file. */
+static int run_both(struct sn_store *store, struct merge *merge, const struct sn_remote_part *part,
+		    struct sn_db *db, struct sn_err *err)
+{
+	struct run *run = merge->run;
+	struct sn_cursor after = run->last;
+	struct sn_err remote = {0};
+	int rc = 0;
+
+	if (db != NULL)
+		rc = sn_blocks_search_open(db, run->query, run->resumed ? &after : NULL,
+					   &merge->local, err);
 	if (rc != 0)
 		return rc;
-	rc = sn_blocks_query(day->reader, run->query, run->resumed ? &after : NULL, hand_out, run,
-			     err);
+	next_local(merge);
+	if (merge->rc >= 0)
+		run->deaf = scan_remote(store, merge, part, &remote) != 0;
+	while (merge->row != NULL && !is_over(run))
+		hand_out_local(merge);
+	sn_blocks_search_close(merge->local);
+	if (merge->rc < 0)
+		return merge->rc;
+	if (run->deaf)
+		*err = remote;
+	return remote.code;
+}
+
+static int run_local(struct run *run, struct sn_db *db, struct sn_err *err)
+{
+	struct sn_cursor after = run->last;
+
+	return sn_blocks_query(db, run->query, run->resumed ? &after : NULL, hand_out, run, err);
+}
+
+static int run_parts(struct sn_store *store, struct run *run, int32_t day, struct sn_db *db,
+		     struct sn_err *err)
+{
+	struct merge merge = {.run = run, .day = day, .err = err};
+	struct sn_err remote = {0};
+	struct sn_remote_part part;
+	int rc = sn_remote_look(store, day, db, run->query->dataset, &part, &remote);
+
+	if (rc != 0 && rc != -EREMOTE) {
+		*err = remote;
+		return rc;
+	}
+	if (rc == 0 && part.wanted && !run->deaf)
+		return run_both(store, &merge, &part, db, err);
+	if (db != NULL && (rc = run_local(run, db, err)) != 0)
+		return rc;
+	if (remote.code != 0)
+		*err = remote;
+	return remote.code;
+}
+
+static int run_day(struct sn_store *store, struct run *run, struct sn_day *day, struct sn_err *err)
+{
+	int rc = sn_day_open_reader(store, day, err);
+
+	if (rc == -ENOENT) {
+		/* Dropped since the directory was read, or it never had a file. */
+		err->code = 0;
+		return run_parts(store, run, day->number, NULL, err);
+	}
+	/* One snapshot for all that is read, and one lock. */
+	if (rc == 0)
+		rc = sn_db_exec(day->reader, "BEGIN", err);
+	if (rc != 0)
+		return rc;
+	rc = run_parts(store, run, day->number, day->reader, err);
 	sn_db_rollback(day->reader);
 	return rc;
 }
@@ -135,7 +278,7 @@ static int run_days(struct sn_store *store, struct run *run, struct sn_err *err)
 	int rc, failed = 0;
 	size_t count;
 
-	rc = sn_day_list(store, &numbers, &count, err);
+	rc = sn_remote_days(store, run->query->dataset, &numbers, &count, err);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < count && !is_over(run); i++) {

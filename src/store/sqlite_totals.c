@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "store/sqlite.h"
+#include "store/remote.h"
 
 #include "base/mem.h"
 
@@ -36,6 +36,10 @@ uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *by
 	add_file(store, number, "-wal", bytes, &stamp);
 	return stamp != 0 ? stamp : 1;
 }
+
+/* Non-zero ends it. */
+typedef int day_fn(const struct sn_store_day *totals, const struct sn_store_dataset *datasets,
+		   size_t count, void *ctx);
 
 /* Days ------------------------------------------------------------------------ */
 
@@ -109,7 +113,82 @@ static int totals_of(struct sn_store *store, struct sn_day *day, struct sn_err *
 	return rc;
 }
 
-typedef int day_fn(const struct sn_day *day, void *ctx);
+/* Rows without a file -------------------------------------------------------- */
+
+struct addition {
+	struct sn_day *day;
+	struct sn_store_day totals;
+	struct sn_store_dataset *datasets;
+	size_t count;
+};
+
+static struct sn_store_dataset *find_dataset(struct addition *sum,
+					     const struct sn_remote_foreign *foreign)
+{
+	struct sn_store_dataset *dataset;
+
+	for (size_t i = 0; i < sum->count; i++) {
+		dataset = &sum->datasets[i];
+		if (strcmp(dataset->name, foreign->dataset) == 0 &&
+		    dataset->version == foreign->version)
+			return dataset;
+	}
+	sum->datasets = sn_xrealloc(sum->datasets, sum->count + 1, sizeof(*sum->datasets));
+	dataset = &sum->datasets[sum->count++];
+	*dataset = (struct sn_store_dataset){.version = foreign->version,
+					     .first_ns = INT64_MAX,
+					     .last_ns = INT64_MIN,
+					     .days = 1};
+	memcpy(dataset->name, foreign->dataset, sizeof(dataset->name));
+	return dataset;
+}
+
+static int add_foreign(const struct sn_remote_foreign *foreign, void *ctx)
+{
+	struct addition *sum = ctx;
+	struct sn_store_dataset *dataset;
+
+	if (foreign->day != sum->day->number)
+		return foreign->day > sum->day->number;
+	dataset = find_dataset(sum, foreign);
+	dataset->rows += foreign->rows;
+	dataset->first_ns = SN_MIN(dataset->first_ns, foreign->time_min);
+	dataset->last_ns = SN_MAX(dataset->last_ns, foreign->time_max);
+	sum->totals.rows += foreign->rows;
+	return 0;
+}
+
+/* Totals that are handed out: those of the file, and what ClickHouse has of its day besides. */
+static int hand_out(struct sn_store *store, struct sn_day *day, bool has_file, day_fn *fn,
+		    void *ctx, struct sn_err *err)
+{
+	struct addition sum = {.day = day, .totals = day->totals, .count = day->dataset_count};
+	int rc = 0;
+
+	sum.datasets = sn_xcalloc(sum.count + 1, sizeof(*sum.datasets));
+	if (sum.count > 0)
+		memcpy(sum.datasets, day->datasets, sum.count * sizeof(*sum.datasets));
+	if (store->remote != NULL)
+		rc = sn_remote_foreign(store->remote, add_foreign, &sum, err);
+	if (rc == 0 && (has_file || sum.totals.rows > 0) &&
+	    fn(&sum.totals, sum.datasets, sum.count, ctx) != 0)
+		rc = 1;
+	free(sum.datasets);
+	return rc;
+}
+
+static int visit_day(struct sn_store *store, int32_t number, day_fn *fn, void *ctx,
+		     struct sn_err *err)
+{
+	struct sn_day *day = sn_day_get(store, number);
+	int rc = sn_day_fault(store, day, totals_of(store, day, err), err);
+
+	sn_day_trim(store);
+	/* Dropped since the directory was read, or it never had a file. */
+	if (rc == -ENOENT && store->remote == NULL)
+		return 0;
+	return rc == 0 || rc == -ENOENT ? hand_out(store, day, rc == 0, fn, ctx, err) : rc;
+}
 
 static int for_each_day(struct sn_store *store, day_fn *fn, void *ctx, struct sn_err *err)
 {
@@ -118,25 +197,17 @@ static int for_each_day(struct sn_store *store, day_fn *fn, void *ctx, struct sn
 	size_t count;
 	int rc, failed = 0;
 
-	rc = sn_day_list(store, &numbers, &count, err);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < count; i++) {
-		struct sn_day *day = sn_day_get(store, numbers[i]);
-
-		rc = sn_day_fault(store, day, totals_of(store, day, &local), &local);
-		sn_day_trim(store);
-		if (rc == -ENOENT)
-			continue; /* dropped since the directory was read */
-		if (rc == 0 && fn(day, ctx) != 0)
-			break;
+	rc = sn_remote_days(store, NULL, &numbers, &count, err);
+	for (size_t i = 0; rc >= 0 && rc != 1 && i < count; i++) {
+		rc = visit_day(store, numbers[i], fn, ctx, &local);
 		/* One bad file does not hide the others; the first error is the answer. */
-		if (rc != 0 && failed == 0) {
+		if (rc < 0 && failed == 0) {
 			failed = rc;
 			sn_err_set(err, rc, "%s", local.text);
 		}
+		rc = SN_MAX(rc, 0);
 	}
-	return failed;
+	return rc < 0 ? rc : failed;
 }
 
 struct caller {
@@ -144,11 +215,14 @@ struct caller {
 	void *ctx;
 };
 
-static int hand_out_day(const struct sn_day *day, void *ctx)
+static int hand_out_day(const struct sn_store_day *totals, const struct sn_store_dataset *datasets,
+			size_t count, void *ctx)
 {
 	struct caller *caller = ctx;
 
-	return caller->fn(&day->totals, caller->ctx);
+	(void)datasets;
+	(void)count;
+	return caller->fn(totals, caller->ctx);
 }
 
 int sn_store_days(struct sn_store *store, sn_store_day_fn *fn, void *ctx, struct sn_err *err)
@@ -199,10 +273,12 @@ static void add_to_sums(struct sums *sums, const struct sn_store_dataset *datase
 	sums->datasets[at] = *dataset;
 }
 
-static int sum_up_day(const struct sn_day *day, void *ctx)
+static int sum_up_day(const struct sn_store_day *totals, const struct sn_store_dataset *datasets,
+		      size_t count, void *ctx)
 {
-	for (size_t i = 0; i < day->dataset_count; i++)
-		add_to_sums(ctx, &day->datasets[i]);
+	(void)totals;
+	for (size_t i = 0; i < count; i++)
+		add_to_sums(ctx, &datasets[i]);
 	return 0;
 }
 
