@@ -174,11 +174,17 @@ static void push(struct tls_client *client)
 void tls_client_send(struct tls_client *client, const char *method, const char *path,
 		     struct sn_str body)
 {
+	tls_client_send_with(client, method, path, "Content-Type: application/x-mplane+json\r\n",
+			     body);
+}
+
+void tls_client_send_with(struct tls_client *client, const char *method, const char *path,
+			  const char *headers, struct sn_str body)
+{
 	sn_buf_clear(&client->out);
 	sn_buf_addf(&client->out,
-		    "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
-		    "application/x-mplane+json\r\nContent-Length: %zu\r\n\r\n",
-		    method, path, body.n);
+		    "%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Length: %zu\r\n\r\n", method,
+		    path, headers, body.n);
 	sn_buf_add(&client->out, body.p, body.n);
 	client->sent = 0;
 	client->due_ns = tls_now();

@@ -31,6 +31,9 @@ unsigned tls_client_number(const struct tls_client *client);
 /* Sends when the connection stands; one at a time. */
 void tls_client_send(struct tls_client *client, const char *method, const char *path,
 		     struct sn_str body);
+/* The same with header lines, each with its CR LF, in place of mPlane's content type. */
+void tls_client_send_with(struct tls_client *client, const char *method, const char *path,
+			  const char *headers, struct sn_str body);
 bool tls_client_busy(const struct tls_client *client);
 /* Moves bytes, waiting at most so long. */
 void tls_clients_turn(struct tls_clients *clients, int wait_ms);
