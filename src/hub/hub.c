@@ -424,6 +424,20 @@ static void rows_stored(struct sn_node *node, const struct sn_batch *batch, void
 	sn_publish_rows(node, batch, hub);
 }
 
+static int open_ingest(struct sn_hub *hub, struct sn_err *err)
+{
+	struct sn_ingest_config config = {
+		.loop = hub->loop,
+		.dir = hub->store_dir,
+		.fleet = hub->fleet,
+		.quarantine = hub->quarantine,
+		.on_stored = rows_stored,
+		.ctx = hub,
+	};
+
+	return sn_ingest_create(&config, &hub->ingest, err);
+}
+
 static void offers_changed(const char *label, void *ctx)
 {
 	const struct sn_hub *hub = ctx;
@@ -450,10 +464,9 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->crl = sn_crl_create(hub->identity);
 	hub->events = sn_events_create(hub->loop);
 	sn_publish_init(hub);
-	if (open_authority(hub, err) != 0 || open_measures(hub, err) != 0)
+	if (open_authority(hub, err) != 0 || open_measures(hub, err) != 0 ||
+	    open_ingest(hub, err) != 0)
 		return err->code;
-	hub->ingest = sn_ingest_create(hub->loop, hub->store, hub->fleet, hub->quarantine,
-				       rows_stored, hub);
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
 	hub->streams = sn_streams_create(hub);
 	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);

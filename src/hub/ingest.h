@@ -4,9 +4,9 @@
  *
  * A batch is checked whole (digest, dataset, every line, one UTC day), given the
  * sender's node id, which is the one of its certificate and never of its body,
- * and appended to the store's open group.  At the end of the loop turn the group
- * is committed once, and only then is anybody answered.  After the answer comes
- * the publication: first to the fleet ("now"), then to the event streams.
+ * and stored, all on a thread with a store of its own: what waits for it is one group with
+ * one commit, and only then is anybody answered.  After the answer comes the publication, on
+ * the loop: first to the fleet ("now"), then to the event streams.
  *
  * A batch that is what it claims to be (digest) and cannot be taken all the same goes into
  * quarantine (hub/quarantine.h), with 202 for an answer: the node goes on, nothing is lost.
@@ -35,10 +35,17 @@ struct sn_ingest;
 /* Rows that are now stored, once each; `node` is NULL for rows that come from none of ours. */
 typedef void sn_ingest_stored_fn(struct sn_node *node, const struct sn_batch *batch, void *ctx);
 
-struct sn_ingest *sn_ingest_create(struct sn_loop *loop, struct sn_store *store,
-				   struct sn_fleet *fleet, struct sn_quarantine *quarantine,
-				   sn_ingest_stored_fn *on_stored, void *ctx);
-/* Commits what is open. */
+struct sn_ingest_config { /* all borrowed for as long as the ingest lives */
+	struct sn_loop *loop;
+	const char *dir; /* of the store */
+	struct sn_fleet *fleet;
+	struct sn_quarantine *quarantine;
+	sn_ingest_stored_fn *on_stored;
+	void *ctx;
+};
+int sn_ingest_create(const struct sn_ingest_config *config, struct sn_ingest **ingest,
+		     struct sn_err *err);
+/* Stores what has come; callbacks are called. */
 void sn_ingest_destroy(struct sn_ingest *ingest);
 
 /* PUT .../batches/{stream}/{seq} by `node`; answers now or after the commit. */
@@ -46,17 +53,13 @@ void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node,
 		    struct sn_http_request *request);
 
 /*
- * Rows that come from none of our nodes, with their column `node` filled in; takes `batch` over.
- * `done` is called after the commit, never before this returns: err->code 0 when they are stored,
- * `rows` 0 when they were already.  Negative when they were refused at once: then it is not called.
+ * Rows that did not come as a batch of a node, with their column `node` filled in; takes `batch`
+ * over.  `node` is NULL for rows of none of ours.  `done` is called when they are on disk, never
+ * before this returns: err->code 0 when they are stored, `rows` 0 when they were already.
  */
 typedef void sn_ingest_done_fn(const struct sn_err *err, size_t rows, void *ctx);
-int sn_ingest_put(struct sn_ingest *ingest, const struct sn_batch_id *id, struct sn_batch *batch,
-		  sn_ingest_done_fn *done, void *ctx, struct sn_err *err);
-/* The same for rows of `node`, which may be NULL. */
-int sn_ingest_put_of(struct sn_ingest *ingest, struct sn_node *node, const struct sn_batch_id *id,
-		     struct sn_batch *batch, sn_ingest_done_fn *done, void *ctx,
-		     struct sn_err *err);
+void sn_ingest_put(struct sn_ingest *ingest, struct sn_node *node, const struct sn_batch_id *id,
+		   struct sn_batch *batch, sn_ingest_done_fn *done, void *ctx);
 /*
  * The rows of a batch's body, with their column `node` filled in: `dataset` like "ping/1",
  * `rows` as claimed.  NULL with the reason.  From any thread.

@@ -156,9 +156,8 @@ static void put(struct item *item)
 	};
 
 	memcpy(id.digest, item->copy.digest, sizeof(id.digest));
-	if (sn_ingest_put_of(hub->ingest, sn_fleet_by_id(hub->fleet, id.node), &id,
-			     sn_steal(&item->batch), stored, item, &item->err) != 0)
-		end(item);
+	sn_ingest_put(hub->ingest, sn_fleet_by_id(hub->fleet, id.node), &id, sn_steal(&item->batch),
+		      stored, item);
 }
 
 static void done(struct sn_work *work)

@@ -230,34 +230,31 @@ static void batch_stored(const struct sn_err *err, size_t rows, void *ctx)
 {
 	struct landing *landing = ctx;
 
-	if (err->code != 0)
+	/* What is no good will not be better when it comes again. */
+	if (err->code == -EINVAL)
+		SN_LOG_LIMITED(SN_LOG_NOTICE, "refused rows of %s: %s", landing->delivery->provider,
+			       err->text);
+	else if (err->code != 0)
 		landing->trouble = *err;
 	landing->rows += rows;
 	landing_close(landing);
 }
 
-static int store_rows(struct landing *landing, const struct sn_measure_part *part,
-		      const struct sn_mp_message *result, struct sn_derived_rows *rows,
-		      const char *node, struct sn_err *err)
+static void store_rows(struct landing *landing, const struct sn_measure_part *part,
+		       const struct sn_mp_message *result, struct sn_derived_rows *rows,
+		       const char *node)
 {
 	char stream[33];
 	struct sn_batch_id id = {.node = node, .stream = stream};
-	int failed = 0;
 
 	identify(part->provider, part->token, result, stream, id.digest);
-	for (size_t i = 0; i < rows->count && failed == 0; i++) {
-		struct sn_batch *batch = rows->batches[i];
-
-		rows->batches[i] = NULL;
+	for (size_t i = 0; i < rows->count; i++) {
 		id.seq = number_of(id.digest, i);
 		landing->open++;
-		failed = sn_ingest_put(landing->delivery->sup->hub->ingest, &id, batch,
-				       batch_stored, landing, err);
-		if (failed != 0)
-			landing->open--;
+		sn_ingest_put(landing->delivery->sup->hub->ingest, NULL, &id,
+			      sn_steal(&rows->batches[i]), batch_stored, landing);
 	}
 	sn_derived_rows_finish(rows);
-	return failed;
 }
 
 static bool has_any_column(const struct sn_mp_message *result,
@@ -294,7 +291,8 @@ static int keep_rows(struct landing *landing, const struct sn_measure_part *part
 			     sn_hub_now(hub), err);
 	if (set == NULL || sn_derived_read(set, result, &origin, &rows, err) != 0)
 		return err->code;
-	return store_rows(landing, part, result, &rows, node, err);
+	store_rows(landing, part, result, &rows, node);
+	return 0;
 }
 
 /* Messages --------------------------------------------------------------------------------- */
