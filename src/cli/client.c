@@ -14,6 +14,7 @@
 #define HEADERS_MAX 6
 #define PROBLEM_MAX 16384 /* of a refusal's body that is looked at */
 #define PAGES_MAX   100000
+#define STREAM_IDLE_NS (900 * SN_NS_PER_S)
 
 /* One request on its way. */
 struct call {
@@ -379,6 +380,8 @@ int sn_client_stream(struct sn_client *client, const char *path, const char *acc
 		.url = url,
 		.headers = headers.lines,
 		.timeout_ns = UINT64_MAX,
+		/* A question that few rows answer is silent for long. */
+		.idle_timeout_ns = STREAM_IDLE_NS,
 		.on_data = call_data,
 	};
 

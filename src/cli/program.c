@@ -21,6 +21,7 @@ static void build(struct sn_program *program)
 		sn_cli_ping_verbs,         sn_cli_measure_verbs,
 		sn_cli_measurements_verbs, sn_cli_cap_verbs,
 		sn_cli_shell_verbs,        sn_cli_results_verbs,
+		sn_cli_export_verbs,
 		sn_cli_node_verbs,         sn_cli_user_verbs,
 		sn_cli_account_verbs,      sn_cli_policy_verbs,
 		sn_cli_ca_verbs,           sn_cli_quarantine_verbs,

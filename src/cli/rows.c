@@ -106,6 +106,25 @@ char *sn_rows_path(const struct sn_rows_query *query, const char *order)
 	return path.p;
 }
 
+char *sn_rows_export_path(const struct sn_rows_query *query, const struct sn_rows_export *wanted)
+{
+	const struct {
+		const char *name, *value;
+	} more[] = {{"fields", query->fields},
+		    {"format", wanted->format},
+		    {"compress", wanted->compress},
+		    {"within", wanted->within}};
+	struct sn_buf path = {0};
+
+	begin_path(&path, query, "export");
+	for (size_t i = 0; i < SN_COUNT(more); i++)
+		if (more[i].value != NULL)
+			add_parameter(&path, more[i].name, sn_str(more[i].value));
+	add_filters(&path, query);
+	sn_buf_cstr(&path);
+	return path.p;
+}
+
 char *sn_rows_groups_path(const struct sn_rows_query *query, const char *by, const char *weight)
 {
 	struct sn_buf path = {0};

@@ -31,6 +31,11 @@ struct sn_rows_query {
 
 /* "/api/v1/datasets/ping/rows?..."; malloc'ed. */
 char *sn_rows_path(const struct sn_rows_query *query, const char *order);
+struct sn_rows_export { /* members may be NULL: the hub's default */
+	const char *format, *compress, *within;
+};
+/* "/api/v1/datasets/ping/export?..."; malloc'ed. */
+char *sn_rows_export_path(const struct sn_rows_query *query, const struct sn_rows_export *wanted);
 /* "/api/v1/datasets/flow/groups?..."; `weight` may be NULL: the number of rows. */
 char *sn_rows_groups_path(const struct sn_rows_query *query, const char *by, const char *weight);
 /* Filters name columns that there are; -EINVAL with the nearest one. */

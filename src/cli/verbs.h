@@ -27,6 +27,7 @@ extern const struct sn_cli_verbs sn_cli_policy_verbs;       /* policy.c */
 extern const struct sn_cli_verbs sn_cli_ca_verbs;           /* ca/ca.c */
 extern const struct sn_cli_verbs sn_cli_data_verbs;         /* data.c */
 extern const struct sn_cli_verbs sn_cli_quarantine_verbs;   /* quarantine.c */
+extern const struct sn_cli_verbs sn_cli_export_verbs;       /* export.c */
 extern const struct sn_verb sn_cli_doctor_verb;             /* doctor/doctor.c */
 extern const struct sn_cli_verbs sn_cli_completion_verbs;   /* completion.c */
 

@@ -122,6 +122,9 @@ struct sn_rows_writer {
 	z_stream gzip;
 	ZSTD_CCtx *zstd;
 	uint64_t rows;
+	size_t spill_each;
+	sn_rows_spill_fn *spill; /* NULL: what is ready gathers */
+	void *spill_ctx;
 };
 
 static struct sn_buf *text_of(struct sn_rows_writer *writer)
@@ -134,7 +137,17 @@ static int take_parquet(const void *data, size_t size, void *ctx)
 	struct sn_rows_writer *writer = ctx;
 
 	sn_buf_add(&writer->ready, data, size);
-	return 0;
+	if (writer->spill == NULL || writer->ready.n < writer->spill_each)
+		return 0;
+	return writer->spill(&writer->ready, writer->spill_ctx);
+}
+
+void sn_rows_writer_set_spill(struct sn_rows_writer *writer, size_t each, sn_rows_spill_fn *spill,
+			      void *ctx)
+{
+	writer->spill_each = each;
+	writer->spill = spill;
+	writer->spill_ctx = ctx;
 }
 
 static int begin_packing(struct sn_rows_writer *writer, struct sn_err *err)

@@ -56,6 +56,13 @@ int sn_rows_writer_add(struct sn_rows_writer *writer, const struct sn_value *row
 int sn_rows_writer_finish(struct sn_rows_writer *writer, struct sn_err *err);
 /* What is ready; the caller clears it, or takes its memory and leaves it zeroed. */
 struct sn_buf *sn_rows_writer_ready(struct sn_rows_writer *writer);
+/*
+ * A row group of Parquet is tens of megabytes: `spill` is called while it is written, each time
+ * that `each` bytes more are ready, and may take them or not.  Negative ends the writing.
+ */
+typedef int sn_rows_spill_fn(struct sn_buf *ready, void *ctx);
+void sn_rows_writer_set_spill(struct sn_rows_writer *writer, size_t each, sn_rows_spill_fn *spill,
+			      void *ctx);
 uint64_t sn_rows_writer_rows(const struct sn_rows_writer *writer); /* added so far */
 
 #endif

@@ -21,21 +21,34 @@ struct rows_stream {
 	uint64_t page_end_ns;
 };
 
+/* Hands a piece over while the page lasts: 0, -EAGAIN, -ECANCELED. */
+static int push_in_time(struct rows_stream *out, struct sn_buf *piece)
+{
+	uint64_t now_ns = sn_mono_ns();
+	int rc = sn_stream_wait(out->stream,
+				now_ns < out->page_end_ns ? out->page_end_ns - now_ns : 0);
+
+	return rc == 0 ? sn_stream_push(out->stream, piece) : rc;
+}
+
+static int spill(struct sn_buf *ready, void *ctx)
+{
+	int rc = push_in_time(ctx, ready);
+
+	return rc == -EAGAIN ? 0 : rc;
+}
+
 static int take_row(const struct sn_value *row, void *ctx)
 {
 	struct rows_stream *out = ctx;
 	struct sn_value picked[SN_DATASET_COLUMNS_MAX];
-	uint64_t now_ns;
 	int rc;
 
 	sn_rows_pick(out->rows, row, picked);
 	rc = sn_rows_writer_add(out->writer, picked, out->err);
 	if (rc != 0 || sn_rows_writer_ready(out->writer)->n < SN_STREAM_PIECE)
 		return rc;
-	now_ns = sn_mono_ns();
-	rc = sn_stream_wait(out->stream, now_ns < out->page_end_ns ? out->page_end_ns - now_ns : 0);
-	if (rc == 0)
-		rc = sn_stream_push(out->stream, sn_rows_writer_ready(out->writer));
+	rc = push_in_time(out, sn_rows_writer_ready(out->writer));
 	return rc == -EAGAIN ? SN_ROWS_BREAK : rc;
 }
 
@@ -57,6 +70,7 @@ static int make(struct sn_stream *stream, struct sn_store *store, void *ctx, str
 	out->stream = stream;
 	out->err = err;
 	out->page_end_ns = sn_mono_ns() + PAGE_NS;
+	sn_rows_writer_set_spill(out->writer, SN_STREAM_PIECE, spill, out);
 	rc = sn_rows_read_all(store, &out->rows->query, out->limit, &sink, err);
 	if (rc == 0)
 		rc = sn_rows_writer_finish(out->writer, err);
