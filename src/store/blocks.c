@@ -2,29 +2,37 @@
 #include "store/blocks_internal.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* AUTOINCREMENT: an id that is free again would stand for other rows somewhere else. */
 const char sn_blocks_schema[] =
 	"CREATE TABLE _layout("
 	" id INTEGER PRIMARY KEY, dataset TEXT NOT NULL, version INTEGER NOT NULL,"
-	" columns TEXT NOT NULL, UNIQUE(dataset, version, columns));"
+	" columns TEXT NOT NULL, sum INTEGER, UNIQUE(dataset, version, columns));"
 	"CREATE TABLE _block("
 	" id INTEGER PRIMARY KEY AUTOINCREMENT, layout INTEGER NOT NULL REFERENCES _layout(id),"
 	" first INTEGER NOT NULL, rows INTEGER NOT NULL, tier INTEGER NOT NULL,"
 	" time_min INTEGER NOT NULL, time_max INTEGER NOT NULL,"
-	" packed INTEGER NOT NULL, bytes INTEGER NOT NULL);"
+	" packed INTEGER NOT NULL, bytes INTEGER NOT NULL, sums BLOB NOT NULL);"
 	"CREATE UNIQUE INDEX _block_first ON _block(layout, first);"
 	"CREATE TABLE _column(id INTEGER PRIMARY KEY, data BLOB NOT NULL);"
 	"CREATE TABLE _number("
 	" dataset TEXT NOT NULL, version INTEGER NOT NULL, next INTEGER NOT NULL,"
 	" PRIMARY KEY(dataset, version)) WITHOUT ROWID;"
 	"CREATE TABLE _mark(block INTEGER PRIMARY KEY, data BLOB NOT NULL);"
+	"CREATE TABLE _aside("
+	" id INTEGER PRIMARY KEY, layout INTEGER NOT NULL, first INTEGER NOT NULL,"
+	" rows INTEGER NOT NULL, tier INTEGER NOT NULL, time_min INTEGER NOT NULL,"
+	" time_max INTEGER NOT NULL, packed INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+	" sums BLOB NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL);"
 	"CREATE TABLE _file(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
 	"INSERT INTO _file VALUES('epoch', max(1, random() & 4294967295));";
 
@@ -76,20 +84,65 @@ static int parse_layout(struct sn_layout *layout, struct sn_err *err)
 	return 0;
 }
 
+/* A name or type that is another one by chance would make other rows of the blocks. */
+static uint32_t sum_layout(const char *dataset, unsigned version, struct sn_str columns)
+{
+	uint32_t number = htole32(version);
+	uLong sum = crc32_z(0, (const Bytef *)dataset, strlen(dataset) + 1);
+
+	sum = crc32_z(sum, (const Bytef *)&number, sizeof(number));
+	return (uint32_t)crc32_z(sum, (const Bytef *)columns.p, columns.n);
+}
+
+int sn_layout_find(struct sn_db *db, const char *dataset, unsigned version, struct sn_str columns,
+		   int64_t *id, struct sn_err *err)
+{
+	sqlite3_stmt *statement = sn_db_query(
+		db, err, "SELECT id FROM _layout WHERE dataset = ? AND version = ? AND columns = ?",
+		"tis", dataset, (int64_t)version, &columns);
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
+
+	if (rc == 1)
+		*id = sqlite3_column_int64(statement, 0);
+	sn_db_done(statement);
+	if (rc != 0)
+		return SN_MIN(rc, 0);
+	rc = sn_db_run(db, err,
+		       "INSERT INTO _layout(dataset, version, columns, sum) VALUES(?, ?, ?, ?)",
+		       "tisi", dataset, (int64_t)version, &columns,
+		       (int64_t)sum_layout(dataset, version, columns));
+	*id = sqlite3_last_insert_rowid(sn_db_handle(db));
+	return SN_MIN(rc, 0);
+}
+
+static int take_layout(sqlite3_stmt *statement, struct sn_layout *layout, struct sn_err *err)
+{
+	const char *name = (const char *)sqlite3_column_text(statement, 0);
+	const char *columns = (const char *)sqlite3_column_text(statement, 2);
+
+	layout->text = sn_xstrdup(columns != NULL ? columns : "");
+	if (sqlite3_column_type(statement, 3) != SQLITE_NULL &&
+	    sqlite3_column_int64(statement, 3) !=
+		    sum_layout(name != NULL ? name : "", (unsigned)sqlite3_column_int(statement, 1),
+			       sn_str(layout->text)))
+		return sn_err_set(err, -EUCLEAN, "a layout of blocks is damaged: wrong checksum");
+	return parse_layout(layout, err);
+}
+
 int sn_layout_load(struct sn_db *db, int64_t id, struct sn_layout *layout, struct sn_err *err)
 {
-	sqlite3_stmt *statement =
-		sn_db_query(db, err, "SELECT columns FROM _layout WHERE id = ?", "i", id);
+	sqlite3_stmt *statement = sn_db_query(
+		db, err, "SELECT dataset, version, columns, sum FROM _layout WHERE id = ?", "i",
+		id);
 	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
-	const char *text = rc == 1 ? (const char *)sqlite3_column_text(statement, 0) : NULL;
 
-	layout->text = sn_xstrdup(text != NULL ? text : "");
+	layout->text = NULL;
 	layout->count = 0;
-	sn_db_done(statement);
 	if (rc == 1)
-		rc = parse_layout(layout, err);
+		rc = take_layout(statement, layout, err);
 	else if (rc == 0)
 		rc = sn_err_set(err, -EUCLEAN, "layout %" PRId64 " of blocks is missing", id);
+	sn_db_done(statement);
 	if (rc != 0)
 		sn_layout_finish(layout);
 	return rc;
@@ -102,6 +155,31 @@ void sn_layout_finish(struct sn_layout *layout)
 }
 
 /* Listing --------------------------------------------------------------------- */
+
+uint32_t sn_block_sum(const struct sn_blocks_info *info, const void *sums, size_t size)
+{
+	uint64_t numbers[] = {
+		htole64((uint64_t)info->layout),   htole64((uint64_t)info->first),
+		htole64((uint64_t)info->rows),     htole64((uint64_t)info->time_min),
+		htole64((uint64_t)info->time_max), htole64((uint64_t)info->packed),
+	};
+	uLong sum = crc32_z(0, (const Bytef *)numbers, sizeof(numbers));
+
+	return (uint32_t)crc32_z(sum, sums, size);
+}
+
+/* Nothing that is said of the block is believed before. */
+static bool has_its_sum(const struct sn_blocks_info *info, sqlite3_stmt *statement)
+{
+	const char *sums = sqlite3_column_blob(statement, 9);
+	size_t size = (size_t)sqlite3_column_bytes(statement, 9);
+	uint32_t sum;
+
+	if (size < sizeof(sum) || size > sizeof(sum) * (SN_BLOCKS_SLOTS + 1))
+		return false;
+	memcpy(&sum, sums, sizeof(sum));
+	return le32toh(sum) == sn_block_sum(info, sums + sizeof(sum), size - sizeof(sum));
+}
 
 int sn_blocks_fetch(sqlite3_stmt *statement, struct sn_blocks_info *info, struct sn_err *err)
 {
@@ -121,16 +199,22 @@ int sn_blocks_fetch(sqlite3_stmt *statement, struct sn_blocks_info *info, struct
 	    info->id > INT64_MAX / SN_BLOCKS_SLOTS - 1)
 		return sn_err_set(err, -EUCLEAN, "block %" PRId64 " cannot have %" PRId64 " rows",
 				  info->id, rows);
+	if (!has_its_sum(info, statement))
+		return sn_err_set(err, -EUCLEAN,
+				  "block %" PRId64 " is damaged: what is noted of it has a wrong "
+				  "checksum",
+				  info->id);
 	return 0;
 }
 
 int sn_blocks_list(struct sn_db *db, const struct sn_dataset *dataset, int64_t from_ns,
 		   int64_t to_ns, sn_blocks_fn *fn, void *ctx, struct sn_err *err)
 {
-	struct sn_err local = {0};
+	struct sn_err local = {0}, damage = {0};
 	struct sn_blocks_info info;
 	sqlite3_stmt *statement;
 	bool stopped = false;
+	int64_t end = 0;
 	int rc;
 
 	err = err != NULL ? err : &local;
@@ -141,155 +225,24 @@ int sn_blocks_list(struct sn_db *db, const struct sn_dataset *dataset, int64_t f
 	if (statement == NULL)
 		return err->code;
 	while (!stopped && (rc = sn_db_next(db, statement, err)) == 1) {
-		rc = sn_blocks_fetch(statement, &info, err);
-		if (rc != 0)
-			break;
-		stopped = fn(&info, ctx) != 0;
+		struct sn_err *told = damage.code == 0 ? &damage : &local;
+
+		if (sn_blocks_fetch(statement, &info, told) == 0 && info.first < end)
+			sn_err_set(told, -EUCLEAN, "block %" PRId64 " has rows of another one",
+				   info.id);
+		else if (told->code == 0)
+			end = info.first + (int64_t)info.rows;
+		if (told->code == 0)
+			stopped = fn(&info, ctx) != 0;
+		else
+			sn_db_blame(db, info.id);
+		local.code = 0;
 	}
 	sn_db_done(statement);
-	return stopped ? 0 : rc;
-}
-
-/* Reading --------------------------------------------------------------------- */
-
-/* What is told of data that is not there: the block was replaced, or the file is damaged. */
-static int explain_missing(struct sn_db *db, int64_t block, struct sn_err *err)
-{
-	sqlite3_stmt *statement =
-		sn_db_query(db, err, "SELECT 1 FROM _block WHERE id = ?", "i", block);
-	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
-
-	sn_db_done(statement);
-	if (rc < 0)
-		return rc;
-	return rc == 1 ? sn_err_set(err, -EUCLEAN, "a column is missing")
-		       : sn_err_set(err, -ESTALE, "it is not there any more");
-}
-
-static int read_column(const struct sn_blocks_info *info, const struct sn_layout_column *column,
-		       struct sn_str data, struct sn_block_column **out, struct sn_err *err)
-{
-	struct sn_str bytes = data;
-	int rc = 0;
-
-	if (info->packed && sn_block_unpack(data, (size_t)column->place, &bytes) != 0)
-		rc = sn_err_set(err, -EUCLEAN, "a packed block is damaged");
-	if (rc == 0)
-		rc = sn_block_read(bytes, column->type, info->rows, out, err);
-	if (rc != 0)
-		sn_err_wrap(err, "column '%.*s'", (int)column->name.n, column->name.p);
-	return rc;
-}
-
-static sqlite3_stmt *select_data(struct sn_db *db, int64_t id, struct sn_str *data,
-				 struct sn_err *err)
-{
-	sqlite3_stmt *statement =
-		sn_db_query(db, err, "SELECT data FROM _column WHERE id = ?", "i", id);
-	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
-
-	if (rc == 1) {
-		data->p = sqlite3_column_blob(statement, 0);
-		data->n = (size_t)sqlite3_column_bytes(statement, 0);
-		return statement;
-	}
-	sn_db_done(statement);
-	if (rc == 0)
-		explain_missing(db, id / SN_BLOCKS_SLOTS, err);
-	return NULL;
-}
-
-static int load_one(struct sn_db *db, const struct sn_blocks_info *info,
-		    const struct sn_layout_column *column, struct sn_block_column **out,
-		    struct sn_err *err)
-{
-	struct sn_str data = {0};
-	sqlite3_stmt *statement =
-		select_data(db, info->id * SN_BLOCKS_SLOTS + column->place, &data, err);
-	int rc = statement != NULL ? read_column(info, column, data, out, err) : err->code;
-
-	sn_db_done(statement);
-	return rc;
-}
-
-static int load_packed(struct sn_db *db, const struct sn_blocks_info *info,
-		       const struct sn_layout_column *columns, size_t count,
-		       struct sn_block_column **out, struct sn_err *err)
-{
-	struct sn_str data = {0};
-	sqlite3_stmt *statement = select_data(db, info->id * SN_BLOCKS_SLOTS, &data, err);
-	int rc = statement != NULL ? 0 : err->code;
-
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		if (columns[i].place >= 0)
-			rc = read_column(info, &columns[i], data, &out[i], err);
-	sn_db_done(statement);
-	return rc;
-}
-
-int sn_block_load(struct sn_db *db, const struct sn_blocks_info *info,
-		  const struct sn_layout_column *columns, size_t count,
-		  struct sn_block_column **out, struct sn_err *err)
-{
-	int rc = 0;
-
-	if (info->packed)
-		rc = load_packed(db, info, columns, count, out, err);
-	for (size_t i = 0; rc == 0 && i < count; i++) {
-		if (columns[i].place < 0)
-			out[i] = sn_block_column_of_nulls(columns[i].type, info->rows);
-		else if (!info->packed)
-			rc = load_one(db, info, &columns[i], &out[i], err);
-	}
-	if (rc == 0)
-		return 0;
-	for (size_t i = 0; i < count; i++) {
-		sn_block_column_destroy(out[i]);
-		out[i] = NULL;
-	}
-	return sn_err_wrap(err, "block %" PRId64, info->id);
-}
-
-/* Where the layout has the dataset's column; at its own place if nothing changed since. */
-static int find_place(const struct sn_layout *layout, const struct sn_column *column, size_t guess)
-{
-	size_t at = guess;
-
-	if (at >= layout->count || !sn_str_eqc(layout->columns[at].name, column->name))
-		for (at = 0; at < layout->count; at++)
-			if (sn_str_eqc(layout->columns[at].name, column->name))
-				break;
-	return at < layout->count && layout->columns[at].type == column->type ? (int)at : -1;
-}
-
-int sn_blocks_read(struct sn_db *db, const struct sn_blocks_info *block,
-		   const struct sn_dataset *dataset, const int *columns, size_t count,
-		   struct sn_block_column **out, struct sn_err *err)
-{
-	struct sn_layout_column wanted[SN_DATASET_COLUMNS_MAX];
-	struct sn_layout layout;
-	struct sn_err local = {0};
-	int rc;
-
-	err = err != NULL ? err : &local;
-	assert(count <= SN_DATASET_COLUMNS_MAX);
-	memset(out, 0, count * sizeof(*out));
-	rc = sn_layout_load(db, block->layout, &layout, err);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; i < count; i++) {
-		const struct sn_column *column = &dataset->columns[columns[i]];
-
-		assert(columns[i] >= 0 && (size_t)columns[i] < dataset->column_count);
-		wanted[i] = (struct sn_layout_column){
-			.name = sn_str(column->name),
-			.type = column->type,
-			.place = find_place(&layout, column, (size_t)columns[i]),
-		};
-	}
-	rc = sn_block_load(db, block, wanted, count, out, err);
-	sn_layout_finish(&layout);
-	return rc;
+	/* Those that are sound are told of nevertheless. */
+	if ((stopped || rc == 0) && damage.code != 0)
+		*err = damage;
+	return stopped || rc == 0 ? damage.code : rc;
 }
 
 /* Removing -------------------------------------------------------------------- */
@@ -310,4 +263,34 @@ int sn_blocks_remove(struct sn_db *db, int64_t id, struct sn_err *err)
 	if (rc >= 0)
 		rc = sn_db_run(db, err, "DELETE FROM _mark WHERE block = ?", "i", id);
 	return SN_MIN(rc, 0);
+}
+
+static int set_aside(struct sn_db *db, int64_t id, const char *reason, struct sn_err *err)
+{
+	int rc = sn_db_run(db, err,
+			   "INSERT INTO _aside SELECT id, layout, first, rows, tier, time_min,"
+			   " time_max, packed, bytes, sums, ?, ? FROM _block WHERE id = ?",
+			   "tii", reason, sn_wall_ns(), id);
+
+	if (rc > 0)
+		rc = sn_db_run(db, err, "DELETE FROM _block WHERE id = ?", "i", id);
+	return SN_MIN(rc, 0);
+}
+
+int sn_blocks_set_aside(struct sn_db *db, const int64_t *ids, size_t count, const char *reason,
+			struct sn_err *err)
+{
+	struct sn_err local = {0};
+	int rc;
+
+	err = err != NULL ? err : &local;
+	rc = sn_db_begin(db, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < count; i++)
+		rc = set_aside(db, ids[i], reason, err);
+	if (rc == 0)
+		return sn_db_commit(db, err);
+	sn_db_rollback(db);
+	return rc;
 }

@@ -16,6 +16,7 @@
  *            block one row for all: per column a varint length and the bytes
  *   _number  (dataset, version, next): number of the next row
  *   _mark    (block, data): which nodes and keys a block may have rows of
+ *   _aside   (as _block, reason, time): blocks that are damaged; their columns stay where they are
  *   _file    (key, value): 'epoch', a random number that tells this file from one that the same
  *            day had or will have
  *
@@ -84,7 +85,8 @@ int sn_blocks_skip_to(struct sn_db *db, const struct sn_dataset *dataset, int64_
 /*
  * Blocks of the dataset that may have rows of [from_ns, to_ns], by number.  `fn` may read them; a
  * non-zero return ends it early.  In a transaction all that is read belongs together; without one
- * a block may be replaced before it is read (-ESTALE).
+ * a block may be replaced before it is read (-ESTALE).  -EUCLEAN: there are damaged ones, which are
+ * left out (and blamed: sn_db_blame()).
  */
 typedef int sn_blocks_fn(const struct sn_blocks_info *block, void *ctx);
 int sn_blocks_list(struct sn_db *db, const struct sn_dataset *dataset, int64_t from_ns,
@@ -98,6 +100,11 @@ int sn_blocks_list(struct sn_db *db, const struct sn_dataset *dataset, int64_t f
 int sn_blocks_read(struct sn_db *db, const struct sn_blocks_info *block,
 		   const struct sn_dataset *dataset, const int *columns, size_t count,
 		   struct sn_block_column **out, struct sn_err *err);
+
+/* Damaged ones are listed no more; in a transaction of its own.  Those that are gone do not matter.
+ */
+int sn_blocks_set_aside(struct sn_db *db, const int64_t *ids, size_t count, const char *reason,
+			struct sn_err *err);
 
 /* Takes a block out, in a transaction of the caller.  -ESTALE if it is not there (any more). */
 int sn_blocks_remove(struct sn_db *db, int64_t id, struct sn_err *err);

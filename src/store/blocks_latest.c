@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The newest row of each series: a pass over time, node and key of all blocks since then, then the
- * rows that are left of it, block by block.
+ * The newest row of each series: a pass over time, node and key of all pieces of blocks since then,
+ * then the rows that are left of it, piece by piece.
  */
 #include "store/blocks_query.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "store/blocks_internal.h"
 
 /* The newest row of a series so far, and where it is. */
 struct newest {
 	int64_t time_ns, number;
-	size_t block; /* index of `blocks` */
-	size_t row;   /* index of `rows` */
+	size_t part; /* index of `parts` */
+	size_t row;  /* index of `rows` */
+};
+
+/* A piece of a block that may have rows since then. */
+struct part {
+	struct sn_blocks_info info;
+	size_t piece;
+	int64_t first; /* number of its first row */
+	bool damaged;
 };
 
 /*
@@ -34,12 +44,16 @@ struct latest {
 	const struct sn_dataset *dataset;
 	int64_t since_ns;
 	int key; /* column, or -1 */
+	struct sn_blocks_reader reader;
 	struct sn_blocks_info *blocks;
 	size_t block_count, block_capacity;
+	struct part *parts;
+	size_t part_count;
+	struct sn_err damage; /* the first that was met */
 	struct sn_map *series;
 	struct newest **found; /* those of `series` */
 	struct sn_batch *rows;
-	struct recent recent[1 << RECENT_BITS]; /* of one block */
+	struct recent recent[1 << RECENT_BITS]; /* of one piece */
 };
 
 /* Series -------------------------------------------------------------------- */
@@ -108,12 +122,11 @@ static struct newest *find_series(struct latest *latest, struct sn_value node, s
 
 /* First pass ---------------------------------------------------------------- */
 
-static void look_at_rows(struct latest *latest, size_t block,
-			 struct sn_block_column *const *columns)
+static void look_at_rows(struct latest *latest, size_t part, struct sn_block_column *const *columns)
 {
 	const struct sn_vector *times = sn_block_vector(columns[0]);
 	const struct sn_vector *nodes = sn_block_vector(columns[1]);
-	int64_t first = latest->blocks[block].first;
+	int64_t first = latest->parts[part].first;
 
 	memset(latest->recent, 0, sizeof(latest->recent));
 	for (size_t i = 0; i < times->rows; i++) {
@@ -132,26 +145,65 @@ static void look_at_rows(struct latest *latest, size_t block,
 		    (times->i[i] == newest->time_ns && number > newest->number)) {
 			newest->time_ns = times->i[i];
 			newest->number = number;
-			newest->block = block;
+			newest->part = part;
 		}
 	}
 }
 
-static int look_at_blocks(struct latest *latest, struct sn_err *err)
+/* Damage of blocks is noted, and the search goes on without them; not so that of the file. */
+static int note_damage(struct latest *latest, struct part *part, int rc, const struct sn_err *err)
+{
+	if (rc != -EUCLEAN || sn_db_is_damaged(latest->db))
+		return rc;
+	if (part != NULL)
+		part->damaged = true;
+	if (latest->damage.code == 0) {
+		latest->damage = *err;
+		sn_err_wrap(&latest->damage, "dataset '%s'", latest->dataset->name);
+	}
+	return 0;
+}
+
+static int look_at_parts(struct latest *latest, struct sn_err *err)
 {
 	const int wanted[] = {SN_COL_TIME, SN_COL_NODE, latest->key};
 	size_t count = latest->key >= 0 ? 3 : 2;
 	struct sn_block_column *columns[3];
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < latest->block_count; i++) {
-		rc = sn_blocks_read(latest->db, &latest->blocks[i], latest->dataset, wanted, count,
-				    columns, err);
+	for (size_t i = 0; rc == 0 && i < latest->part_count; i++) {
+		struct part *part = &latest->parts[i];
+
+		if (part->damaged)
+			continue;
+		rc = sn_blocks_reader_load(&latest->reader, &part->info, part->piece, wanted, count,
+					   columns, err);
 		if (rc == 0)
 			look_at_rows(latest, i, columns);
 		for (size_t k = 0; rc == 0 && k < count; k++)
 			sn_block_column_destroy(columns[k]);
+		rc = note_damage(latest, part, rc, err);
 	}
+	return rc;
+}
+
+static int add_parts(struct latest *latest, const struct sn_blocks_info *info, struct sn_err *err)
+{
+	size_t pieces = sn_block_pieces(info->rows);
+	struct sn_buf marks = {0};
+	int rc = pieces > 1 ? sn_blocks_reader_marks(&latest->reader, info, &marks, err) : 0;
+
+	latest->parts =
+		sn_xrealloc(latest->parts, latest->part_count + pieces, sizeof(*latest->parts));
+	for (size_t i = 0; rc == 0 && i < pieces; i++) {
+		int64_t min, max = info->time_max;
+
+		sn_marks_times(sn_buf_str(&marks), i, &min, &max);
+		if (max >= latest->since_ns)
+			latest->parts[latest->part_count++] = (struct part){
+				*info, i, info->first + (int64_t)(i * SN_BLOCK_PIECE_ROWS), false};
+	}
+	sn_buf_finish(&marks);
 	return rc;
 }
 
@@ -167,6 +219,17 @@ static int note_block(const struct sn_blocks_info *block, void *ctx)
 	}
 	latest->blocks[latest->block_count++] = *block;
 	return 0;
+}
+
+static int list_parts(struct latest *latest, struct sn_err *err)
+{
+	int rc = sn_blocks_list(latest->db, latest->dataset, latest->since_ns, INT64_MAX,
+				note_block, latest, err);
+
+	rc = note_damage(latest, NULL, rc, err);
+	for (size_t i = 0; rc == 0 && i < latest->block_count; i++)
+		rc = add_parts(latest, &latest->blocks[i], err);
+	return rc;
 }
 
 /* Second pass --------------------------------------------------------------- */
@@ -198,37 +261,42 @@ static void copy_row(struct latest *latest, struct sn_block_column *const *colum
 			     sn_vector_value(sn_block_vector(columns[i]), row));
 }
 
-/* The rows that were found in one block; `found` are `count` of them. */
+/* The rows that were found in one piece; `found` are `count` of them. */
 static int copy_rows(struct latest *latest, struct newest **found, size_t count, struct sn_err *err)
 {
-	const struct sn_blocks_info *block = &latest->blocks[found[0]->block];
+	struct part *part = &latest->parts[found[0]->part];
 	struct sn_block_column *columns[SN_DATASET_COLUMNS_MAX];
 	int wanted[SN_DATASET_COLUMNS_MAX];
 	int rc;
 
 	for (size_t i = 0; i < latest->dataset->column_count; i++)
 		wanted[i] = (int)i;
-	rc = sn_blocks_read(latest->db, block, latest->dataset, wanted,
-			    latest->dataset->column_count, columns, err);
+	rc = sn_blocks_reader_load(&latest->reader, &part->info, part->piece, wanted,
+				   latest->dataset->column_count, columns, err);
 	if (rc != 0)
-		return rc;
+		return note_damage(latest, part, rc, err);
 	for (size_t i = 0; i < count; i++)
-		copy_row(latest, columns, (size_t)(found[i]->number - block->first), found[i]);
+		copy_row(latest, columns, (size_t)(found[i]->number - part->first), found[i]);
 	for (size_t i = 0; i < latest->dataset->column_count; i++)
 		sn_block_column_destroy(columns[i]);
 	return 0;
 }
 
-static int copy_all(struct latest *latest, size_t count, struct sn_err *err)
+/* `again`: a piece turned out to be damaged, so that some series have another newest row. */
+static int copy_all(struct latest *latest, size_t count, bool *again, struct sn_err *err)
 {
 	int rc = 0;
 
+	*again = false;
 	qsort(latest->found, count, sizeof(struct newest *), by_number);
 	for (size_t i = 0, n; rc == 0 && i < count; i += n) {
+		size_t part = latest->found[i]->part;
+
 		n = 1;
-		while (i + n < count && latest->found[i + n]->block == latest->found[i]->block)
+		while (i + n < count && latest->found[i + n]->part == part)
 			n++;
 		rc = copy_rows(latest, &latest->found[i], n, err);
+		*again |= latest->parts[part].damaged;
 	}
 	return rc;
 }
@@ -245,25 +313,49 @@ static size_t list_found(struct latest *latest)
 	return count;
 }
 
+static void forget(struct latest *latest)
+{
+	sn_batch_clear(latest->rows);
+	sn_map_destroy(latest->series);
+	free(latest->found);
+	latest->found = NULL;
+	latest->series = sn_map_create(free);
+}
+
+static int find_rows(struct latest *latest, size_t *count, struct sn_err *err)
+{
+	bool again;
+	int rc;
+
+	do {
+		forget(latest);
+		rc = look_at_parts(latest, err);
+		*count = list_found(latest);
+		again = false;
+		if (rc == 0 && *count > 0)
+			rc = copy_all(latest, *count, &again, err);
+	} while (rc == 0 && again);
+	return rc;
+}
+
 static int run(struct latest *latest, sn_blocks_row_fn *fn, void *ctx, struct sn_err *err)
 {
-	size_t count;
-	int rc = sn_blocks_list(latest->db, latest->dataset, latest->since_ns, INT64_MAX,
-				note_block, latest, err);
+	size_t count = 0;
+	int rc = list_parts(latest, err);
 
 	if (rc == 0)
-		rc = look_at_blocks(latest, err);
-	count = list_found(latest);
-	if (rc == 0)
-		rc = copy_all(latest, count, err);
-	if (rc != 0 || count == 0)
+		rc = find_rows(latest, &count, err);
+	if (rc != 0)
 		return rc;
-	qsort(latest->found, count, sizeof(struct newest *), newest_first);
+	if (count > 0)
+		qsort(latest->found, count, sizeof(struct newest *), newest_first);
 	for (size_t i = 0; i < count; i++)
 		if (fn(sn_batch_row(latest->rows, latest->found[i]->row), latest->found[i]->number,
 		       ctx) != 0)
 			break;
-	return 0;
+	if (latest->damage.code != 0)
+		*err = latest->damage;
+	return latest->damage.code;
 }
 
 int sn_blocks_latest(struct sn_db *db, const struct sn_dataset *dataset, int64_t since_ns,
@@ -279,10 +371,13 @@ int sn_blocks_latest(struct sn_db *db, const struct sn_dataset *dataset, int64_t
 	latest->key = dataset->key != NULL ? sn_dataset_column(dataset, dataset->key) : -1;
 	latest->series = sn_map_create(free);
 	latest->rows = sn_batch_create(dataset);
+	latest->reader = (struct sn_blocks_reader){.db = db, .dataset = dataset};
 	rc = run(latest, fn, ctx, err != NULL ? err : &local);
 	sn_batch_destroy(latest->rows);
 	sn_map_destroy(latest->series);
 	free(latest->found);
+	sn_blocks_reader_finish(&latest->reader);
+	free(latest->parts);
 	free(latest->blocks);
 	free(latest);
 	return rc;

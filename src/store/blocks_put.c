@@ -3,10 +3,12 @@
 #include "store/blocks_internal.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/mem.h"
 
@@ -22,32 +24,17 @@ static void describe(const struct sn_dataset *dataset, struct sn_buf *text)
 	}
 }
 
-/* The layout of the dataset as it is now, noted down if it is new; 0 or negative errno. */
+/* The layout of the dataset as it is now. */
 static int find_layout(struct sn_db *db, const struct sn_dataset *dataset, int64_t *id,
 		       struct sn_err *err)
 {
 	struct sn_buf text = {0};
-	sqlite3_stmt *statement;
-	struct sn_str columns;
 	int rc;
 
 	describe(dataset, &text);
-	columns = sn_buf_str(&text);
-	statement = sn_db_query(
-		db, err, "SELECT id FROM _layout WHERE dataset = ? AND version = ? AND columns = ?",
-		"tis", dataset->name, (int64_t)dataset->version, &columns);
-	rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
-	if (rc == 1)
-		*id = sqlite3_column_int64(statement, 0);
-	sn_db_done(statement);
-	if (rc == 0) {
-		rc = sn_db_run(db, err,
-			       "INSERT INTO _layout(dataset, version, columns) VALUES(?, ?, ?)",
-			       "tis", dataset->name, (int64_t)dataset->version, &columns);
-		*id = sqlite3_last_insert_rowid(sn_db_handle(db));
-	}
+	rc = sn_layout_find(db, dataset->name, dataset->version, sn_buf_str(&text), id, err);
 	sn_buf_finish(&text);
-	return SN_MIN(rc, 0);
+	return rc;
 }
 
 /* Images ---------------------------------------------------------------------- */
@@ -55,6 +42,7 @@ static int find_layout(struct sn_db *db, const struct sn_dataset *dataset, int64
 void sn_block_image_finish(struct sn_block_image *image)
 {
 	sn_buf_finish(&image->bytes);
+	sn_buf_finish(&image->marks);
 }
 
 int sn_block_image_add(struct sn_block_image *image, const struct sn_vector *column,
@@ -84,19 +72,6 @@ static int store_data(struct sn_db *db, int64_t id, struct sn_str data, struct s
 		0);
 }
 
-static int store_packed(struct sn_db *db, int64_t id, const struct sn_block_image *image,
-			struct sn_err *err)
-{
-	struct sn_buf all = {0};
-	int rc;
-
-	for (size_t i = 0; i < image->count; i++)
-		sn_block_pack(&all, image_part(image, i));
-	rc = store_data(db, id, sn_buf_str(&all), err);
-	sn_buf_finish(&all);
-	return rc;
-}
-
 unsigned sn_block_tier(size_t rows)
 {
 	unsigned tier = 0;
@@ -106,26 +81,81 @@ unsigned sn_block_tier(size_t rows)
 	return tier;
 }
 
+/* What the block notes of each of its rows in _column. */
+static void add_sums(struct sn_buf *sums, const struct sn_block_image *image, struct sn_str pack)
+{
+	uint32_t sum;
+
+	if (pack.n > 0) {
+		sum = htole32((uint32_t)crc32_z(0, (const Bytef *)pack.p, pack.n));
+		sn_buf_add(sums, &sum, sizeof(sum));
+		return;
+	}
+	for (size_t i = 0; i < image->count; i++)
+		sn_buf_add(sums, image_part(image, i).p, sizeof(sum));
+}
+
+static int store_block(struct sn_db *db, struct sn_blocks_info *info, struct sn_buf *sums,
+		       struct sn_err *err)
+{
+	uint32_t sum = htole32(sn_block_sum(info, sums->p + sizeof(sum), sums->n - sizeof(sum)));
+	int rc;
+
+	memcpy(sums->p, &sum, sizeof(sum));
+	rc = sn_db_run(db, err,
+		       "INSERT INTO _block(layout, first, rows, tier, time_min, time_max, packed,"
+		       " bytes, sums) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		       "iiiiiiiib", info->layout, info->first, (int64_t)info->rows,
+		       (int64_t)sn_block_tier(info->rows), info->time_min, info->time_max,
+		       (int64_t)info->packed, (int64_t)info->bytes, sums->p, sums->n);
+	info->id = sqlite3_last_insert_rowid(sn_db_handle(db));
+	return SN_MIN(rc, 0);
+}
+
+static int store_columns(struct sn_db *db, const struct sn_blocks_info *info,
+			 const struct sn_block_image *image, struct sn_str pack, struct sn_err *err)
+{
+	int rc = 0;
+
+	if (info->packed)
+		return store_data(db, info->id * SN_BLOCKS_SLOTS, pack, err);
+	for (size_t i = 0; rc == 0 && i < image->count; i++)
+		rc = store_data(db, info->id * SN_BLOCKS_SLOTS + (int64_t)i, image_part(image, i),
+				err);
+	return rc;
+}
+
+static int store_marks(struct sn_db *db, int64_t block, const struct sn_buf *marks,
+		       struct sn_err *err)
+{
+	if (marks->n == 0)
+		return 0;
+	return SN_MIN(sn_db_run(db, err, "INSERT INTO _mark VALUES(?, ?)", "ib", block, marks->p,
+				marks->n),
+		      0);
+}
+
 int sn_block_store(struct sn_db *db, struct sn_blocks_info *info,
 		   const struct sn_block_image *image, struct sn_err *err)
 {
+	static const char sum[4]; /* of the row, set at last */
+	struct sn_buf pack = {0}, sums = {0};
 	int rc;
 
 	info->packed = info->rows <= SN_BLOCKS_PACKED_MAX;
 	info->bytes = image->bytes.n;
-	rc = sn_db_run(db, err,
-		       "INSERT INTO _block(layout, first, rows, tier, time_min, time_max, packed,"
-		       " bytes) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-		       "iiiiiiii", info->layout, info->first, (int64_t)info->rows,
-		       (int64_t)sn_block_tier(info->rows), info->time_min, info->time_max,
-		       (int64_t)info->packed, (int64_t)info->bytes);
-	info->id = sqlite3_last_insert_rowid(sn_db_handle(db));
-	if (rc >= 0 && info->packed)
-		return store_packed(db, info->id * SN_BLOCKS_SLOTS, image, err);
-	for (size_t i = 0; rc >= 0 && i < image->count; i++)
-		rc = store_data(db, info->id * SN_BLOCKS_SLOTS + (int64_t)i, image_part(image, i),
-				err);
-	return SN_MIN(rc, 0);
+	for (size_t i = 0; info->packed && i < image->count; i++)
+		sn_block_pack(&pack, image_part(image, i));
+	sn_buf_add(&sums, sum, sizeof(sum));
+	add_sums(&sums, image, sn_buf_str(&pack));
+	rc = store_block(db, info, &sums, err);
+	if (rc == 0)
+		rc = store_columns(db, info, image, sn_buf_str(&pack), err);
+	if (rc == 0)
+		rc = store_marks(db, info->id, &image->marks, err);
+	sn_buf_finish(&pack);
+	sn_buf_finish(&sums);
+	return rc;
 }
 
 /* Numbers --------------------------------------------------------------------- */
@@ -154,6 +184,13 @@ int sn_blocks_next(struct sn_db *db, const struct sn_dataset *dataset, int64_t *
 		*next = sqlite3_column_int64(statement, 0);
 	sn_db_done(statement);
 	return rc == 0 ? first_number(db, next, err) : SN_MIN(rc, 0);
+}
+
+/* Marks are of what is asked for most: when, which node, which series of it. */
+bool sn_block_is_marked(const struct sn_dataset *dataset, struct sn_str column)
+{
+	return sn_str_eqc(column, "time") || sn_str_eqc(column, "node") ||
+	       (dataset->key != NULL && sn_str_eqc(column, dataset->key));
 }
 
 /* Drafts ---------------------------------------------------------------------- */
@@ -210,6 +247,8 @@ static int draft_block(const struct sn_columns *columns, size_t from, size_t cou
 
 		rc = sn_block_image_add(&piece->image, &part, sn_str(dataset->columns[i].name),
 					err);
+		if (rc == 0 && sn_block_is_marked(dataset, sn_str(dataset->columns[i].name)))
+			sn_block_image_mark(&piece->image, i, &part);
 	}
 	if (rc != 0)
 		sn_block_image_finish(&piece->image);

@@ -44,12 +44,19 @@ static int load_items(struct tidy *tidy, const struct sn_dataset *dataset, struc
 	int rc = statement != NULL ? 0 : err->code;
 
 	while (rc == 0 && (rc = sn_db_next(tidy->db, statement, err)) == 1) {
+		struct sn_blocks_info info;
+
+		rc = sn_blocks_fetch(statement, &info, err);
+		if (rc == -EUCLEAN)
+			sn_db_blame(tidy->db, info.id);
+		if (rc != 0)
+			break;
 		if (tidy->count == capacity) {
 			capacity = capacity > 0 ? 2 * capacity : 64;
 			tidy->items = sn_xrealloc(tidy->items, capacity, sizeof(*tidy->items));
 		}
-		rc = sn_blocks_fetch(statement, &tidy->items[tidy->count].info, err);
-		tidy->items[tidy->count++].tier = (unsigned)sqlite3_column_int(statement, 8);
+		tidy->items[tidy->count++] =
+			(struct item){info, (unsigned)sqlite3_column_int(statement, 8)};
 	}
 	sn_db_done(statement);
 	return rc;
@@ -156,7 +163,8 @@ static void destroy_columns(struct sn_block_column **columns, size_t count)
 }
 
 /* Some columns of all neighbours. */
-static int merge_columns(struct sn_db *db, const struct item *items, size_t count, size_t rows,
+static int merge_columns(struct sn_db *db, const struct sn_dataset *dataset,
+			 const struct item *items, size_t count, size_t rows,
 			 const struct sn_layout_column *columns, size_t column_count,
 			 struct sn_block_image *image, struct sn_err *err)
 {
@@ -171,6 +179,8 @@ static int merge_columns(struct sn_db *db, const struct item *items, size_t coun
 
 		join(&parts[i], count, column_count, rows, &joined);
 		rc = sn_block_image_add(image, &joined.vector, columns[i].name, err);
+		if (rc == 0 && sn_block_is_marked(dataset, columns[i].name))
+			sn_block_image_mark(image, (size_t)columns[i].place, &joined.vector);
 		free(joined.values);
 		free(joined.null);
 	}
@@ -189,8 +199,8 @@ static void sum_up(const struct item *items, size_t count, struct sn_blocks_info
 }
 
 /* All columns, those that the blocks have. */
-static int make_image(struct sn_db *db, const struct item *items, size_t count, size_t rows,
-		      struct sn_block_image *image, struct sn_err *err)
+static int make_image(struct sn_db *db, const struct sn_dataset *dataset, const struct item *items,
+		      size_t count, size_t rows, struct sn_block_image *image, struct sn_err *err)
 {
 	struct sn_layout layout;
 	int rc = sn_layout_load(db, items[0].info.layout, &layout, err);
@@ -198,7 +208,7 @@ static int make_image(struct sn_db *db, const struct item *items, size_t count, 
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < layout.count; i += AT_ONCE)
-		rc = merge_columns(db, items, count, rows, &layout.columns[i],
+		rc = merge_columns(db, dataset, items, count, rows, &layout.columns[i],
 				   SN_MIN(layout.count - i, (size_t)AT_ONCE), image, err);
 	sn_layout_finish(&layout);
 	return rc;
@@ -250,8 +260,8 @@ static int leave_alone(struct sn_db *db, const struct item *items, size_t count,
 }
 
 /* 0 with what stands there now in `sum`, -E2BIG if they stay, another error. */
-static int merge(struct sn_db *db, const struct item *items, size_t count,
-		 struct sn_blocks_info *sum, struct sn_err *err)
+static int merge(struct sn_db *db, const struct sn_dataset *dataset, const struct item *items,
+		 size_t count, struct sn_blocks_info *sum, struct sn_err *err)
 {
 	struct sn_block_image image = {.count = 0};
 	int rc, left;
@@ -261,7 +271,7 @@ static int merge(struct sn_db *db, const struct item *items, size_t count,
 	rc = sn_db_exec(db, "BEGIN", err);
 	if (rc != 0)
 		return rc;
-	rc = make_image(db, items, count, sum->rows, &image, err);
+	rc = make_image(db, dataset, items, count, sum->rows, &image, err);
 	sn_db_rollback(db);
 	if (rc == 0)
 		rc = replace(db, items, count, sum, &image, err);
@@ -304,7 +314,7 @@ static int tidy_once(struct tidy *tidy, const struct sn_dataset *dataset, struct
 	count = rc == 0 ? find_group(tidy, &start) : 0;
 	if (count == 0)
 		return rc;
-	rc = merge(tidy->db, &tidy->items[start], count, &sum, err);
+	rc = merge(tidy->db, dataset, &tidy->items[start], count, &sum, err);
 	if (rc == 0)
 		note_merge(tidy, start, count, &sum);
 	else

@@ -28,6 +28,9 @@ struct sn_db {
 	struct statement statements[SN_DB_STATEMENTS_MAX];
 	unsigned statement_count;
 	uint64_t tick;
+	bool damaged;
+	int64_t blamed[SN_DB_BLAMED_MAX];
+	size_t blamed_count;
 };
 
 /* Errors ----------------------------------------------------------------- */
@@ -68,6 +71,7 @@ int sn_db_fail(struct sn_db *db, struct sn_err *err)
 {
 	int error = errno_of(db->handle);
 
+	db->damaged |= error == -EUCLEAN;
 	return sn_err_set(err, error, "database '%s': %s%s", db->path, sqlite3_errmsg(db->handle),
 			  error == -ENOSPC ? " (free some space)" : "");
 }
@@ -249,6 +253,29 @@ void sn_db_close(struct sn_db *db)
 sqlite3 *sn_db_handle(struct sn_db *db)
 {
 	return db->handle;
+}
+
+bool sn_db_is_damaged(const struct sn_db *db)
+{
+	return db->damaged;
+}
+
+void sn_db_blame(struct sn_db *db, int64_t number)
+{
+	for (size_t i = 0; i < db->blamed_count; i++)
+		if (db->blamed[i] == number)
+			return;
+	if (db->blamed_count < SN_DB_BLAMED_MAX)
+		db->blamed[db->blamed_count++] = number;
+}
+
+size_t sn_db_take_blamed(struct sn_db *db, int64_t out[SN_DB_BLAMED_MAX])
+{
+	size_t count = db->blamed_count;
+
+	memcpy(out, db->blamed, count * sizeof(*out));
+	db->blamed_count = 0;
+	return count;
 }
 
 bool sn_db_has_moved(struct sn_db *db)

@@ -27,6 +27,15 @@ int sn_db_open(const char *path, const char *const *migrations, unsigned migrati
 int sn_db_open_reader(const char *path, struct sn_db **db, struct sn_err *err);
 void sn_db_close(struct sn_db *db); /* rolls an open transaction back; NULL is fine */
 sqlite3 *sn_db_handle(struct sn_db *db);
+/* Whether SQLite has found the file itself to be damaged, ever. */
+bool sn_db_is_damaged(const struct sn_db *db);
+/*
+ * What is stored in the file and was found to be damaged, by number, up to SN_DB_BLAMED_MAX: noted
+ * by whoever reads, taken (once) by whoever puts it right.
+ */
+#define SN_DB_BLAMED_MAX 32
+void sn_db_blame(struct sn_db *db, int64_t number);
+size_t sn_db_take_blamed(struct sn_db *db, int64_t out[SN_DB_BLAMED_MAX]);
 /* The file was renamed or removed: what is written goes where nobody looks for it. */
 bool sn_db_has_moved(struct sn_db *db);
 int sn_db_exec(struct sn_db *db, const char *sql, struct sn_err *err);

@@ -375,25 +375,178 @@ static void large_integers_are_not_compared_as_the_nearest_double(void **state)
 	}
 }
 
-static void damaged_block_is_told_and_nothing_is_left_open(void **state)
+static int count_row(const struct sn_value *row, int64_t number, void *ctx)
 {
+	struct expected *expected = ctx;
+
+	assert_row(expected->file, row, number);
+	expected->seen++;
+	return 0;
+}
+
+static void damaged_block_is_told_and_the_others_are_read(void **state)
+{
+	/* Nothing of it, what is asked for first, the time, what is noted of it. */
+	static const char *const damages[] = {
+		"UPDATE _column SET data = zeroblob(length(data)) WHERE id / 256 = 2 AND id % 256 "
+		"> 4",
+		"UPDATE _column SET data = zeroblob(length(data)) WHERE id / 256 = 2 AND id % 256 "
+		"= 4",
+		"DELETE FROM _column WHERE id / 256 = 2 AND id % 256 = 0",
+		"UPDATE _block SET time_max = time_max + 1 WHERE id = 2",
+	};
 	struct file *file = *state;
 	static struct expected expected;
-	struct sn_query query = {.dataset = &sample};
+	struct sn_query query = {.dataset = &sample, .newest_first = true};
+	int64_t blamed[SN_DB_BLAMED_MAX];
 
 	put(file, 100, DAY_1, 50);
 	put(file, 100, DAY_1 + 20, 50);
-	assert_int_equal(sn_db_exec(file->db,
-				    "UPDATE _column SET data = zeroblob(length(data))"
-				    " WHERE id / 256 = 2 AND id % 256 > 3",
-				    NULL),
+	put(file, 100, DAY_1 + 40, 50);
+	for (size_t i = 0; i < SN_COUNT(damages); i++) {
+		assert_int_equal(sn_db_exec(file->db, "SAVEPOINT before", NULL), 0);
+		assert_int_equal(sn_db_exec(file->db, damages[i], NULL), 0);
+		expected = (struct expected){.file = file};
+		query.newest_first = i % 2 == 0;
+		assert_int_equal(
+			sn_blocks_query(file->db, &query, NULL, count_row, &expected, &file->err),
+			-EUCLEAN);
+		assert_int_equal(expected.seen, 200);
+		assert_non_null(strstr(file->err.text, "dataset 'sample': block 2"));
+		assert_int_equal(sn_db_take_blamed(file->db, blamed), 1);
+		assert_int_equal(blamed[0], 2);
+		assert_int_equal(sn_db_take_blamed(file->db, blamed), 0);
+		expected = (struct expected){.file = file};
+		assert_int_equal(
+			sn_blocks_latest(file->db, &sample, 0, count_row, &expected, &file->err),
+			-EUCLEAN);
+		assert_true(expected.seen > 0);
+		assert_int_equal(sn_db_take_blamed(file->db, blamed), 1);
+		assert_int_equal(sn_db_exec(file->db, "ROLLBACK TO before; RELEASE before", NULL),
+				 0);
+	}
+	assert_int_equal(sn_blocks_set_aside(file->db, blamed, 1, "a reason", NULL), 0);
+	expected = (struct expected){.file = file};
+	assert_int_equal(sn_blocks_query(file->db, &query, NULL, count_row, &expected, &file->err),
 			 0);
-	expect(file, &query, NULL, &expected);
-	assert_int_equal(sn_blocks_query(file->db, &query, NULL, check_row, &expected, &file->err),
-			 -EUCLEAN);
-	assert_non_null(strstr(file->err.text, "block 2"));
-	assert_int_equal(sn_blocks_latest(file->db, &sample, 0, check_row, &expected, NULL),
-			 -EUCLEAN);
+	assert_int_equal(expected.seen, 200);
+}
+
+/* Pieces --------------------------------------------------------------------------------------- */
+
+struct found {
+	struct file *file;
+	const struct sn_query *query;
+	int64_t time_ns, number;
+	size_t count;
+};
+
+static int note_found(const struct sn_value *row, int64_t number, void *ctx)
+{
+	struct found *found = ctx;
+	int64_t sign = found->query->newest_first ? -1 : 1;
+
+	assert_row(found->file, row, number);
+	for (unsigned i = 0; i < found->query->filter_count; i++)
+		assert_true(is_wanted(row, &found->query->filters[i]));
+	if (found->count++ > 0)
+		assert_true(sign * row[SN_COL_TIME].i > sign * found->time_ns ||
+			    (row[SN_COL_TIME].i == found->time_ns &&
+			     sign * number > sign * found->number));
+	found->time_ns = row[SN_COL_TIME].i;
+	found->number = number;
+	return 0;
+}
+
+static size_t count_wanted(struct file *file, const struct sn_query *query)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < sn_batch_rows(file->rows); i++) {
+		const struct sn_value *row = sn_batch_row(file->rows, i);
+		bool wanted = row[SN_COL_TIME].i >= query->since_ns &&
+			      (query->until_ns == 0 || row[SN_COL_TIME].i < query->until_ns);
+
+		for (unsigned k = 0; k < query->filter_count; k++)
+			wanted = wanted && is_wanted(row, &query->filters[k]);
+		count += wanted;
+	}
+	return count;
+}
+
+/* Runs of a node's rows, as batches bring them. */
+static void put_runs(struct file *file, size_t rows, int64_t time_ns)
+{
+	char text[16];
+
+	sn_columns_clear(file->columns);
+	for (size_t i = 0; i < rows; i++) {
+		size_t row = sn_batch_add_row(file->rows);
+		int64_t at = time_ns + (int64_t)(i / 3) + (int64_t)below(file, 500);
+		struct sn_value count = random_value(file, COUNT, at);
+
+		sn_columns_add_row(file->columns);
+		sn_columns_set_time(file->columns, SN_COL_TIME, at);
+		sn_batch_set_time(file->rows, SN_COL_TIME, at);
+		snprintf(text, sizeof(text), "node%zu", i / 97 % 70);
+		sn_columns_set_text(file->columns, SN_COL_NODE, sn_str(text));
+		sn_batch_set_text(file->rows, SN_COL_NODE, sn_str(text));
+		snprintf(text, sizeof(text), "%zu", i % 1201);
+		sn_columns_set_text(file->columns, TARGET, sn_str(text));
+		sn_batch_set_text(file->rows, TARGET, sn_str(text));
+		sn_batch_set(file->rows, row, COUNT, count);
+		sn_columns_set(file->columns, COUNT, count);
+	}
+	assert_int_equal(sn_db_begin(file->db, NULL), 0);
+	assert_int_equal(sn_blocks_put(file->db, file->columns, 0, rows, NULL, NULL), 0);
+	assert_int_equal(sn_db_commit(file->db, NULL), 0);
+}
+
+/* Whose marks tell which of them need not be read. */
+static void rows_of_pieces_are_found_by_time_node_and_key(void **state)
+{
+	struct file *file = *state;
+	struct sn_query query = {.dataset = &sample};
+
+	put_runs(file, 3 * SN_BLOCK_PIECE_ROWS - 100, DAY_1);
+	put_runs(file, 10, DAY_1 + 2500);
+	put_runs(file, 2 * SN_BLOCK_PIECE_ROWS, DAY_1 + 4000);
+	for (unsigned run = 0; run < 60; run++) {
+		static const int columns[] = {SN_COL_NODE, TARGET, COUNT};
+		const struct sn_value *like =
+			sn_batch_row(file->rows, below(file, sn_batch_rows(file->rows)));
+		struct found found = {.file = file, .query = &query};
+
+		query.newest_first = run % 2 == 0;
+		query.filter_count = 0;
+		for (unsigned k = 0; k < run % 3; k++) {
+			int column = columns[(run / 3 + k) % 3];
+
+			query.filters[query.filter_count++] =
+				(struct sn_filter){column, SN_EQ, like[column]};
+		}
+		query.since_ns = run % 4 == 1 ? like[SN_COL_TIME].i : 0;
+		query.until_ns = run % 5 == 1 ? like[SN_COL_TIME].i + 50 : 0;
+		if (sn_blocks_query(file->db, &query, NULL, note_found, &found, &file->err) != 0)
+			fail_msg("%s", file->err.text);
+		assert_int_equal(found.count, count_wanted(file, &query));
+		assert_true(found.count > 0 || query.since_ns > 0 || query.until_ns > 0);
+	}
+}
+
+static void marks_that_are_damaged_say_nothing(void **state)
+{
+	struct file *file = *state;
+	struct sn_query query = {.dataset = &sample, .filter_count = 1};
+	struct found found = {.file = file, .query = &query};
+
+	put_runs(file, 3 * SN_BLOCK_PIECE_ROWS, DAY_1);
+	query.filters[0] = (struct sn_filter){
+		SN_COL_NODE, SN_EQ, {.type = SN_TYPE_TEXT, .s = SN_STR("node7")}};
+	assert_int_equal(
+		sn_db_exec(file->db, "UPDATE _mark SET data = zeroblob(length(data))", NULL), 0);
+	assert_int_equal(sn_blocks_query(file->db, &query, NULL, note_found, &found, NULL), 0);
+	assert_int_equal(found.count, count_wanted(file, &query));
 }
 
 /* Newest rows ----------------------------------------------------------------------------- */
@@ -460,7 +613,9 @@ int main(void)
 		WITH_FILE(rows_come_in_the_order_of_time_and_those_of_one_time_as_they_arrived),
 		WITH_FILE(random_questions_have_the_answers_of_a_plain_list),
 		WITH_FILE(large_integers_are_not_compared_as_the_nearest_double),
-		WITH_FILE(damaged_block_is_told_and_nothing_is_left_open),
+		WITH_FILE(damaged_block_is_told_and_the_others_are_read),
+		WITH_FILE(rows_of_pieces_are_found_by_time_node_and_key),
+		WITH_FILE(marks_that_are_damaged_say_nothing),
 		WITH_FILE(newest_row_of_each_series_is_found_once),
 	};
 
