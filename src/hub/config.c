@@ -71,6 +71,25 @@ static const struct sn_conf_key keys[] = {
 	{KEY("policy", SN_CONF_TEXT, policy, "",
 	     "file that says who may do what (sonde-policy(5)), read again when it changes; empty: "
 	     "people by the role of their account, nodes for themselves, nobody else")},
+	{KEY("replica_of", SN_CONF_TEXT, replica_of, "",
+	     "URL of a hub whose rows are fetched and kept here, too; this hub then takes rows "
+	     "from nobody else; empty: it is one of its own")},
+	{KEY("replica_ca", SN_CONF_TEXT, replica_ca, "",
+	     "file with the CA of that hub; empty: the system's")},
+	{KEY("replica_token_file", SN_CONF_TEXT, replica_token_file, "",
+	     "file with an API token of an account there that may 'replicate', read again for "
+	     "each question")},
+	{KEY("replica_certificate", SN_CONF_TEXT, replica_certificate, "",
+	     "file with a client certificate of such an account, instead of a token")},
+	{KEY("replica_key", SN_CONF_TEXT, replica_key, "", "file with its key")},
+	{KEY("replica_interval", SN_CONF_DURATION, replica_interval, "1s",
+	     "how often it is asked whether there is more"),
+	 .min = 100 * SN_NS_PER_MS, .max = 3600 * S},
+	{KEY("replica_drop", SN_CONF_BOOL, replica_drop, "false",
+	     "drop here, too, the days that were dropped there")},
+	{KEY("replica_hold", SN_CONF_DURATION, replica_hold, "1h",
+	     "how long rows wait for a replica that does not come before they move to ClickHouse"),
+	 .max = 30 * DAY},
 	{KEY("announce", SN_CONF_BOOL, announce, "true",
 	     "write where this user's command line finds the hub")},
 	{KEY("log_level", SN_CONF_TEXT, log_level, "notice",
@@ -231,6 +250,26 @@ static int check_peers(const struct sn_hub_config *config, struct sn_err *err)
 	return check_pair(config->parent_certificate, config->parent_key, "parent", err);
 }
 
+static int check_replica(const struct sn_hub_config *config, struct sn_err *err)
+{
+	const char *url = config->replica_of;
+
+	if (check_pair(config->replica_certificate, config->replica_key, "replica", err) != 0)
+		return err->code;
+	if (url[0] == '\0')
+		return 0;
+	if (!is_url(url))
+		return sn_err_set(err, -EINVAL,
+				  "key 'replica_of': '%.80s' is not a URL (like "
+				  "'https://hub.example.net:8443')",
+				  url);
+	if (config->replica_token_file[0] == '\0' && config->replica_certificate[0] == '\0')
+		return sn_err_set(err, -EINVAL,
+				  "key 'replica_of': neither 'replica_token_file' nor "
+				  "'replica_certificate' says who asks there");
+	return 0;
+}
+
 int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 {
 	uint64_t fd;
@@ -252,7 +291,7 @@ int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 					  "key 'advertise': '%.80s' does not begin with 'https://'",
 					  config->advertise.items[i]);
 	}
-	if (check_peers(config, err) != 0)
+	if (check_peers(config, err) != 0 || check_replica(config, err) != 0)
 		return err->code;
 	if (!sn_cert_domain_is_good(config->mplane_domain))
 		return sn_err_set(err, -EINVAL,

@@ -29,8 +29,12 @@ struct sn_hub_config {
 	int64_t invite_life;
 	uint64_t retention_days; /* 0: for ever */
 	uint64_t quarantine_limit;
-	char *policy;            /* file; "": the built-in one */
-	bool announce;           /* write the copy of hub.json that the CLI finds */
+	char *policy; /* file; "": the built-in one */
+	/* A replica: hub/follower.h; `replica_hold` is the primary's. */
+	char *replica_of, *replica_ca, *replica_token_file, *replica_certificate, *replica_key;
+	int64_t replica_interval, replica_hold;
+	bool replica_drop;
+	bool announce; /* write the copy of hub.json that the CLI finds */
 	char *log_level;
 
 	/* The measurement plane: doc/internals/measurement-plane.md. */

@@ -37,9 +37,11 @@ enum sn_access {                         /* or-ed in sn_http_route.access; 0: no
 		 SN_ACCESS_DATA = 32,    /* ... `read-all` */
 		 SN_ACCESS_SELF = 64,    /* a person, but by no token of a lower role */
 		 SN_ACCESS_PEER = 128,   /* who has a name in mPlane; the policy decides the rest */
+		 SN_ACCESS_REPLICA = 256, /* whoever the policy lets do `replicate` or `admin` */
 };
-/* All for people; the last three ask for more than being one. */
-#define SN_ACCESS_PERSON (SN_ACCESS_USER | SN_ACCESS_ADMIN | SN_ACCESS_DATA | SN_ACCESS_SELF)
+/* All for people; the last four ask for more than being one. */
+#define SN_ACCESS_PERSON                                                                           \
+	(SN_ACCESS_USER | SN_ACCESS_ADMIN | SN_ACCESS_DATA | SN_ACCESS_SELF | SN_ACCESS_REPLICA)
 
 enum sn_who_kind { SN_WHO_NOBODY, SN_WHO_NODE, SN_WHO_USER };
 enum sn_who_means {

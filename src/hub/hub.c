@@ -357,6 +357,30 @@ static int open_quarantine(struct sn_hub *hub, struct sn_err *err)
 	return sn_quarantine_open(path, hub->config->quarantine_limit, &hub->quarantine, err);
 }
 
+/* Those that follow this hub, and the one that it follows. */
+static int open_replicas(struct sn_hub *hub, struct sn_err *err)
+{
+	const struct sn_hub_config *config = hub->config;
+	struct sn_follower_config follow = {
+		.url = config->replica_of,
+		.id = hub->id,
+		.store = hub->store_dir,
+		.ca = config->replica_ca,
+		.token_file = config->replica_token_file,
+		.certificate = config->replica_certificate,
+		.key = config->replica_key,
+		.interval_ns = config->replica_interval,
+		.retention_days = config->retention_days,
+		.drop = config->replica_drop,
+	};
+
+	hub->store_jobs = sn_store_jobs_create();
+	if (sn_replicas_open(config->state, hub->store_dir, config->replica_hold, &hub->replicas,
+			     err) != 0)
+		return err->code;
+	return config->replica_of[0] == '\0' ? 0 : sn_follower_start(&follow, &hub->follower, err);
+}
+
 static int open_authority(struct sn_hub *hub, struct sn_err *err)
 {
 	struct sn_authority_config config = {
@@ -464,8 +488,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->crl = sn_crl_create(hub->identity);
 	hub->events = sn_events_create(hub->loop);
 	sn_publish_init(hub);
-	if (open_authority(hub, err) != 0 || open_measures(hub, err) != 0 ||
-	    open_ingest(hub, err) != 0)
+	if (open_replicas(hub, err) != 0 || open_authority(hub, err) != 0 ||
+	    open_measures(hub, err) != 0 || open_ingest(hub, err) != 0)
 		return err->code;
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
 	hub->streams = sn_streams_create(hub);
@@ -638,6 +662,9 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_retry_stop(hub->retry);
 	sn_work_pool_destroy(hub->work);
 	sn_work_pool_destroy(hub->passwords);
+	sn_store_jobs_destroy(hub->store_jobs);
+	sn_follower_stop(hub->follower);
+	sn_replicas_close(hub->replicas);
 	sn_readers_destroy(hub->readers);
 	sn_upkeep_stop(hub->upkeep);
 	sn_ingest_destroy(hub->ingest);

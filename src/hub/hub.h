@@ -19,6 +19,7 @@
 #include "hub/derived.h"
 #include "hub/events.h"
 #include "hub/fleet.h"
+#include "hub/follower.h"
 #include "hub/identity.h"
 #include "hub/ingest.h"
 #include "hub/measures.h"
@@ -26,8 +27,10 @@
 #include "hub/people.h"
 #include "hub/quarantine.h"
 #include "hub/readers.h"
-#include "hub/streams.h"
+#include "hub/replicas.h"
 #include "hub/retry.h"
+#include "hub/store_jobs.h"
+#include "hub/streams.h"
 #include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
@@ -77,8 +80,11 @@ struct sn_hub {
 	struct sn_supervisor *supervisor; /* the mPlane wire */
 	struct sn_store *store;           /* of the loop */
 	struct sn_readers *readers;
-	struct sn_upkeep *upkeep;   /* thread that tidies the store */
-	struct sn_streams *streams; /* long answers */
+	struct sn_store_jobs *store_jobs;
+	struct sn_replicas *replicas; /* that follow this hub */
+	struct sn_follower *follower; /* this hub follows another one; NULL: it does not */
+	struct sn_upkeep *upkeep;     /* thread that tidies the store */
+	struct sn_streams *streams;   /* long answers */
 	struct sn_quarantine *quarantine;
 	struct sn_ingest *ingest;
 	struct sn_retry *retry;

@@ -22,7 +22,7 @@ static const char *const action_names[SN_POLICY_ACTIONS] = {
 	[SN_MAY_MEASURE] = "measure",   [SN_MAY_DELIVER] = "deliver",
 	[SN_MAY_READ] = "read",         [SN_MAY_READ_ALL] = "read-all",
 	[SN_MAY_STOP] = "stop",         [SN_MAY_STOP_ALL] = "stop-all",
-	[SN_MAY_ADMIN] = "admin",
+	[SN_MAY_ADMIN] = "admin",       [SN_MAY_REPLICATE] = "replicate",
 };
 
 const char *sn_policy_action_name(enum sn_policy_action action)
@@ -234,7 +234,7 @@ static enum condition first_miss(const struct sn_policy_rule *rule, const struct
 		return BY_ACTION;
 	if (!intersect(&rule->roles, roles))
 		return BY_ROLE;
-	if (ask->action != SN_MAY_ADMIN && !label_fits(rule, ask->label))
+	if ((SN_POLICY_WHOLE >> ask->action & 1) == 0 && !label_fits(rule, ask->label))
 		return BY_LABEL;
 	if (!nodes_fit(rule, ask, miss))
 		return BY_NODE;

@@ -40,10 +40,13 @@ enum sn_policy_action {
 	SN_MAY_READ_ALL, /* ... or anybody */
 	SN_MAY_STOP,     /* interrupt what oneself has asked for */
 	SN_MAY_STOP_ALL,
-	SN_MAY_ADMIN, /* users, nodes, certificates, policy */
+	SN_MAY_ADMIN,     /* users, nodes, certificates, policy */
+	SN_MAY_REPLICATE, /* all rows as they are stored, for a hub that follows this one */
 	SN_POLICY_ACTIONS,
 };
 const char *sn_policy_action_name(enum sn_policy_action action); /* "register", ... "read-all" */
+/* Those that are about no capability: rules for them need none. */
+#define SN_POLICY_WHOLE (1U << SN_MAY_ADMIN | 1U << SN_MAY_REPLICATE)
 int sn_policy_action_find(const char *name, enum sn_policy_action *action); /* -ENOENT */
 
 struct sn_policy;

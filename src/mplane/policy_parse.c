@@ -552,7 +552,7 @@ static int check_rule(struct reader *reader)
 		missing = "allow";
 	else if (rule->role_names.count == 0)
 		missing = "roles";
-	else if (!rule->has_labels && rule->actions != 1U << SN_MAY_ADMIN)
+	else if (!rule->has_labels && (rule->actions & ~SN_POLICY_WHOLE) != 0)
 		missing = "capabilities"; /* what is forgotten must not pass for any */
 	if (missing == NULL)
 		return 0;

@@ -294,6 +294,36 @@ static bool name_is_good(const char *name)
 	return n > 0 && name[n] == '\0';
 }
 
+static int pass_rows(const struct sn_replication_rows *rows, void *ctx)
+{
+	*(bool *)ctx = rows->rows > 0;
+	return 0;
+}
+
+static int pass_batch(const struct sn_replication_batch *batch, void *ctx)
+{
+	*(bool *)ctx = batch->rows > 0;
+	return 0;
+}
+
+static int pass_gap(const struct sn_replication_gap *gap, void *ctx)
+{
+	*(bool *)ctx = gap->next > 0;
+	return 0;
+}
+
+/* 1: it is whole and brings something; 0: nothing. */
+static int look_at(struct sn_str body, int64_t from, struct sn_follow_sum *sum, struct sn_err *err)
+{
+	bool any = false;
+	struct sn_replication_reader reader = {pass_rows, pass_batch, pass_gap, &any};
+	struct sn_replication_end end = {0};
+	int rc = sn_replication_read(body, from, &reader, &end, err);
+
+	*sum = (struct sn_follow_sum){.next = end.next, .head = end.head};
+	return rc == 0 ? any || end.next > from : rc;
+}
+
 int sn_follow_put(struct sn_store *store, const struct sn_feed_place *place, int64_t from,
 		  struct sn_str body, struct sn_follow_sum *sum, struct sn_err *err)
 {
@@ -307,6 +337,12 @@ int sn_follow_put(struct sn_store *store, const struct sn_feed_place *place, int
 			 ? 0
 			 : sn_err_set(err, -EBADMSG, "a dataset has a name that is none");
 
+	if (rc == 0) {
+		rc = look_at(body, from, sum, err);
+		if (rc <= 0)
+			return rc;
+		rc = 0;
+	}
 	*sum = (struct sn_follow_sum){0};
 	if (rc == 0)
 		rc = sn_day_open_writer(store, day, err);

@@ -16,7 +16,8 @@
 static const struct sn_api_routes *const groups[] = {
 	&sn_api_enrol,        &sn_api_node,         &sn_api_nodes,   &sn_api_invites,
 	&sn_api_capabilities, &sn_api_measurements, &sn_api_hub,     &sn_api_datasets,
-	&sn_api_export, &sn_api_series,       &sn_api_store, &sn_api_sources,        &sn_api_groups,  &sn_api_session,
+	&sn_api_export,       &sn_api_series,       &sn_api_store,   &sn_api_store_jobs,
+	&sn_api_replication,  &sn_api_sources,      &sn_api_groups,  &sn_api_session,
 	&sn_api_users,        &sn_api_certificates, &sn_api_policy,  &sn_api_events,
 	&sn_api_quarantine,   &sn_api_openapi,      &sn_api_metrics, &sn_api_mplane,
 	&sn_api_web,
@@ -68,6 +69,24 @@ static void refuse_parameter(struct sn_http_request *request, const struct sn_ap
 			near != NULL ? near : "", near != NULL ? "'?)" : "");
 }
 
+/* Nodes, and whatever else would bring rows of its own: a replica has only its primary's. */
+static bool brings_rows(const struct sn_http_route *route)
+{
+	static const char *const patterns[] = {
+		"/api/v1/enrol",   "/api/v1/invites", "/api/v1/measurements", "/api/v1/uploads",
+		"/api/v1/imports", "/api/v1/math",    "/api/v1/quarantine",
+	};
+
+	if ((route->access & SN_ACCESS_NODE) != 0)
+		return true;
+	if (strcmp(route->method, "POST") != 0 && strcmp(route->method, "PATCH") != 0)
+		return false;
+	for (size_t i = 0; i < SN_COUNT(patterns); i++)
+		if (strncmp(route->pattern, patterns[i], strlen(patterns[i])) == 0)
+			return true;
+	return (route->access & SN_ACCESS_PEER) != 0;
+}
+
 /*
  * Stands before every handler: a parameter with a typing error must not pass for
  * one that was not given.
@@ -85,6 +104,12 @@ static void dispatch(struct sn_http_request *request, void *ctx)
 			refuse_parameter(request, doc, dataset, name);
 			return;
 		}
+	}
+	if (hub->follower != NULL && brings_rows(route)) {
+		sn_http_problem(request, 409, "replica", "This hub is a replica",
+				"it takes nothing itself: ask its primary, %s",
+				hub->config->replica_of);
+		return;
 	}
 	hub->handlers[route - hub->routes](request, ctx);
 }

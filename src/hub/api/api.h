@@ -37,6 +37,8 @@ extern const struct sn_api_routes sn_api_series;       /* series.c */
 extern const struct sn_api_routes sn_api_groups;       /* groups.c */
 extern const struct sn_api_routes sn_api_sources;      /* sources.c */
 extern const struct sn_api_routes sn_api_store;        /* store.c */
+extern const struct sn_api_routes sn_api_store_jobs;   /* store_jobs.c */
+extern const struct sn_api_routes sn_api_replication;  /* replication.c */
 extern const struct sn_api_routes sn_api_session;      /* session.c */
 extern const struct sn_api_routes sn_api_users;        /* users.c */
 extern const struct sn_api_routes sn_api_policy;       /* policy.c */

@@ -282,6 +282,26 @@ static json_t *tidy_json(const struct sn_hub *hub)
 			 status.last_ns != 0 ? sn_json_time(status.last_ns) : json_null());
 }
 
+static json_t *replica_json(const struct sn_hub *hub)
+{
+	struct sn_follower_status status;
+	int64_t now_ns = sn_hub_now(hub);
+	bool current;
+
+	if (hub->follower == NULL)
+		return json_null();
+	sn_follower_status(hub->follower, &status);
+	current = status.state == SN_FOLLOWER_CURRENT || status.state == SN_FOLLOWER_INCOMPLETE;
+	return json_pack(
+		"{s:s, s:s, s:o, s:o, s:I}", "of", hub->config->replica_of, "state",
+		sn_follower_state_name(status.state), "reason",
+		status.reason[0] != '\0' ? json_string(status.reason) : json_null(), "lag_seconds",
+		status.current_ns == 0
+			? json_null()
+			: json_real(current ? 0.0 : (double)(now_ns - status.current_ns) / 1e9),
+		"rows", (json_int_t)status.rows);
+}
+
 static void answer_all(struct look *look)
 {
 	const struct sn_store_dataset *total = &look->total;
@@ -300,7 +320,7 @@ static void answer_all(struct look *look)
 			   (json_int_t)hub->config->retention_days, "problems", look->problems);
 	json_object_set_new(answer, "tidy", tidy_json(hub));
 	json_object_set_new(answer, "clickhouse", json_null());
-	json_object_set_new(answer, "replica", json_null());
+	json_object_set_new(answer, "replica", replica_json(hub));
 	sn_http_reply_json(look->request, 200, answer);
 }
 

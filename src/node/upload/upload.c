@@ -104,9 +104,10 @@ static void try_later(struct sn_upload *upload, const struct sn_http_answer *ans
 	upload->asked_to = answer->error == 0;
 }
 
-static bool refused_for_good(const struct sn_http_answer *answer)
+/* A replica takes nothing; its primary will, or itself when it has become one. */
+static bool refused_for_good(const struct sn_http_answer *answer, const char *code)
 {
-	return answer->error == 0 &&
+	return answer->error == 0 && strcmp(code, "replica") != 0 &&
 	       (answer->status == 409 || answer->status == 413 || answer->status == 422);
 }
 
@@ -175,7 +176,7 @@ static void answered(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http
 		sn_spool_ack(upload->spool, slot->seq);
 		upload->acknowledged = true;
 		went_through(upload);
-	} else if (refused_for_good(answer)) {
+	} else if (refused_for_good(answer, code)) {
 		took_refusal(upload, slot->seq, answer, code, err.text);
 	} else {
 		upload->next_seq = SN_MIN(upload->next_seq, slot->seq);

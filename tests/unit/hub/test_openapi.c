@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 #include "data/method.h"
 #include "hub/api/openapi.h"
@@ -19,6 +20,7 @@ static int start(void **state)
 {
 	struct test_node node;
 	struct reply reply;
+	char backup[128];
 
 	(void)state;
 	world_start(&world, NULL);
@@ -45,6 +47,9 @@ static int start(void **state)
 	snprintf(measurement, sizeof(measurement), "/api/v1/measurements/%s",
 		 json_string_value(json_object_get(reply.json, "id")));
 	reply_release(&reply);
+	snprintf(backup, sizeof(backup), "{\"directory\":\"%s-backup\"}", world.dir);
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/store/backup", backup);
+	reply_release(&reply);
 	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/openapi.json", NULL);
 	description = json_incref(reply.json);
 	reply_release(&reply);
@@ -53,9 +58,12 @@ static int start(void **state)
 
 static int stop(void **state)
 {
+	sn_autofree char *backup = sn_xasprintf("%s-backup", world.dir);
+
 	(void)state;
 	json_decref(description);
 	world_stop(&world);
+	sn_fs_remove_tree(backup, NULL);
 	return 0;
 }
 

@@ -292,7 +292,7 @@ static void what_is_not_whole_is_refused_and_leaves_nothing(void **state)
 	}
 	assert_int_equal(
 		sn_follow_put(pair->replica.store, place, 5, sn_buf_str(&body), &sum, &pair->err),
-		-ESTALE);
+		-EBADMSG);
 	dump = dump_store(&pair->replica);
 	assert_int_equal(dump.rows, 0);
 	sn_buf_finish(&dump.text);
