@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/util.h"
 #include "hub/certificates.h"
+#include "hub/moving.h"
 #include "hub/trust.h"
 #include "net/addr.h"
 
@@ -68,6 +69,17 @@ static const struct sn_conf_key keys[] = {
 	{KEY("quarantine_limit", SN_CONF_SIZE, quarantine_limit, "256MiB",
 	     "room for what was sent and cannot be taken; beyond it the oldest goes"),
 	 .min = 1024, .max = UINT64_C(1) << 40},
+	{KEY("clickhouse", SN_CONF_TEXT, clickhouse, "",
+	     "URL of the ClickHouse database that rows are moved to, like "
+	     "'http://user:password@127.0.0.1:8123/sonde'; empty: all rows stay in the store's "
+	     "files")},
+	{KEY("clickhouse_cluster", SN_CONF_TEXT, clickhouse_cluster, "",
+	     "name of its cluster, for replicated and distributed tables; empty: one server")},
+	{KEY("clickhouse_ca", SN_CONF_TEXT, clickhouse_ca, "",
+	     "file with the CAs of a server with an https URL; empty: the system's")},
+	{KEY("clickhouse_move_after", SN_CONF_DURATION, clickhouse_move_after, "10s",
+	     "how long rows stay in the store's files, where they are put together with others"),
+	 .min = 1 * SN_NS_PER_S, .max = 30 * DAY},
 	{KEY("policy", SN_CONF_TEXT, policy, "",
 	     "file that says who may do what (sonde-policy(5)), read again when it changes; empty: "
 	     "people by the role of their account, nodes for themselves, nobody else")},
@@ -292,6 +304,8 @@ int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 					  config->advertise.items[i]);
 	}
 	if (check_peers(config, err) != 0 || check_replica(config, err) != 0)
+		return err->code;
+	if (sn_moving_check(config, err) != 0)
 		return err->code;
 	if (!sn_cert_domain_is_good(config->mplane_domain))
 		return sn_err_set(err, -EINVAL,

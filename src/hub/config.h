@@ -29,6 +29,8 @@ struct sn_hub_config {
 	int64_t invite_life;
 	uint64_t retention_days; /* 0: for ever */
 	uint64_t quarantine_limit;
+	char *clickhouse, *clickhouse_cluster, *clickhouse_ca;
+	int64_t clickhouse_move_after;
 	char *policy; /* file; "": the built-in one */
 	/* A replica: hub/follower.h; `replica_hold` is the primary's. */
 	char *replica_of, *replica_ca, *replica_token_file, *replica_certificate, *replica_key;

@@ -277,6 +277,7 @@ static void tick(struct sn_timer *timer)
 		sn_events_close_unless(hub->events, owner_is_good, hub);
 	if (hub->ticks % TICKS_CHECK == 0)
 		sn_streams_check(hub->streams);
+	sn_moving_tick(hub);
 	refresh_trust(hub);
 	renew_if_due(hub, hub->ticks % TICKS_HOSTS == 0);
 	if (hub->ticks % TICKS_SAVE == 0)
@@ -337,16 +338,18 @@ static int open_store(struct sn_hub *hub, struct sn_err *err)
 	struct sn_err damage = {0};
 
 	hub->store_dir = sn_fs_join(hub->config->state, "store");
-	if (sn_store_open(hub->store_dir, &hub->store, err) != 0)
+	sn_moving_options(hub->config, &hub->ending, &hub->store_options);
+	if (sn_store_open_with(hub->store_dir, &hub->store_options.loop, &hub->store, err) != 0)
 		return sn_err_wrap(err, "cannot use the store");
-	hub->readers = sn_readers_create(hub->store_dir);
+	hub->readers = sn_readers_create(hub->store_dir, &hub->store_options.threads);
 	if (sn_upkeep_start(hub->store_dir, SN_UPKEEP_PAUSE_MS, &hub->upkeep, err) != 0)
 		return err->code;
 	drop_old_days(hub);
 	warn_if(count_rows(hub, &damage), &damage, "count the rows");
-	warn_if(sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
-				note_latest, hub, &damage),
-		&damage, "read the newest rows");
+	/* Those in ClickHouse are read by a thread. */
+	if (sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
+			    note_latest, hub, &damage) != -EREMOTE)
+		warn_if(damage.code, &damage, "read the newest rows");
 	return 0;
 }
 
@@ -492,6 +495,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	    open_measures(hub, err) != 0 || open_ingest(hub, err) != 0)
 		return err->code;
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
+	if (sn_moving_start(hub, err) != 0)
+		return err->code;
 	hub->streams = sn_streams_create(hub);
 	hub->passwords = sn_work_pool_create(hub->loop, PASSWORDS_MAX);
 	hub->retry = sn_retry_create(hub);
@@ -654,6 +659,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	if (hub == NULL)
 		return;
 	sn_timer_stop(&hub->tick);
+	atomic_store(&hub->ending, true);
 	if (hub->people != NULL)
 		sn_hub_unannounce(hub);
 	/* First the server: its requests refer to everything below, and work for them can end. */
@@ -667,6 +673,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_replicas_close(hub->replicas);
 	sn_readers_destroy(hub->readers);
 	sn_upkeep_stop(hub->upkeep);
+	sn_moving_stop(hub);
 	sn_ingest_destroy(hub->ingest);
 	sn_retry_destroy(hub->retry);
 	sn_quarantine_close(hub->quarantine);

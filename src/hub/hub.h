@@ -23,6 +23,7 @@
 #include "hub/identity.h"
 #include "hub/ingest.h"
 #include "hub/measures.h"
+#include "hub/moving.h"
 #include "hub/offers.h"
 #include "hub/people.h"
 #include "hub/quarantine.h"
@@ -79,6 +80,9 @@ struct sn_hub {
 	struct sn_derived *derived;       /* datasets of mPlane peers */
 	struct sn_supervisor *supervisor; /* the mPlane wire */
 	struct sn_store *store;           /* of the loop */
+	struct sn_moving_options store_options;
+	atomic_bool ending; /* questions to ClickHouse end */
+	struct sn_moving *moving;
 	struct sn_readers *readers;
 	struct sn_store_jobs *store_jobs;
 	struct sn_replicas *replicas; /* that follow this hub */

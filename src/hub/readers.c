@@ -9,14 +9,16 @@
 
 struct sn_readers {
 	char *dir;
+	const struct sn_store_options *options;
 	struct sn_store *idle[IDLE_MAX];
 	unsigned idle_count, generation;
 };
 
-struct sn_readers *sn_readers_create(const char *dir)
+struct sn_readers *sn_readers_create(const char *dir, const struct sn_store_options *options)
 {
 	struct sn_readers *readers = sn_new(struct sn_readers);
 
+	readers->options = options;
 	readers->dir = sn_xstrdup(dir);
 	return readers;
 }
@@ -43,7 +45,7 @@ int sn_readers_take(struct sn_readers *readers, struct sn_reader *reader, struct
 		reader->store = readers->idle[--readers->idle_count];
 		return 0;
 	}
-	return sn_store_open(readers->dir, &reader->store, err);
+	return sn_store_open_with(readers->dir, readers->options, &reader->store, err);
 }
 
 void sn_readers_give(struct sn_readers *readers, struct sn_reader *reader)

@@ -18,7 +18,8 @@ struct sn_reader { /* zeroed is none */
 	unsigned generation;
 };
 
-struct sn_readers *sn_readers_create(const char *dir);
+/* `options` are borrowed. */
+struct sn_readers *sn_readers_create(const char *dir, const struct sn_store_options *options);
 /* All must have been given back. */
 void sn_readers_destroy(struct sn_readers *readers);
 int sn_readers_take(struct sn_readers *readers, struct sn_reader *reader, struct sn_err *err);

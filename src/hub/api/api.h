@@ -39,6 +39,7 @@ extern const struct sn_api_routes sn_api_sources;      /* sources.c */
 extern const struct sn_api_routes sn_api_store;        /* store.c */
 extern const struct sn_api_routes sn_api_store_jobs;   /* store_jobs.c */
 extern const struct sn_api_routes sn_api_replication;  /* replication.c */
+extern const struct sn_api_routes sn_api_migrate;      /* migrate.c */
 extern const struct sn_api_routes sn_api_session;      /* session.c */
 extern const struct sn_api_routes sn_api_users;        /* users.c */
 extern const struct sn_api_routes sn_api_policy;       /* policy.c */
@@ -51,6 +52,8 @@ extern const struct sn_api_routes sn_api_metrics;      /* metrics.c */
 extern const struct sn_api_routes sn_api_mplane;       /* hub/supervisor/routes.c */
 extern const struct sn_api_routes sn_api_web;          /* web.c, last: it takes every other path */
 
+extern const struct sn_api_schema sn_api_clickhouse_schema; /* store.c */
+
 /* Dataset of the measurement's results; NULL when there is none, or none yet (measurements.c). */
 const struct sn_dataset *sn_api_measurement_dataset(const struct sn_hub *hub, const char *id);
 
@@ -60,7 +63,8 @@ void sn_api_make_routes(struct sn_hub *hub);
 /* Problems ------------------------------------------------------------------ */
 void sn_api_bad(struct sn_http_request *request, const char *detail);       /* 422 invalid */
 void sn_api_not_found(struct sn_http_request *request, const char *detail); /* 404 */
-/* -E2BIG: 409 limit-reached; else an error of ours, logged: 503 store-full or 500. */
+/* -E2BIG: 409 limit-reached; else an error of ours, logged: 503 store-full,
+ * clickhouse-unreachable or 500. */
 void sn_api_trouble(struct sn_http_request *request, const struct sn_err *err);
 
 /* Requests ------------------------------------------------------------------ */

@@ -92,6 +92,33 @@ static void upkeep_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	sn_metrics_sample(metrics, status.failing, NULL);
 }
 
+static void clickhouse_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
+{
+	struct sn_mover_status status;
+
+	if (sn_moving_mover(hub) == NULL)
+		return;
+	sn_mover_status(sn_moving_mover(hub), &status);
+	sn_metrics_family(metrics, "sonde_clickhouse_up", SN_METRIC_GAUGE, "",
+			  "1 while the ClickHouse that rows move to answers.");
+	sn_metrics_sample(metrics, status.state != SN_MOVER_UNREACHABLE, NULL);
+	sn_metrics_family(metrics, "sonde_clickhouse_moved_rows", SN_METRIC_GAUGE, "",
+			  "Rows that are in ClickHouse.");
+	sn_metrics_sample(metrics, (double)status.moved_rows, NULL);
+	sn_metrics_family(metrics, "sonde_clickhouse_waiting_rows", SN_METRIC_GAUGE, "",
+			  "Rows in the store's files that are to move there.");
+	sn_metrics_sample(metrics, (double)status.waiting_rows, NULL);
+	sn_metrics_family(metrics, "sonde_clickhouse_inserts", SN_METRIC_COUNTER, "",
+			  "Blocks that were inserted.");
+	sn_metrics_sample(metrics, (double)status.inserts, NULL);
+	sn_metrics_family(metrics, "sonde_clickhouse_insert_seconds", SN_METRIC_COUNTER, "seconds",
+			  "Time spent in inserts.");
+	sn_metrics_sample(metrics, status.insert_seconds, NULL);
+	sn_metrics_family(metrics, "sonde_clickhouse_failures", SN_METRIC_COUNTER, "",
+			  "Times that moving rows did not succeed.");
+	sn_metrics_sample(metrics, (double)status.failures, NULL);
+}
+
 static void node_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 {
 	static const enum sn_node_state states[] = {SN_NODE_ONLINE, SN_NODE_OFFLINE,
@@ -133,6 +160,7 @@ static void get_metrics(struct sn_http_request *request, void *ctx)
 	ingest_metrics(&metrics, hub);
 	quarantine_metrics(&metrics, hub);
 	upkeep_metrics(&metrics, hub);
+	clickhouse_metrics(&metrics, hub);
 	node_metrics(&metrics, hub);
 	sn_metrics_process(&metrics);
 	sn_metrics_end(&metrics);

@@ -311,15 +311,15 @@ static void answer_all(struct look *look)
 
 	add_hub_problems(look, free_bytes);
 	answer = json_pack("{s:s, s:s, s:I, s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:O}", "backend",
-			   "sqlite", "path", hub->store_dir, "bytes", (json_int_t)look->file_bytes,
-			   "free_bytes", integer_or_null(free_bytes), "rows",
-			   (json_int_t)total->rows, "local_rows", (json_int_t)total->local_rows,
-			   "days", (json_int_t)total->days, "first",
-			   time_or_null(total, total->first_ns), "last",
-			   time_or_null(total, total->last_ns), "retention_days",
+			   hub->moving != NULL ? "sqlite+clickhouse" : "sqlite", "path",
+			   hub->store_dir, "bytes", (json_int_t)look->file_bytes, "free_bytes",
+			   integer_or_null(free_bytes), "rows", (json_int_t)total->rows,
+			   "local_rows", (json_int_t)total->local_rows, "days",
+			   (json_int_t)total->days, "first", time_or_null(total, total->first_ns),
+			   "last", time_or_null(total, total->last_ns), "retention_days",
 			   (json_int_t)hub->config->retention_days, "problems", look->problems);
 	json_object_set_new(answer, "tidy", tidy_json(hub));
-	json_object_set_new(answer, "clickhouse", json_null());
+	json_object_set_new(answer, "clickhouse", sn_moving_json(hub));
 	json_object_set_new(answer, "replica", replica_json(hub));
 	sn_http_reply_json(look->request, 200, answer);
 }
@@ -381,13 +381,14 @@ static const struct sn_api_field clickhouse_fields[] = {
 	{"state", SN_API_TEXT, true, false, "ok, lagging or unreachable"},
 	{"reason", SN_API_TEXT, true, true, "why it is not ok"},
 	{"since", SN_API_TIME, true, true, "of the state"},
-	{"moved_blocks", SN_API_INTEGER, true, false, "since the hub's start"},
-	{"moved_rows", SN_API_INTEGER, true, false, "since the hub's start"},
+	{"direction", SN_API_TEXT, true, false, "to_clickhouse, or to_sqlite: rows come back"},
+	{"moved_blocks", SN_API_INTEGER, true, false, "that are there"},
+	{"moved_rows", SN_API_INTEGER, true, false, "that are there"},
 	{"waiting_blocks", SN_API_INTEGER, true, false, "that are to be moved"},
 	{"waiting_rows", SN_API_INTEGER, true, false, "that are to be moved"},
-	{"oldest_waiting", SN_API_TIME, true, true, "since when the oldest of them waits"},
+	{"oldest_waiting", SN_API_TIME, true, true, "time of the oldest of them"},
 };
-static const struct sn_api_schema clickhouse_schema = {
+const struct sn_api_schema sn_api_clickhouse_schema = {
 	"StoreClickHouse", "Where blocks of rows are moved to.", clickhouse_fields,
 	SN_COUNT(clickhouse_fields)};
 
@@ -415,7 +416,8 @@ static const struct sn_api_field store_fields[] = {
 	{"retention_days", SN_API_INTEGER, true, false, "days that are kept; 0: all"},
 	{"problems", SN_API_ARRAY, true, false, "what is wrong", &problem_schema},
 	{"tidy", SN_API_OBJECT, true, false, "putting blocks together", &tidy_schema},
-	{"clickhouse", SN_API_OBJECT, true, true, "if rows are moved there", &clickhouse_schema},
+	{"clickhouse", SN_API_OBJECT, true, true, "if rows are moved there",
+	 &sn_api_clickhouse_schema},
 	{"replica", SN_API_OBJECT, true, true, "if this hub is one", &replica_schema},
 };
 static const struct sn_api_schema store_schema = {"Store", "Where rows are kept.", store_fields,
