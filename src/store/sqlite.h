@@ -58,6 +58,7 @@ struct sn_day {
 	struct sn_list link;
 	int32_t number;                /* days since 1970-01-01 */
 	struct sn_db *writer, *reader; /* NULL while closed */
+	bool broken;                   /* a connection could not be opened: the file is damaged */
 	uint64_t used;                 /* the store's tick at the last use of a connection */
 	bool in_group;                 /* batches of the open group are of this day */
 	struct sn_map *sources;        /* writer: "stream/node" to id */
@@ -104,9 +105,10 @@ unsigned sn_day_aside(const struct sn_store *store, int32_t number);
 /* Changes whenever the file or its journal does; 0 never occurs. */
 uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *bytes);
 /*
- * Passes `rc` on.  If it says that the file is damaged (-EUCLEAN), the file is renamed
+ * Passes `rc` on.  If it is -EUCLEAN because SQLite calls the file damaged, the file is renamed
  * so that the next use of the day begins a new one, and `err` says where it is.  Other
  * stores of the same directory (those that only read) find out by sn_db_has_moved().
+ * If it is because of blocks, these are set aside in the file (blocks.h).
  */
 int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err);
 /* Closes the connections that were used least recently, if there are many. */

@@ -160,6 +160,7 @@ int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err
 	if (rc != 0)
 		return rc;
 	rc = sn_db_open(path, migrations, SN_COUNT(migrations), &day->writer, err);
+	day->broken |= rc == -EUCLEAN;
 	if (rc == 0)
 		rc = begin_numbers(store, day, err);
 	if (rc == 0)
@@ -182,6 +183,7 @@ int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err
 		return 0;
 	path = sn_day_path(store, day->number, "");
 	rc = sn_db_open_reader(path, &day->reader, err);
+	day->broken |= rc == -EUCLEAN;
 	if (rc == 0)
 		rc = sn_day_is_old(day->reader, &old, err);
 	if (rc == 0 && old) {
@@ -258,8 +260,9 @@ static int set_aside(struct sn_store *store, struct sn_day *day, char *reason, s
 	if (sn_fs_sync_dir(store->path, err) != 0)
 		return err->code;
 	return sn_err_set(err, -EUCLEAN,
-			  "%s; it was set aside as '%s' (see .recover in sqlite3(1))", reason,
-			  aside);
+			  "%s; it was set aside as '%s' (what it has can be taken back: "
+			  "sonde store check --repair)",
+			  reason, aside);
 }
 
 /* Closing must not copy the journal into a file that is damaged. */
@@ -276,6 +279,34 @@ static bool is_aside_already(const struct sn_day *day)
 	       (day->reader != NULL && sn_db_has_moved(day->reader));
 }
 
+static bool is_file_damaged(const struct sn_day *day)
+{
+	return day->broken || (day->writer != NULL && sn_db_is_damaged(day->writer)) ||
+	       (day->reader != NULL && sn_db_is_damaged(day->reader));
+}
+
+/* Blocks that are damaged in a file that is sound leave the questions; their bytes stay. */
+static int set_blocks_aside(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+{
+	int64_t ids[2 * SN_DB_BLAMED_MAX];
+	size_t count = day->reader != NULL ? sn_db_take_blamed(day->reader, ids) : 0;
+	struct sn_err reason = *err, local = {0};
+
+	if (day->writer != NULL)
+		count += sn_db_take_blamed(day->writer, ids + count);
+	sn_err_wrap(err, "day %s", day->totals.day);
+	if (count == 0)
+		return -EUCLEAN;
+	/* A disk that takes no note of it is told of by whoever writes. */
+	if (sn_day_open_writer(store, day, &local) == 0 &&
+	    sn_blocks_set_aside(day->writer, ids, count, reason.text, &local) == 0)
+		sn_err_set(err, -EUCLEAN, "day %s: %s; it was set aside (see sonde store check)",
+			   day->totals.day, reason.text);
+	day->broken = false;
+	day->stamp = 0;
+	return -EUCLEAN;
+}
+
 int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err)
 {
 	bool in_group = day->in_group, aside;
@@ -283,11 +314,14 @@ int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_e
 
 	if (rc != -EUCLEAN)
 		return rc;
+	if (!is_file_damaged(day))
+		return set_blocks_aside(store, day, err);
 	memcpy(reason, err->text, sizeof(reason));
 	aside = is_aside_already(day);
 	keep_journal(day->writer);
 	keep_journal(day->reader);
 	sn_day_close(day);
+	day->broken = false;
 	rc = aside ? sn_err_set(err, -EUCLEAN, "%s; it was set aside meanwhile", reason)
 		   : set_aside(store, day, reason, err);
 	if (in_group)

@@ -203,6 +203,8 @@ static int run_both(struct sn_store *store, struct merge *merge, const struct sn
 		run->deaf = scan_remote(store, merge, part, &remote) != 0;
 	while (merge->row != NULL && !is_over(run))
 		hand_out_local(merge);
+	if (merge->rc >= 0 && merge->local != NULL)
+		merge->rc = sn_blocks_search_damage(merge->local, err);
 	sn_blocks_search_close(merge->local);
 	if (merge->rc < 0)
 		return merge->rc;

@@ -116,8 +116,11 @@ typedef int sn_store_row_fn(const struct sn_value *row, void *ctx);
  * a value is false for a row that has none; with a null value SN_EQ finds the rows that
  * have none, SN_NE the others.
  * `next` (may be NULL) receives a malloc'ed cursor, or NULL when there is no more.
- * -EINVAL for a query or cursor that is none.  A damaged day file is set aside (renamed to
- * *.corrupt): rows of the other days are handed out, the call says -EUCLEAN, later ones are well.
+ * -EINVAL for a query or cursor that is none.
+ * -EUCLEAN: something is damaged, and all other rows are handed out.  A block is set aside in its
+ * file; a file that SQLite itself cannot read is renamed to *.corrupt, and the next row of the day
+ * begins a new one.  Later calls are well, without these rows: sn_store_check() tells of them,
+ * sn_store_salvage() takes back what is whole.
  */
 int sn_store_query(struct sn_store *store, const struct sn_query *query, sn_store_row_fn *fn,
 		   void *ctx, char **next, struct sn_err *err);
