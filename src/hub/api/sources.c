@@ -2,6 +2,8 @@
 /* Everything that brings rows, and how far behind it is. */
 #include "base/json.h"
 #include "hub/api/api.h"
+#include "hub/math/math.h"
+#include "hub/sql.h"
 
 /* Something is always on its way; who is slower than that is behind. */
 #define LAG_NS (60 * SN_NS_PER_S)
@@ -65,8 +67,43 @@ static void add_nodes(const struct sn_hub *hub, json_t *items)
 	}
 }
 
+struct gathering {
+	json_t *items;
+	int64_t now_ns;
+};
+
+static void add_stream(const struct sn_math_view *view, void *ctx)
+{
+	struct gathering *gathering = ctx;
+	const struct sn_math_status *status = &view->status;
+	int64_t newest_ns = status->totals.position_s == SN_MATH_TIME_UNKNOWN
+				    ? 0
+				    : status->totals.position_s * SN_NS_PER_S;
+	bool waits = status->waiting_files > 0;
+	enum state state = status->state == SN_MATH_FAILING ? SILENT : waits ? LAGGING : CURRENT;
+	double lag_s = waits ? (double)(gathering->now_ns - newest_ns) / 1e9 : 0;
+
+	json_array_append_new(
+		gathering->items,
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:I, s:I, s:o}", "name", view->stream,
+			  "kind", "math", "state", state_names[state], "last",
+			  sn_json_time(newest_ns != 0 ? newest_ns : status->last_ns), "lag_seconds",
+			  state == SILENT || newest_ns == 0 ? json_null() : json_real(lag_s),
+			  "waiting_rows", json_null(), "waiting_bytes",
+			  (json_int_t)status->waiting_bytes, "stored_rows",
+			  (json_int_t)status->totals.rows, "reason",
+			  sn_json_text(status->reason)));
+}
+
+static void add_streams(const struct sn_hub *hub, json_t *items)
+{
+	struct gathering gathering = {items, sn_hub_now(hub)};
+
+	sn_math_each(hub->math, add_stream, &gathering);
+}
+
 typedef void add_fn(const struct sn_hub *hub, json_t *items);
-static add_fn *const kinds[] = {add_nodes};
+static add_fn *const kinds[] = {add_nodes, add_streams};
 
 static void get_sources(struct sn_http_request *request, void *ctx)
 {
