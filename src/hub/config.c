@@ -66,6 +66,11 @@ static const struct sn_conf_key keys[] = {
 	{KEY("retention_days", SN_CONF_U64, retention_days, "90",
 	     "days of rows that are kept; 0 keeps all"),
 	 .max = 36500},
+	{KEY("upload_limit", SN_CONF_SIZE, upload_limit, "64GiB",
+	     "bytes of all uploads together; one person may have half of them")},
+	{KEY("import_dirs", SN_CONF_TEXTS, import_dirs, "",
+	     "directories on this machine whose files administrators may import by their path; "
+	     "empty for none")},
 	{KEY("quarantine_limit", SN_CONF_SIZE, quarantine_limit, "256MiB",
 	     "room for what was sent and cannot be taken; beyond it the oldest goes"),
 	 .min = 1024, .max = UINT64_C(1) << 40},

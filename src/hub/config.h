@@ -28,6 +28,8 @@ struct sn_hub_config {
 	int64_t login_link_life;
 	int64_t invite_life;
 	uint64_t retention_days; /* 0: for ever */
+	uint64_t upload_limit;            /* bytes */
+	struct sn_conf_texts import_dirs; /* directories */
 	uint64_t quarantine_limit;
 	char *clickhouse, *clickhouse_cluster, *clickhouse_ca;
 	int64_t clickhouse_move_after;

@@ -21,6 +21,7 @@
 #include "hub/fleet.h"
 #include "hub/follower.h"
 #include "hub/identity.h"
+#include "hub/imports.h"
 #include "hub/ingest.h"
 #include "hub/measures.h"
 #include "hub/moving.h"
@@ -35,6 +36,7 @@
 #include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
+#include "hub/uploads.h"
 #include "hub/upkeep.h"
 #include "hub/web.h"
 #include "hub/work.h"
@@ -90,6 +92,8 @@ struct sn_hub {
 	struct sn_upkeep *upkeep;     /* thread that tidies the store */
 	struct sn_streams *streams;   /* long answers */
 	struct sn_quarantine *quarantine;
+	struct sn_uploads *uploads;
+	struct sn_imports *imports;
 	struct sn_ingest *ingest;
 	struct sn_retry *retry;
 	struct sn_events *events;

@@ -47,6 +47,8 @@ extern const struct sn_api_routes sn_api_certificates; /* certificates.c */
 extern const struct sn_api_routes sn_api_hub;          /* hub.c */
 extern const struct sn_api_routes sn_api_quarantine;   /* quarantine.c */
 extern const struct sn_api_routes sn_api_events;       /* events.c */
+extern const struct sn_api_routes sn_api_uploads;      /* uploads.c */
+extern const struct sn_api_routes sn_api_imports;      /* imports.c */
 extern const struct sn_api_routes sn_api_openapi;      /* openapi.c */
 extern const struct sn_api_routes sn_api_metrics;      /* metrics.c */
 extern const struct sn_api_routes sn_api_mplane;       /* hub/supervisor/routes.c */

@@ -14,7 +14,27 @@
 
 static struct world world;
 static json_t *description;
-static char measurement[64];
+static char measurement[64], upload[64];
+
+/* An upload that has begun, and an import that has ended. */
+static void make_files(void)
+{
+	struct sn_err err = {0};
+	struct reply reply = expect(
+		&world, AS_LOCAL, 201, "POST", "/api/v1/uploads",
+		"{\"name\":\"a.csv\",\"bytes\":4,\"sha256\":"
+		"\"88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589\"}");
+
+	snprintf(upload, sizeof(upload), "/api/v1/uploads/%s",
+		 json_string_value(json_object_get(reply.json, "id")));
+	reply_release(&reply);
+	assert_int_equal(sn_db_run(world.hub->control, &err,
+				   "INSERT INTO imports (id, name, form, asked_form, asked_dataset,"
+				   " strict, upload, path, state, owner, created) VALUES ('I', 'a',"
+				   " 'csv', 'auto', '', 0, '', '', 'failed', 'admin', 1)",
+				   ""),
+			 1);
+}
 
 static int start(void **state)
 {
@@ -38,6 +58,7 @@ static int start(void **state)
 	node_put(&world, &node, 2, "none/1", 1, "{}\n", NULL);
 	assert_int_equal(node.status, 202);
 	node_leave(&node);
+	make_files();
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/invites", "{\"name\":\"x\"}");
 	reply_release(&reply);
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tokens", "{\"label\":\"x\"}");
@@ -232,6 +253,8 @@ static bool fill_in(const char *pattern, char *out, size_t size)
 		{"/api/v1/capabilities/{label}", "/api/v1/capabilities/ping"},
 		{"/api/v1/measurements/{id}", measurement},
 		{"/api/v1/quarantine/{id}", "/api/v1/quarantine/1"},
+		{"/api/v1/uploads/{id}", upload},
+		{"/api/v1/imports/{id}", "/api/v1/imports/I"},
 	};
 
 	snprintf(out, size, "%s", pattern);
