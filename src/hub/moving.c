@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "hub/hub.h"
 #include "hub/publish.h"
+#include "hub/replicas.h"
 #include "hub/sql.h"
 
 #define TIMEOUT_S     15 /* of a question, without progress */
@@ -139,6 +140,12 @@ static void ask_for_latest(struct sn_hub *hub)
 		latest_destroy(latest);
 }
 
+/* A replica gets its rows from this hub's files. */
+static int64_t wanted_from(void *ctx, int32_t day, const char *dataset, unsigned version)
+{
+	return sn_replicas_floor(ctx, day, dataset, version);
+}
+
 /* Its life ---------------------------------------------------------------------- */
 
 int sn_moving_start(struct sn_hub *hub, struct sn_err *err)
@@ -148,6 +155,8 @@ int sn_moving_start(struct sn_hub *hub, struct sn_err *err)
 		.clickhouse = hub->store_options.clickhouse,
 		.after_ns = SN_MAX(hub->config->clickhouse_move_after, 1),
 		.retention_days = (unsigned)hub->config->retention_days,
+		.floor = wanted_from,
+		.ctx = hub->replicas,
 	};
 
 	if (config.clickhouse.url == NULL)

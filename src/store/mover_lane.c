@@ -126,6 +126,20 @@ static int finish(struct sn_mover *mover, struct sn_track *track, struct sn_lane
 	return 1;
 }
 
+/* Blocks of the unit are damaged: those that are not go without them. */
+static int begin_again(struct sn_mover *mover, struct sn_track *track, struct sn_lane *lane,
+		       struct sn_err *err)
+{
+	struct sn_err local = {0};
+	struct sn_day *day;
+
+	file_failed(mover, track, lane, -EUCLEAN, err);
+	day = sn_lane_open(mover, track, &local);
+	if (day != NULL && sn_moving_cancel(day->writer, &lane->unit, &local) == 0)
+		lane->noted = false;
+	return 0;
+}
+
 static int send(struct sn_mover *mover, struct sn_track *track, struct sn_lane *lane)
 {
 	struct sn_clickhouse_block block = {
@@ -141,7 +155,8 @@ static int send(struct sn_mover *mover, struct sn_track *track, struct sn_lane *
 
 	if (rc != 0) {
 		sn_columns_destroy(rows);
-		return file_failed(mover, track, lane, rc, &err);
+		return rc == -EUCLEAN ? begin_again(mover, track, lane, &err)
+				      : file_failed(mover, track, lane, rc, &err);
 	}
 	lane->fresh = lane->answered = false;
 	lane->denied_ns = 0;

@@ -278,6 +278,15 @@ int sn_moving_read(struct sn_db *db, const struct sn_moving_unit *unit, struct s
 	return rc;
 }
 
+int sn_moving_cancel(struct sn_db *db, const struct sn_moving_unit *unit, struct sn_err *err)
+{
+	return SN_MIN(sn_db_run(db, err,
+				"DELETE FROM _moving WHERE dataset = ? AND version = ?"
+				" AND first = ?",
+				"tii", unit->dataset, (int64_t)unit->version, unit->first),
+		      0);
+}
+
 /* Their ids are read first: what is read must not be deleted meanwhile. */
 static int remove_blocks(struct sn_db *db, const struct sn_moving_unit *unit, struct sn_err *err)
 {

@@ -61,6 +61,8 @@ int sn_moving_begin(struct sn_db *db, const struct sn_dataset *dataset, int64_t 
 /* Adds the unit's rows to `rows`. */
 int sn_moving_read(struct sn_db *db, const struct sn_moving_unit *unit, struct sn_columns *rows,
 		   struct sn_err *err);
+/* The unit was not sent, or is not there: forgets the note. */
+int sn_moving_cancel(struct sn_db *db, const struct sn_moving_unit *unit, struct sn_err *err);
 /* The unit is in ClickHouse: forgets its blocks and the note, in a transaction of its own. */
 int sn_moving_end(struct sn_db *db, const struct sn_moving_unit *unit, struct sn_err *err);
 /*
