@@ -26,6 +26,9 @@ static void build(struct sn_program *program)
 		sn_cli_account_verbs,      sn_cli_policy_verbs,
 		sn_cli_ca_verbs,           sn_cli_quarantine_verbs,
 		sn_cli_data_verbs,
+		{&sn_cli_math_serve_verb, 1},
+		{&sn_cli_math_fetch_verb, 1},
+		sn_cli_math_verbs,
 		{&sn_cli_doctor_verb, 1},  sn_cli_completion_verbs,
 	};
 	size_t room = 0;

@@ -28,6 +28,9 @@ extern const struct sn_cli_verbs sn_cli_ca_verbs;           /* ca/ca.c */
 extern const struct sn_cli_verbs sn_cli_data_verbs;         /* data.c */
 extern const struct sn_cli_verbs sn_cli_quarantine_verbs;   /* quarantine.c */
 extern const struct sn_cli_verbs sn_cli_export_verbs;       /* export.c */
+extern const struct sn_verb sn_cli_math_serve_verb;         /* math_serve.c */
+extern const struct sn_verb sn_cli_math_fetch_verb;
+extern const struct sn_cli_verbs sn_cli_math_verbs; /* math.c */
 extern const struct sn_verb sn_cli_doctor_verb;             /* doctor/doctor.c */
 extern const struct sn_cli_verbs sn_cli_completion_verbs;   /* completion.c */
 

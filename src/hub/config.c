@@ -143,6 +143,20 @@ static const struct sn_conf_key keys[] = {
 	{KEY("parent_key", SN_CONF_TEXT, parent_key, "", "file with its key")},
 	{KEY("parent_capabilities", SN_CONF_TEXTS, parent_capabilities, "",
 	     "labels that are offered to the parent, '*' for all; empty for none")},
+	{KEY("math_plain", SN_CONF_BOOL, math_plain, "false",
+	     "take announcements of logs by plain HTTP, and fetch logs by plain HTTP from other "
+	     "machines, too; for old probes")},
+	{KEY("math_poll", SN_CONF_DURATION, math_poll, "5s",
+	     "time between two looks at what logs a probe has"),
+	 .min = 100 * SN_NS_PER_MS, .max = DAY},
+	{KEY("math_file_max", SN_CONF_SIZE, math_file_max, "16GiB",
+	     "logs that are larger are not fetched"),
+	 .min = 1024, .max = 1ULL << 50},
+	{KEY("math_ca", SN_CONF_TEXT, math_ca, "",
+	     "file with the CAs of probes that logs are fetched from; empty: the hub's own")},
+	{KEY("math_certificate", SN_CONF_TEXT, math_certificate, "",
+	     "file with the certificate that the hub shows them; empty: its own")},
+	{KEY("math_key", SN_CONF_TEXT, math_key, "", "file with its key")},
 	{KEY("repositories", SN_CONF_TEXTS, repositories, "",
 	     "where results may be sent besides, each as name=URL")},
 	{KEY("mplane_identity", SN_CONF_TEXT, mplane_identity, "",
@@ -263,6 +277,8 @@ static int check_peers(const struct sn_hub_config *config, struct sn_err *err)
 				  "'https://hub.example.net:8443')",
 				  config->parent_url);
 	if (check_pair(config->mplane_certificate, config->mplane_key, "mplane", err) != 0)
+		return err->code;
+	if (check_pair(config->math_certificate, config->math_key, "math", err) != 0)
 		return err->code;
 	return check_pair(config->parent_certificate, config->parent_key, "parent", err);
 }

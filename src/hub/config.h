@@ -51,6 +51,12 @@ struct sn_hub_config {
 	struct sn_conf_texts parent_capabilities;
 	struct sn_conf_texts repositories; /* "name=URL" */
 
+	/* Logs that are fetched from probes: hub/math/math.h. */
+	bool math_plain;
+	int64_t math_poll;
+	uint64_t math_file_max;
+	char *math_ca, *math_certificate, *math_key; /* files; we as a client */
+
 	/* Certificates of mPlane peers: hub/certificates.h, hub/trust.h. */
 	char *mplane_domain, *mplane_identity;
 	int64_t peer_certificate_life;

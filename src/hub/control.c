@@ -105,6 +105,11 @@ static const char *const migrations[] = {
 	"UPDATE certificates SET kind = substr(uri, 11, 4), identity = substr(uri, 11);"
 	"CREATE INDEX certificates_identity ON certificates (identity);",
 
+	/* 2 -> 3: logs that are fetched from probes, hub/math/math.c */
+	"CREATE TABLE math_streams (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" stream TEXT NOT NULL UNIQUE, type TEXT NOT NULL, url TEXT NOT NULL, start INTEGER,"
+	" local_time INTEGER NOT NULL, by TEXT NOT NULL, created INTEGER NOT NULL);",
+
 	/* 2 -> 3: files on their way into the store: hub/uploads.h, hub/imports.h */
 	"CREATE TABLE uploads (id TEXT PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL,"
 	" kind TEXT NOT NULL, owner TEXT NOT NULL, bytes INTEGER NOT NULL,"

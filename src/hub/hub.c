@@ -273,6 +273,7 @@ static void tick(struct sn_timer *timer)
 	sn_fleet_tick(hub->fleet, sn_hub_now(hub));
 	sn_measures_tick(hub->measures, sn_hub_now(hub));
 	sn_enforce_tick(hub);
+	sn_math_tick(hub->math);
 	if (hub->ticks % TICKS_CHECK == 0)
 		sn_events_close_unless(hub->events, owner_is_good, hub);
 	if (hub->ticks % TICKS_CHECK == 0)
@@ -644,7 +645,8 @@ int sn_hub_create(struct sn_loop *loop, const struct sn_hub_config *config, stru
 	made->lock = -1;
 	made->started_ns = sn_loop_wall_now(loop);
 	if (open_parts(made, err) != 0 || open_server(made, err) != 0 ||
-	    listen_everywhere(made, err) != 0 || sn_hub_announce(made, err) != 0) {
+	    listen_everywhere(made, err) != 0 || sn_math_open(made, &made->math, err) != 0 ||
+	    sn_hub_announce(made, err) != 0) {
 		sn_hub_destroy(made);
 		return err->code;
 	}
@@ -664,6 +666,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 		sn_hub_unannounce(hub);
 	/* First the server: its requests refer to everything below, and work for them can end. */
 	sn_http_server_destroy(hub->server);
+	sn_math_close(hub->math);
 	sn_streams_destroy(hub->streams);
 	sn_retry_stop(hub->retry);
 	sn_work_pool_destroy(hub->work);

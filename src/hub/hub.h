@@ -23,6 +23,7 @@
 #include "hub/identity.h"
 #include "hub/imports.h"
 #include "hub/ingest.h"
+#include "hub/math/math.h"
 #include "hub/measures.h"
 #include "hub/moving.h"
 #include "hub/offers.h"
@@ -100,6 +101,7 @@ struct sn_hub {
 	struct sn_web *web;
 	struct sn_work_pool *work, *passwords; /* apart: hashing takes memory */
 	struct sn_throttle *logins;            /* failed ones */
+	struct sn_math *math; /* logs that are fetched from probes */
 	struct sn_http_server *server;
 	struct sn_http_route *routes;
 	sn_http_handler_fn **handlers; /* of the routes, behind the check of the query */

@@ -255,7 +255,7 @@ static int make_server_pair(struct sn_identity *identity, const char *const *hos
 		.subject = attributes,
 		.uri = identity->uri,
 		.hosts = hosts,
-		.usage = SN_PKI_SERVER,
+		.usage = SN_PKI_SERVER | SN_PKI_CLIENT, /* probes are asked with it */
 	};
 	int failed = sn_pki_key_generate(key, err);
 

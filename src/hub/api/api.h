@@ -51,6 +51,7 @@ extern const struct sn_api_routes sn_api_uploads;      /* uploads.c */
 extern const struct sn_api_routes sn_api_imports;      /* imports.c */
 extern const struct sn_api_routes sn_api_openapi;      /* openapi.c */
 extern const struct sn_api_routes sn_api_metrics;      /* metrics.c */
+extern const struct sn_api_routes sn_api_math;         /* math.c */
 extern const struct sn_api_routes sn_api_mplane;       /* hub/supervisor/routes.c */
 extern const struct sn_api_routes sn_api_web;          /* web.c, last: it takes every other path */
 

@@ -68,6 +68,9 @@ static int start(void **state)
 	snprintf(measurement, sizeof(measurement), "/api/v1/measurements/%s",
 		 json_string_value(json_object_get(reply.json, "id")));
 	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/math",
+		       "{\"url\":\"http://127.0.0.1:9\",\"stream\":\"lab\"}");
+	reply_release(&reply);
 	snprintf(backup, sizeof(backup), "{\"directory\":\"%s-backup\"}", world.dir);
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/store/backup", backup);
 	reply_release(&reply);
@@ -253,6 +256,7 @@ static bool fill_in(const char *pattern, char *out, size_t size)
 		{"/api/v1/capabilities/{label}", "/api/v1/capabilities/ping"},
 		{"/api/v1/measurements/{id}", measurement},
 		{"/api/v1/quarantine/{id}", "/api/v1/quarantine/1"},
+		{"/api/v1/math/{id}", "/api/v1/math/1"},
 		{"/api/v1/uploads/{id}", upload},
 		{"/api/v1/imports/{id}", "/api/v1/imports/I"},
 	};
