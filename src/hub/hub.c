@@ -191,6 +191,7 @@ static void tidy(struct sn_hub *hub)
 	warn_if(sn_enrol_tidy(hub->control, now_ns, &err), &err, "drop old invites");
 	warn_if(sn_control_tidy(hub->control, &err), &err, "tidy the control database");
 	warn_if(sn_certificates_tidy(hub->control, now_ns, &err), &err, "drop old certificates");
+	sn_uploads_tidy(hub->uploads, now_ns);
 }
 
 struct retention {
@@ -474,6 +475,20 @@ static void offers_changed(const char *label, void *ctx)
 	sn_supervisor_offers_changed(hub->supervisor);
 }
 
+static int open_imports(struct sn_hub *hub, struct sn_err *err)
+{
+	struct sn_uploads_config config = {
+		.db = hub->control,
+		.work = hub->work,
+		.state = hub->config->state,
+		.limit = hub->config->upload_limit,
+	};
+
+	if (sn_uploads_open(&config, &hub->uploads, err) != 0)
+		return err->code;
+	return sn_imports_open(hub, &hub->imports, err);
+}
+
 static int open_parts(struct sn_hub *hub, struct sn_err *err)
 {
 	int64_t now_ns = hub->started_ns;
@@ -504,6 +519,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
 	hub->web = sn_web_open(hub->config->web_dir);
 	sn_offers_on_change(hub->offers, offers_changed, hub);
+	if (open_imports(hub, err) != 0)
+		return err->code;
 	return sn_supervisor_open(hub, &hub->supervisor, err);
 }
 
@@ -669,8 +686,10 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_math_close(hub->math);
 	sn_streams_destroy(hub->streams);
 	sn_retry_stop(hub->retry);
+	sn_imports_close(sn_steal(&hub->imports));
 	sn_work_pool_destroy(hub->work);
 	sn_work_pool_destroy(hub->passwords);
+	sn_uploads_close(hub->uploads);
 	sn_store_jobs_destroy(hub->store_jobs);
 	sn_follower_stop(hub->follower);
 	sn_moving_stop(hub);

@@ -256,6 +256,8 @@ static bool fill_in(const char *pattern, char *out, size_t size)
 		{"/api/v1/capabilities/{label}", "/api/v1/capabilities/ping"},
 		{"/api/v1/measurements/{id}", measurement},
 		{"/api/v1/quarantine/{id}", "/api/v1/quarantine/1"},
+		{"/api/v1/uploads/{id}", upload},
+		{"/api/v1/imports/{id}", "/api/v1/imports/I"},
 		{"/api/v1/math/{id}", "/api/v1/math/1"},
 		{"/api/v1/uploads/{id}", upload},
 		{"/api/v1/imports/{id}", "/api/v1/imports/I"},
