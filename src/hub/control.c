@@ -120,25 +120,10 @@ static const char *const migrations[] = {
 	" created INTEGER NOT NULL, started INTEGER, ended INTEGER) WITHOUT ROWID;"
 	"CREATE INDEX imports_sha256 ON imports (sha256);",
 
-	/* 2 -> 3: logs that are fetched from probes, hub/math/math.c */
+	/* 3 -> 4: logs that are fetched from probes, hub/math/math.c */
 	"CREATE TABLE math_streams (id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" stream TEXT NOT NULL UNIQUE, type TEXT NOT NULL, url TEXT NOT NULL, start INTEGER,"
 	" local_time INTEGER NOT NULL, by TEXT NOT NULL, created INTEGER NOT NULL);",
-
-	/* 2 -> 3: files on their way into the store: hub/uploads.h, hub/imports.h */
-	"CREATE TABLE uploads (id TEXT PRIMARY KEY, name TEXT NOT NULL, sha256 TEXT NOT NULL,"
-	" kind TEXT NOT NULL, owner TEXT NOT NULL, bytes INTEGER NOT NULL,"
-	" offset INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL, touched INTEGER NOT NULL)"
-	" WITHOUT ROWID;"
-	"CREATE TABLE imports (id TEXT PRIMARY KEY, name TEXT NOT NULL, form TEXT NOT NULL,"
-	" asked_form TEXT NOT NULL, dataset TEXT, asked_dataset TEXT NOT NULL, node TEXT,"
-	" strict INTEGER NOT NULL, upload TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT,"
-	" state TEXT NOT NULL, bytes INTEGER NOT NULL DEFAULT 0, taken INTEGER NOT NULL DEFAULT 0,"
-	" rows INTEGER NOT NULL DEFAULT 0, bad INTEGER NOT NULL DEFAULT 0,"
-	" unknown INTEGER NOT NULL DEFAULT 0, duplicate INTEGER NOT NULL DEFAULT 0,"
-	" samples TEXT NOT NULL DEFAULT '[]', reason TEXT, owner TEXT NOT NULL,"
-	" created INTEGER NOT NULL, started INTEGER, ended INTEGER) WITHOUT ROWID;"
-	"CREATE INDEX imports_sha256 ON imports (sha256);",
 };
 
 int sn_control_open(const char *path, struct sn_db **db, struct sn_err *err)

@@ -259,8 +259,6 @@ static bool fill_in(const char *pattern, char *out, size_t size)
 		{"/api/v1/uploads/{id}", upload},
 		{"/api/v1/imports/{id}", "/api/v1/imports/I"},
 		{"/api/v1/math/{id}", "/api/v1/math/1"},
-		{"/api/v1/uploads/{id}", upload},
-		{"/api/v1/imports/{id}", "/api/v1/imports/I"},
 	};
 
 	snprintf(out, size, "%s", pattern);
