@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "cli/listing.h"
 
@@ -24,7 +25,8 @@ static char *shown(const char *item_text)
 	sn_autojson json_t *item = json_loads(item_text, 0, NULL);
 	struct sn_table *table;
 	char *text = NULL;
-	size_t size = 0, n = 0;
+	struct sn_buf one = {0};
+	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(item);
@@ -36,11 +38,12 @@ static char *shown(const char *item_text)
 	sn_table_destroy(table);
 	fclose(out);
 	for (size_t i = 0; i < size; i++) {
-		if (text[i] != ' ' || (n > 0 && text[n - 1] != ' '))
-			text[n++] = text[i];
+		if (text[i] != ' ' || (one.n > 0 && one.p[one.n - 1] != ' '))
+			sn_buf_addc(&one, text[i]);
 	}
-	text[n] = '\0';
-	return text;
+	free(text);
+	sn_buf_cstr(&one);
+	return one.p;
 }
 
 /* The line behind the header. */
