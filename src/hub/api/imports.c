@@ -166,7 +166,7 @@ static const struct sn_api_schema job_schema = {"Import", "A file on its way int
 						job_fields, SN_COUNT(job_fields)};
 
 static const struct sn_api_doc post_doc = {
-	.id = "import",
+	.id = "importFile",
 	.tag = "store",
 	.summary = "read a file into the store, once",
 	.body = &wanted,
@@ -174,7 +174,7 @@ static const struct sn_api_doc post_doc = {
 	.answer = &job_schema,
 };
 static const struct sn_api_doc list_doc = {
-	.id = "listImports",
+	.id = "listImportJobs",
 	.tag = "store",
 	.summary = "imports, newest first",
 	.params = sn_api_list_params,
@@ -183,13 +183,13 @@ static const struct sn_api_doc list_doc = {
 	.answer = &job_schema,
 };
 static const struct sn_api_doc get_doc = {
-	.id = "getImport",
+	.id = "getImportJob",
 	.tag = "store",
 	.summary = "how far it is",
 	.answer = &job_schema,
 };
 static const struct sn_api_doc delete_doc = {
-	.id = "cancelImport",
+	.id = "cancelImportJob",
 	.tag = "store",
 	.summary = "stop it; rows that are stored stay, and it can be gone on with",
 	.status = 204,
