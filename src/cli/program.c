@@ -17,19 +17,28 @@ static void add_verbs(struct sn_program *program, struct sn_verb *verbs, struct 
 static void build(struct sn_program *program)
 {
 	const struct sn_cli_verbs lists[] = {
-		{&sn_cli_up_verb, 1},      {sn_demo_verbs, sn_demo_verb_count},
-		sn_cli_ping_verbs,         sn_cli_measure_verbs,
-		sn_cli_measurements_verbs, sn_cli_cap_verbs,
-		sn_cli_shell_verbs,        sn_cli_results_verbs,
+		{&sn_cli_up_verb, 1},
+		{sn_demo_verbs, sn_demo_verb_count},
+		sn_cli_ping_verbs,
+		sn_cli_measure_verbs,
+		sn_cli_measurements_verbs,
+		sn_cli_cap_verbs,
+		sn_cli_shell_verbs,
+		sn_cli_results_verbs,
 		sn_cli_export_verbs,
-		sn_cli_node_verbs,         sn_cli_user_verbs,
-		sn_cli_account_verbs,      sn_cli_policy_verbs,
-		sn_cli_ca_verbs,           sn_cli_quarantine_verbs,
+		sn_cli_node_verbs,
+		sn_cli_user_verbs,
+		sn_cli_account_verbs,
+		sn_cli_policy_verbs,
+		sn_cli_ca_verbs,
+		sn_cli_quarantine_verbs,
 		sn_cli_data_verbs,
+		sn_cli_store_verbs,
 		{&sn_cli_math_serve_verb, 1},
 		{&sn_cli_math_fetch_verb, 1},
 		sn_cli_math_verbs,
-		{&sn_cli_doctor_verb, 1},  sn_cli_completion_verbs,
+		{&sn_cli_doctor_verb, 1},
+		sn_cli_completion_verbs,
 	};
 	size_t room = 0;
 	struct sn_verb *verbs;

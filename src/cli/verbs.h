@@ -24,15 +24,16 @@ extern const struct sn_cli_verbs sn_cli_task_verbs;         /* task.c, without "
 extern const struct sn_cli_verbs sn_cli_user_verbs;         /* user.c */
 extern const struct sn_cli_verbs sn_cli_account_verbs;      /* account.c */
 extern const struct sn_cli_verbs sn_cli_policy_verbs;       /* policy.c */
+extern const struct sn_cli_verbs sn_cli_store_verbs;        /* store/store.c */
 extern const struct sn_cli_verbs sn_cli_ca_verbs;           /* ca/ca.c */
 extern const struct sn_cli_verbs sn_cli_data_verbs;         /* data.c */
 extern const struct sn_cli_verbs sn_cli_quarantine_verbs;   /* quarantine.c */
 extern const struct sn_cli_verbs sn_cli_export_verbs;       /* export.c */
 extern const struct sn_verb sn_cli_math_serve_verb;         /* math_serve.c */
 extern const struct sn_verb sn_cli_math_fetch_verb;
-extern const struct sn_cli_verbs sn_cli_math_verbs; /* math.c */
-extern const struct sn_verb sn_cli_doctor_verb;             /* doctor/doctor.c */
-extern const struct sn_cli_verbs sn_cli_completion_verbs;   /* completion.c */
+extern const struct sn_cli_verbs sn_cli_math_verbs;       /* math.c */
+extern const struct sn_verb sn_cli_doctor_verb;           /* doctor/doctor.c */
+extern const struct sn_cli_verbs sn_cli_completion_verbs; /* completion.c */
 
 /* All of it; made at the first call. */
 const struct sn_program *sn_cli_program_table(void);
