@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/util.h"
 #include "hub/certificates.h"
+#include "hub/dump_day.h"
 #include "hub/moving.h"
 #include "hub/trust.h"
 #include "net/addr.h"
@@ -85,6 +86,25 @@ static const struct sn_conf_key keys[] = {
 	{KEY("clickhouse_move_after", SN_CONF_DURATION, clickhouse_move_after, "10s",
 	     "how long rows stay in the store's files, where they are put together with others"),
 	 .min = 1 * SN_NS_PER_S, .max = 30 * DAY},
+	{KEY("dump_datasets", SN_CONF_TEXTS, dump_datasets, "",
+	     "datasets whose rows are written into files when a day is over, '*' for all; empty "
+	     "for none")},
+	{KEY("dump_dir", SN_CONF_TEXT, dump_dir, "",
+	     "directory of these files; empty: 'dumps' in the state directory")},
+	{KEY("dump_at", SN_CONF_TEXT, dump_at, "02:00",
+	     "time of the next day, UTC, from which a day's files are made")},
+	{KEY("dump_grace", SN_CONF_DURATION, dump_grace, "10m",
+	     "a day's files are made, and made again after late rows, when none has come for so "
+	     "long"),
+	 .max = 30 * DAY},
+	{KEY("dump_formats", SN_CONF_TEXTS, dump_formats, "csv,parquet,monroe",
+	     "csv, jsonl (with .gz or .zst behind them, if wanted), parquet, monroe (for datasets "
+	     "monroe_* only)")},
+	{KEY("dump_keep_days", SN_CONF_U64, dump_keep_days, "0",
+	     "days of files that are kept; 0 keeps all"),
+	 .max = 36500},
+	{KEY("dump_public", SN_CONF_BOOL, dump_public, "false",
+	     "anybody may fetch these files, without a login; for open data")},
 	{KEY("policy", SN_CONF_TEXT, policy, "",
 	     "file that says who may do what (sonde-policy(5)), read again when it changes; empty: "
 	     "people by the role of their account, nodes for themselves, nobody else")},
@@ -303,6 +323,28 @@ static int check_replica(const struct sn_hub_config *config, struct sn_err *err)
 	return 0;
 }
 
+static int check_dumps(const struct sn_hub_config *config, struct sn_err *err)
+{
+	struct sn_dump_form form;
+	int64_t at_ns;
+
+	if (sn_dump_at_parse(config->dump_at, &at_ns) != 0)
+		return sn_err_set(err, -EINVAL,
+				  "key 'dump_at': '%.40s' is not a time of day like '02:00'",
+				  config->dump_at);
+	if (config->dump_formats.count > SN_DUMP_FORMS_MAX)
+		return sn_err_set(err, -EINVAL, "key 'dump_formats': more than %d",
+				  SN_DUMP_FORMS_MAX);
+	for (unsigned i = 0; i < config->dump_formats.count; i++) {
+		if (sn_dump_form_parse(config->dump_formats.items[i], &form) != 0)
+			return sn_err_set(err, -EINVAL,
+					  "key 'dump_formats': '%.40s' is not csv, jsonl, csv.gz, "
+					  "csv.zst, jsonl.gz, jsonl.zst, parquet or monroe",
+					  config->dump_formats.items[i]);
+	}
+	return 0;
+}
+
 int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 {
 	uint64_t fd;
@@ -326,7 +368,7 @@ int sn_hub_config_check(const struct sn_hub_config *config, struct sn_err *err)
 	}
 	if (check_peers(config, err) != 0 || check_replica(config, err) != 0)
 		return err->code;
-	if (sn_moving_check(config, err) != 0)
+	if (sn_moving_check(config, err) != 0 || check_dumps(config, err) != 0)
 		return err->code;
 	if (!sn_cert_domain_is_good(config->mplane_domain))
 		return sn_err_set(err, -EINVAL,

@@ -28,6 +28,12 @@ struct sn_hub_config {
 	int64_t login_link_life;
 	int64_t invite_life;
 	uint64_t retention_days; /* 0: for ever */
+	/* Daily dumps: hub/dumps.h. */
+	char *dump_dir, *dump_at;
+	struct sn_conf_texts dump_datasets, dump_formats;
+	int64_t dump_grace;
+	uint64_t dump_keep_days; /* 0: for ever */
+	bool dump_public;
 	uint64_t upload_limit;            /* bytes */
 	struct sn_conf_texts import_dirs; /* directories */
 	uint64_t quarantine_limit;

@@ -518,6 +518,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->retry = sn_retry_create(hub);
 	hub->logins = sn_throttle_create(60 * SN_NS_PER_S);
 	hub->web = sn_web_open(hub->config->web_dir);
+	if (sn_dumps_create(hub, &hub->dumps, err) != 0)
+		return err->code;
 	sn_offers_on_change(hub->offers, offers_changed, hub);
 	if (open_imports(hub, err) != 0)
 		return err->code;
@@ -685,6 +687,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_http_server_destroy(hub->server);
 	sn_math_close(hub->math);
 	sn_streams_destroy(hub->streams);
+	sn_dumps_destroy(hub->dumps);
 	sn_retry_stop(hub->retry);
 	sn_imports_close(sn_steal(&hub->imports));
 	sn_work_pool_destroy(hub->work);

@@ -17,6 +17,7 @@
 #include "hub/certificates.h"
 #include "hub/config.h"
 #include "hub/derived.h"
+#include "hub/dumps.h"
 #include "hub/events.h"
 #include "hub/fleet.h"
 #include "hub/follower.h"
@@ -92,6 +93,7 @@ struct sn_hub {
 	struct sn_follower *follower; /* this hub follows another one; NULL: it does not */
 	struct sn_upkeep *upkeep;     /* thread that tidies the store */
 	struct sn_streams *streams;   /* long answers */
+	struct sn_dumps *dumps;
 	struct sn_quarantine *quarantine;
 	struct sn_uploads *uploads;
 	struct sn_imports *imports;

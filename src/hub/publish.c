@@ -33,6 +33,9 @@ json_t *sn_publish_problems(const struct sn_hub *hub)
 	problem = sn_moving_problem(hub);
 	if (problem != NULL)
 		json_array_append_new(problems, json_string(problem));
+	problem = sn_dumps_problem(hub->dumps);
+	if (problem != NULL)
+		json_array_append_new(problems, json_string(problem));
 	for (unsigned i = 0; (problem = sn_trust_problem(hub->trust, i)) != NULL; i++)
 		json_array_append_new(problems, json_string(problem));
 	return problems;

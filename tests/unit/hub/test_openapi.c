@@ -36,14 +36,25 @@ static void make_files(void)
 			 1);
 }
 
+static void make_dump(void)
+{
+	struct reply reply = expect(&world, AS_LOCAL, 202, "POST", "/api/v1/dumps",
+				    "{\"day\":\"2026-03-01\"}");
+
+	for (int i = 0; i < 200 && sn_dumps_busy(world.hub->dumps); i++)
+		world_wait(&world, 10 * SN_NS_PER_MS);
+	reply_release(&reply);
+}
+
 static int start(void **state)
 {
+	static const char *const settings[] = {"dump_datasets=ping", "dump_formats=csv", NULL};
 	struct test_node node;
 	struct reply reply;
 	char backup[128];
 
 	(void)state;
-	world_start(&world, NULL);
+	world_start(&world, settings);
 	/* Something of everything, so that the answers are not empty. */
 	node_join(&world, &node, "alpha");
 	node_ask(&world, &node, "POST", "/api/v1/node/heartbeat", NULL,
@@ -59,6 +70,7 @@ static int start(void **state)
 	assert_int_equal(node.status, 202);
 	node_leave(&node);
 	make_files();
+	make_dump();
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/invites", "{\"name\":\"x\"}");
 	reply_release(&reply);
 	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/tokens", "{\"label\":\"x\"}");
