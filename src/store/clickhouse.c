@@ -14,7 +14,6 @@
 	SN_CLICKHOUSE_SETTINGS "&wait_end_of_query=1&send_progress_in_http_headers=1"              \
 			       "&http_headers_progress_interval_ms=5000&max_block_size=8192"       \
 			       "&load_balancing=in_order"
-#define DDL_TIMEOUT_S 10
 
 /* Handle ---------------------------------------------------------------------- */
 
@@ -34,9 +33,6 @@ int sn_clickhouse_open(const struct sn_clickhouse_options *options, struct sn_cl
 		return rc;
 	}
 	made->cluster = options->cluster != NULL ? sn_xstrdup(options->cluster) : NULL;
-	made->ddl_timeout_s = options->timeout_s > 0
-				      ? SN_MIN(DDL_TIMEOUT_S, (options->timeout_s + 1) / 2)
-				      : DDL_TIMEOUT_S;
 	made->tables = sn_map_create(free);
 	*ch = made;
 	return 0;
@@ -139,11 +135,12 @@ int sn_clickhouse_ask(struct sn_clickhouse *ch, const struct sn_native_column *c
 	return answer.ended ? 1 : rc;
 }
 
-int sn_clickhouse_change(struct sn_clickhouse *ch, int *code, struct sn_err *err)
+int sn_clickhouse_change(struct sn_clickhouse *ch, unsigned cluster_s, int *code,
+			 struct sn_err *err)
 {
 	sn_autofree char *settings = sn_xasprintf(
 		SN_CLICKHOUSE_SETTINGS "&wait_end_of_query=1&distributed_ddl_task_timeout=%u",
-		ch->ddl_timeout_s);
+		cluster_s);
 	struct sn_clickhouse_request request = {
 		.settings = settings, .sql = sn_buf_str(&ch->sql), .changes = true};
 	int rc = sn_clickhouse_http_run(ch->http, &request, err);
@@ -192,6 +189,14 @@ void sn_clickhouse_add_table(struct sn_clickhouse *ch, const char *name)
 	sn_sql_add_name(&ch->sql, name);
 }
 
+void sn_clickhouse_add_where_parts(struct sn_clickhouse *ch, const char *local)
+{
+	sn_buf_adds(&ch->sql, " WHERE active AND database = ");
+	sn_sql_add_text(&ch->sql, sn_str(ch->database));
+	sn_buf_adds(&ch->sql, " AND table = ");
+	sn_sql_add_text(&ch->sql, sn_str(local));
+}
+
 void sn_clickhouse_add_parts(struct sn_clickhouse *ch, const char *local)
 {
 	if (ch->cluster != NULL) {
@@ -201,10 +206,7 @@ void sn_clickhouse_add_parts(struct sn_clickhouse *ch, const char *local)
 	} else {
 		sn_buf_adds(&ch->sql, "system.parts");
 	}
-	sn_buf_adds(&ch->sql, " WHERE active AND database = ");
-	sn_sql_add_text(&ch->sql, sn_str(ch->database));
-	sn_buf_adds(&ch->sql, " AND table = ");
-	sn_sql_add_text(&ch->sql, sn_str(local));
+	sn_clickhouse_add_where_parts(ch, local);
 }
 
 void sn_clickhouse_add_on_cluster(struct sn_clickhouse *ch)

@@ -17,8 +17,9 @@
  * to read from; inserts go to the <table>_l of the server at hand.
  *
  * Errors: -EAGAIN no answer (for an insert: it may be stored or not), -ECONNREFUSED and
- * other errno of the network: not reached, nothing was stored; -EPROTO: it answered with an
- * error, whose text is in `err`; -EBADMSG: the answer is not what was asked for.
+ * other errno of the network: not reached, nothing was stored (-EKEYREJECTED: its certificate
+ * is not to be trusted); -EPROTO: it answered with an error, whose text is in `err`; -EBADMSG:
+ * the answer is not what was asked for.  A password is in no text.
  */
 #ifndef SONDE_STORE_CLICKHOUSE_H
 #define SONDE_STORE_CLICKHOUSE_H
@@ -64,6 +65,10 @@ struct sn_clickhouse_block {
 	uint64_t id;
 	int64_t first; /* number of the first row; the others follow */
 };
+/*
+ * Up to 65,536 rows of one dataset, whose table is made or extended if need be.  -EINVAL: not all
+ * are of the day; -ERANGE: not of a day that a server can hold (1970 to 2105).
+ */
 int sn_clickhouse_insert(struct sn_clickhouse *ch, const struct sn_columns *rows,
 			 const struct sn_clickhouse_block *block, struct sn_err *err);
 /* How many rows of the block are there: none or all. */
@@ -106,6 +111,7 @@ int sn_clickhouse_days(struct sn_clickhouse *ch, const struct sn_dataset *datase
 /*
  * Drops a day of all tables that are Sonde's.  A server that is killed soon afterwards may bring
  * it back: whoever keeps the retention drops again, and asks for no rows before its horizon.
+ * Servers of the cluster that are down drop it when they are back.  -EAGAIN: it is still there.
  */
 int sn_clickhouse_drop(struct sn_clickhouse *ch, int32_t day, struct sn_err *err);
 

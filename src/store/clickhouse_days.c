@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define TABLES_MAX 4096 /* that a day is dropped of */
+#define CLUSTER_S  2    /* for other servers of the cluster; those that are down do it later */
 
 int64_t sn_clickhouse_partition(int32_t day)
 {
@@ -176,10 +177,37 @@ static int find_tables(struct sn_clickhouse *ch, struct tables *tables, struct s
 	return sn_clickhouse_ask(ch, columns, SN_COUNT(columns), take_tables, tables, err);
 }
 
+static int take_count(const struct sn_vector *columns, size_t rows, void *ctx)
+{
+	int64_t *count = ctx;
+
+	*count += columns[0].i[rows - 1];
+	return 0;
+}
+
+/* Whether the server at hand has parts of the day. */
+static int has_day(struct sn_clickhouse *ch, const char *table, int32_t day, bool *has,
+		   struct sn_err *err)
+{
+	static const struct sn_native_column columns[] = {{"_sonde_parts", SN_TYPE_I64, false}};
+	int64_t count = 0;
+	int rc;
+
+	sn_buf_clear(&ch->sql);
+	sn_buf_adds(&ch->sql, "SELECT toInt64(count()) AS _sonde_parts FROM system.parts");
+	sn_clickhouse_add_where_parts(ch, table);
+	sn_buf_addf(&ch->sql, " AND partition_id = '%08" PRId64 "'", sn_clickhouse_partition(day));
+	rc = sn_clickhouse_ask(ch, columns, SN_COUNT(columns), take_count, &count, err);
+	*has = count > 0;
+	return rc;
+}
+
 static int drop_of_table(struct sn_clickhouse *ch, const char *table, bool on_cluster, int32_t day,
 			 struct sn_err *err)
 {
-	int code;
+	struct sn_err ignored = {0};
+	bool still = true;
+	int code, rc;
 
 	sn_buf_clear(&ch->sql);
 	sn_buf_adds(&ch->sql, "ALTER TABLE ");
@@ -188,11 +216,15 @@ static int drop_of_table(struct sn_clickhouse *ch, const char *table, bool on_cl
 		sn_clickhouse_add_on_cluster(ch);
 	/* Its name would be '0000-00-00' for one of them. */
 	sn_buf_addf(&ch->sql, " DROP PARTITION ID '%08" PRId64 "'", sn_clickhouse_partition(day));
-	return sn_clickhouse_change(ch, &code, err);
+	rc = sn_clickhouse_change(ch, CLUSTER_S, &code, err);
+	if (rc == 0 || code != SN_CLICKHOUSE_TIMEOUT_EXCEEDED)
+		return rc;
+	return has_day(ch, table, day, &still, &ignored) == 0 && !still ? 0 : rc;
 }
 
 int sn_clickhouse_drop(struct sn_clickhouse *ch, int32_t day, struct sn_err *err)
 {
+	struct sn_err later = {0};
 	struct tables *tables;
 	int rc;
 
@@ -200,8 +232,13 @@ int sn_clickhouse_drop(struct sn_clickhouse *ch, int32_t day, struct sn_err *err
 		return 0;
 	tables = sn_new(struct tables);
 	rc = find_tables(ch, tables, err);
-	for (size_t i = 0; rc == 0 && i < tables->count; i++)
-		rc = drop_of_table(ch, tables->list[i].name, tables->list[i].replicated, day, err);
+	/* One that fails does not keep the others. */
+	for (size_t i = 0; i < tables->count; i++) {
+		int failed = drop_of_table(ch, tables->list[i].name, tables->list[i].replicated,
+					   day, rc == 0 ? err : &later);
+
+		rc = rc == 0 ? failed : rc;
+	}
 	for (size_t i = 0; i < tables->count; i++)
 		free(tables->list[i].name);
 	free(tables);

@@ -34,16 +34,20 @@ struct sn_clickhouse_table {
 struct sn_clickhouse {
 	struct sn_clickhouse_http *http;
 	char *database;
-	char *cluster; /* NULL: one server */
-	char *version; /* NULL: not asked yet */
-	bool is_new;   /* knows settings that 18.16 does not */
-	unsigned ddl_timeout_s;
+	char *cluster;         /* NULL: one server */
+	char *version;         /* NULL: not asked yet */
+	bool is_new;           /* knows settings that 18.16 does not */
 	struct sn_map *tables; /* by name */
 	struct sn_buf sql;     /* the statement being written */
 };
 
-/* The statement in ch->sql, which changes something and has no answer that matters. */
-int sn_clickhouse_change(struct sn_clickhouse *ch, int *code, struct sn_err *err);
+/*
+ * The statement in ch->sql, which changes something and has no answer that matters.  Over a cluster
+ * other servers get `cluster_s` seconds; those that are down will do it when they are back, and the
+ * answer is SN_CLICKHOUSE_TIMEOUT_EXCEEDED.
+ */
+int sn_clickhouse_change(struct sn_clickhouse *ch, unsigned cluster_s, int *code,
+			 struct sn_err *err);
 /*
  * The question in ch->sql, to which the format is added; `fn` gets the rows.  A table that is not
  * there has none.  0, 1 when `fn` ended it, or an error.
@@ -56,6 +60,7 @@ void sn_clickhouse_add_table(struct sn_clickhouse *ch, const char *name);
 /* What stands behind FROM for the parts of a table; over a cluster those of one server per shard.
  */
 void sn_clickhouse_add_parts(struct sn_clickhouse *ch, const char *local);
+void sn_clickhouse_add_where_parts(struct sn_clickhouse *ch, const char *local);
 /* 20260301 for a day and back; only such numbers are ids of partitions. */
 int64_t sn_clickhouse_partition(int32_t day);
 int32_t sn_clickhouse_partition_day(int64_t partition);

@@ -9,6 +9,8 @@
 
 #include "base/mem.h"
 
+#define CLUSTER_S 10 /* for servers of the cluster to make a table, too */
+
 static int check_names(const struct sn_dataset *dataset, struct sn_err *err)
 {
 	if (!sn_sql_is_name(dataset->name))
@@ -163,7 +165,7 @@ static int create_table(struct sn_clickhouse *ch, const struct sn_dataset *datas
 	}
 	sn_buf_adds(&ch->sql, "_day Date, _block UInt64, _number Int64) ENGINE = ");
 	add_engine(ch, name, local);
-	return sn_clickhouse_change(ch, &code, err);
+	return sn_clickhouse_change(ch, CLUSTER_S, &code, err);
 }
 
 static int create_database(struct sn_clickhouse *ch, struct sn_err *err)
@@ -176,7 +178,7 @@ static int create_database(struct sn_clickhouse *ch, struct sn_err *err)
 	sn_buf_adds(&ch->sql, "CREATE DATABASE IF NOT EXISTS ");
 	sn_sql_add_name(&ch->sql, ch->database);
 	sn_clickhouse_add_on_cluster(ch);
-	return sn_clickhouse_change(ch, &code, err);
+	return sn_clickhouse_change(ch, CLUSTER_S, &code, err);
 }
 
 static int add_columns(struct sn_clickhouse *ch, const struct sn_dataset *dataset, const char *name,
@@ -196,7 +198,7 @@ static int add_columns(struct sn_clickhouse *ch, const struct sn_dataset *datase
 		add_column(ch, dataset, i);
 		separator = ", ";
 	}
-	return sn_clickhouse_change(ch, &code, err);
+	return sn_clickhouse_change(ch, CLUSTER_S, &code, err);
 }
 
 /*

@@ -178,11 +178,11 @@ class ZooKeeper(Program):
 
 
 class Cluster:
-    """`shards` times `replicas` servers named `name`; a ZooKeeper of their own."""
+    """`shards` times `replicas` servers, a cluster of that name with a ZooKeeper of its own."""
 
     def __init__(self, place, shards=1, replicas=2, name="sonde"):
         self.name = name
-        self.zookeeper = ZooKeeper(place)
+        self.zookeeper = ZooKeeper(place, f"{name}-zookeeper")
         places = [(shard, replica) for shard in range(shards) for replica in range(replicas)]
         flat = free_ports(3 * len(places))
         ports = {where: flat[3 * i:3 * i + 3] for i, where in enumerate(places)}
@@ -191,7 +191,7 @@ class Cluster:
                 f"<replica><host>127.0.0.1</host><port>{ports[shard, replica][1]}</port></replica>"
                 for replica in range(replicas)) + "</shard>" for shard in range(shards))
         self.servers = [ClickHouse(
-            place, f"clickhouse-{shard + 1}-{replica + 1}",
+            place, f"{name}-clickhouse-{shard + 1}-{replica + 1}",
             f"<remote_servers><{name}>{layout}</{name}></remote_servers>"
             f"<zookeeper><node index=\"1\"><host>127.0.0.1</host><port>{self.zookeeper.port}</port></node>"
             "<session_timeout_ms>10000</session_timeout_ms></zookeeper>"
@@ -209,3 +209,7 @@ class Cluster:
         for server in self.servers:
             server.ready(seconds)
         return self
+
+    def stop(self):
+        for program in (*self.servers, self.zookeeper):
+            program.end()
