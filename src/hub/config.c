@@ -316,6 +316,10 @@ static int check_replica(const struct sn_hub_config *config, struct sn_err *err)
 				  "key 'replica_of': '%.80s' is not a URL (like "
 				  "'https://hub.example.net:8443')",
 				  url);
+	if (config->clickhouse[0] != '\0')
+		return sn_err_set(err, -EINVAL,
+				  "keys 'replica_of' and 'clickhouse': a replica keeps its rows "
+				  "itself (in the primary's ClickHouse they would be twice)");
 	if (config->replica_token_file[0] == '\0' && config->replica_certificate[0] == '\0')
 		return sn_err_set(err, -EINVAL,
 				  "key 'replica_of': neither 'replica_token_file' nor "

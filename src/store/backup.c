@@ -108,7 +108,7 @@ static enum sn_backup_kind kind_of(const char *path, bool database)
 	if (database && strncmp(path, "store/", 6) == 0 && has_suffix(path, ".db") &&
 	    sn_day_parse((struct sn_str){path + 6, strlen(path) - 9}, &day) == 0)
 		return SN_BACKUP_DAY;
-	return database ? SN_BACKUP_CONTROL : SN_BACKUP_FILE;
+	return strcmp(path, "control.sqlite") == 0 ? SN_BACKUP_CONTROL : SN_BACKUP_FILE;
 }
 
 static void add_source(struct run *run, const char *path, const char *from, const struct stat *st)
@@ -177,18 +177,26 @@ static int gather(struct run *run, const char *below, unsigned depth, struct sn_
 	return failed;
 }
 
-/* Days, then other files, then the control database, which knows what the others refer to. */
+/*
+ * First what rows come from (quarantine, the list of imported files): what is still there and
+ * stored meanwhile is known by the day's ledger, the other way round it would be missing.  Then
+ * days, then files, and last the control database, which knows what the others refer to.
+ */
+static int turn_of(const struct source *source)
+{
+	if (source->kind == SN_BACKUP_CONTROL)
+		return 3;
+	if (source->kind == SN_BACKUP_DAY)
+		return 1;
+	return source->database ? 0 : 2;
+}
+
 static int by_turn(const void *a, const void *b)
 {
-	static const int turns[] = {[SN_BACKUP_DAY] = 0,
-				    [SN_BACKUP_FILE] = 1,
-				    [SN_BACKUP_POLICY] = 1,
-				    [SN_BACKUP_CONTROL] = 2};
 	const struct source *left = a, *right = b;
+	int order = turn_of(left) - turn_of(right);
 
-	if (turns[left->kind] != turns[right->kind])
-		return turns[left->kind] - turns[right->kind];
-	return strcmp(left->path, right->path);
+	return order != 0 ? order : strcmp(left->path, right->path);
 }
 
 static int gather_all(struct run *run, struct sn_err *err)

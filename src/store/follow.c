@@ -86,29 +86,16 @@ static int first_integer(const struct put *put, sqlite3_stmt *row, int64_t *foun
 
 static int find_layout(struct put *put, const struct sn_replication_rows *rows, int64_t *id)
 {
-	const struct sn_feed_place *place = put->place;
 	struct sn_buf text = {0};
-	struct sn_str columns;
 	int rc;
 
 	for (size_t i = 0; i < rows->column_count; i++)
 		sn_buf_addf(&text, "%.*s %s\n", (int)rows->columns[i].name.n,
 			    rows->columns[i].name.p, sn_type_name(rows->columns[i].type));
-	columns = sn_buf_str(&text);
-	rc = first_integer(put,
-			   sn_db_query(put->db, put->err,
-				       "SELECT id FROM _layout"
-				       " WHERE dataset = ? AND version = ? AND columns = ?",
-				       "tis", place->dataset, (int64_t)place->version, &columns),
-			   id);
-	if (rc == 0) {
-		rc = sn_db_run(put->db, put->err,
-			       "INSERT INTO _layout(dataset, version, columns) VALUES(?, ?, ?)",
-			       "tis", place->dataset, (int64_t)place->version, &columns);
-		*id = sqlite3_last_insert_rowid(sn_db_handle(put->db));
-	}
+	rc = sn_layout_find(put->db, put->place->dataset, put->place->version, sn_buf_str(&text),
+			    id, put->err);
 	sn_buf_finish(&text);
-	return SN_MIN(rc, 0);
+	return rc;
 }
 
 /* All rows have a time of the day; the block's first and last are found on the way. */
@@ -130,14 +117,17 @@ static int check_times(struct put *put, const struct sn_vector *times, struct sn
 
 /* Each column is read once before it is believed. */
 static int check_column(struct put *put, const struct sn_replication_rows *rows, size_t i,
-			struct sn_blocks_info *info)
+			struct sn_blocks_info *info, struct sn_block_image *image)
 {
+	const struct sn_dataset *dataset = sn_catalog_find(put->place->dataset);
 	const struct sn_replication_column *column = &rows->columns[i];
 	struct sn_block_column *read = NULL;
 	int rc = sn_block_read(column->bytes, column->type, rows->rows, &read, put->err);
 
 	if (rc == 0 && i == SN_COL_TIME)
 		rc = check_times(put, sn_block_vector(read), info);
+	if (rc == 0 && dataset != NULL && sn_block_is_marked(dataset, column->name))
+		sn_block_image_mark(image, i, sn_block_vector(read));
 	sn_block_column_destroy(read);
 	/* Damaged is what came, not what is here. */
 	if (rc == -EUCLEAN)
@@ -177,7 +167,7 @@ static int put_rows(const struct sn_replication_rows *rows, void *ctx)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < rows->column_count; i++) {
-		rc = check_column(put, rows, i, &info);
+		rc = check_column(put, rows, i, &info, &image);
 		sn_buf_add(&image.bytes, rows->columns[i].bytes.p, rows->columns[i].bytes.n);
 		image.ends[image.count++] = image.bytes.n;
 	}
