@@ -98,7 +98,7 @@ static uint64_t has(struct place *place, uint64_t id)
 	return rows;
 }
 
-static void assert_answer(const char *expected, const char *format, ...)
+static void SN_PRINTF(2, 3) assert_answer(const char *expected, const char *format, ...)
 {
 	sn_autofree char *answer = NULL;
 	char sql[512];
