@@ -185,7 +185,7 @@ static void describe(const struct sn_hub *hub, const struct sn_mover_status *sta
 	out[0] = '\0';
 	if (status->state == SN_MOVER_OK || sn_hub_now(hub) - status->since_ns < PROBLEM_AFTER_NS)
 		return;
-	snprintf(out, size, "rows wait to move to ClickHouse: %s", status->reason);
+	snprintf(out, size, "moving rows to ClickHouse: %s", status->reason);
 }
 
 void sn_moving_tick(struct sn_hub *hub)

@@ -242,11 +242,30 @@ static void drop_unseen(struct sn_mover *mover)
 		qsort(mover->tracks, kept, sizeof(*mover->tracks), by_number);
 }
 
+/* What a day that is over has when it is first seen came long ago. */
+static bool is_over(const struct sn_mover *mover, const struct sn_track *track)
+{
+	return sn_day_of(sn_wall_ns() - mover->config.after_ns) > track->number;
+}
+
+static void mark_lanes(struct sn_mover *mover)
+{
+	uint64_t now_ns = sn_mono_ns();
+
+	for (size_t i = 0; i < mover->track_count; i++) {
+		struct sn_track *track = &mover->tracks[i];
+		bool old = !track->looked_at && is_over(mover, track);
+
+		for (size_t k = 0; k < track->lane_count; k++)
+			sn_lane_mark(&track->lanes[k], now_ns, mover->config.after_ns, old);
+		track->looked_at |= track->stamp != 0;
+	}
+}
+
 static void look_at_files(struct sn_mover *mover)
 {
 	sn_autofree int32_t *numbers = NULL;
 	struct sn_err err = {0};
-	uint64_t now_ns;
 	size_t count;
 
 	if (sn_day_list(mover->store, &numbers, &count, &err) != 0) {
@@ -260,10 +279,7 @@ static void look_at_files(struct sn_mover *mover)
 	drop_unseen(mover);
 	for (size_t i = 0; i < mover->track_count && !atomic_load(&mover->stop); i++)
 		look_at_track(mover, &mover->tracks[i]);
-	now_ns = sn_mono_ns();
-	for (size_t i = 0; i < mover->track_count; i++)
-		for (size_t k = 0; k < mover->tracks[i].lane_count; k++)
-			sn_lane_mark(&mover->tracks[i].lanes[k], now_ns, mover->config.after_ns);
+	mark_lanes(mover);
 }
 
 /* Rounds ----------------------------------------------------------------------- */
@@ -274,6 +290,8 @@ static int step_forth(struct sn_mover *mover, struct sn_track *track)
 
 	for (size_t i = 0; rc == 0 && i < track->lane_count && !atomic_load(&mover->stop); i++)
 		rc = sn_lane_step(mover, track, &track->lanes[i]);
+	if (rc == 0)
+		sn_lane_shrink(mover, track);
 	return rc;
 }
 

@@ -51,6 +51,8 @@ struct sn_track { /* one day */
 	uint64_t stamp; /* of the file when it was looked at */
 	uint32_t epoch;
 	bool returning, restored, seen;
+	bool looked_at;    /* once */
+	bool emptied;      /* something has left since the file was shrunk */
 	uint64_t retry_ns; /* of coming back */
 	struct sn_lane *lanes;
 	size_t lane_count;
@@ -102,7 +104,10 @@ bool sn_mover_is_dropped(const struct sn_mover *mover, int32_t day);
 int sn_lane_step(struct sn_mover *mover, struct sn_track *track, struct sn_lane *lane);
 /* Where its unit is that was noted: 1 if the note is gone. */
 int sn_lane_settle(struct sn_mover *mover, struct sn_track *track, struct sn_lane *lane);
-void sn_lane_mark(struct sn_lane *lane, uint64_t now_ns, int64_t after_ns);
+/* Notes what waits since when; `old`: what is there now has waited for long enough. */
+void sn_lane_mark(struct sn_lane *lane, uint64_t now_ns, int64_t after_ns, bool old);
+/* Gives the room of what has left back to the file system. */
+void sn_lane_shrink(struct sn_mover *mover, struct sn_track *track);
 struct sn_day *sn_lane_open(struct sn_mover *mover, const struct sn_track *track,
 			    struct sn_err *err);
 void sn_lane_failed(struct sn_mover *mover, struct sn_lane *lane, const struct sn_err *err);

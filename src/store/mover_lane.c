@@ -38,7 +38,7 @@ static void drop_marks(struct sn_lane *lane, uint64_t now_ns, int64_t after_ns)
 	lane->mark_count = lane->waiting.rows > 0 ? kept : 0;
 }
 
-void sn_lane_mark(struct sn_lane *lane, uint64_t now_ns, int64_t after_ns)
+void sn_lane_mark(struct sn_lane *lane, uint64_t now_ns, int64_t after_ns, bool old)
 {
 	unsigned n;
 
@@ -49,7 +49,7 @@ void sn_lane_mark(struct sn_lane *lane, uint64_t now_ns, int64_t after_ns)
 		       now_ns - lane->marks[n - 1].mono_ns < (uint64_t)after_ns / 8)))
 		return;
 	lane->marks[n].end = lane->waiting.end;
-	lane->marks[n].mono_ns = now_ns;
+	lane->marks[n].mono_ns = old ? now_ns - (uint64_t)after_ns : now_ns;
 	lane->mark_count++;
 }
 
@@ -122,6 +122,7 @@ static int finish(struct sn_mover *mover, struct sn_track *track, struct sn_lane
 		return file_failed(mover, track, lane, rc, &err);
 	lane->noted = false;
 	track->stamp = 0;
+	track->emptied = true;
 	lane_well(lane);
 	return 1;
 }
@@ -342,6 +343,42 @@ static int begin(struct sn_mover *mover, struct sn_track *track, struct sn_lane 
 	lane->denied_ns = 0;
 	lane->answered = false;
 	return rc;
+}
+
+/* Emptied files ------------------------------------------------------------------- */
+
+#define SHRINK_BYTES (4 << 20)
+
+static int64_t free_bytes(struct sn_db *db, struct sn_err *err)
+{
+	sqlite3_stmt *statement =
+		sn_db_query(db, err,
+			    "SELECT f.freelist_count * s.page_size FROM pragma_freelist_count AS f,"
+			    " pragma_page_size AS s",
+			    "");
+	int64_t bytes = 0;
+
+	if (statement != NULL && sn_db_next(db, statement, err) == 1)
+		bytes = sqlite3_column_int64(statement, 0);
+	sn_db_done(statement);
+	return bytes;
+}
+
+void sn_lane_shrink(struct sn_mover *mover, struct sn_track *track)
+{
+	struct sn_err err = {0};
+	struct sn_day *day;
+
+	if (!track->emptied || track->number >= sn_day_of(sn_wall_ns()))
+		return;
+	for (size_t i = 0; i < track->lane_count; i++)
+		if (track->lanes[i].waiting.rows > 0 || track->lanes[i].noted)
+			return;
+	track->emptied = false;
+	day = sn_lane_open(mover, track, &err);
+	/* Whoever is in the way now: the day is over, and there will be another time. */
+	if (day != NULL && free_bytes(day->writer, &err) >= SHRINK_BYTES)
+		(void)sn_db_exec(day->writer, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", &err);
 }
 
 int sn_lane_step(struct sn_mover *mover, struct sn_track *track, struct sn_lane *lane)

@@ -208,6 +208,14 @@ static int has_foreign(struct sn_remote *remote, const struct sn_dataset *datase
 		      found, err);
 }
 
+int sn_remote_has_day(struct sn_remote *remote, int32_t day, bool *found, struct sn_err *err)
+{
+	return exists(remote->notes,
+		      sn_db_query(remote->notes, err, "SELECT 1 FROM foreign_rows WHERE day = ?",
+				  "i", (int64_t)day),
+		      found, err);
+}
+
 /* Asking -------------------------------------------------------------------- */
 
 struct days {
@@ -257,14 +265,25 @@ int sn_remote_days(struct sn_store *store, const struct sn_dataset *dataset, int
 	return rc;
 }
 
+/* It may have been ahead of what it is now. */
+static int is_restored(struct sn_db *db, bool *restored, struct sn_err *err)
+{
+	return exists(db, sn_db_query(db, err, "SELECT 1 FROM _file WHERE key = 'restored'", ""),
+		      restored, err);
+}
+
 static int look_into_file(struct sn_db *db, const struct sn_dataset *dataset,
 			  struct sn_remote_part *part, bool *moved, struct sn_err *err)
 {
+	bool restored = false;
 	uint32_t epoch = 0;
 	int rc = sn_moving_frontier(db, dataset, &part->hide_number, moved, err);
 
 	if (rc == 0)
+		rc = is_restored(db, &restored, err);
+	if (rc == 0)
 		rc = sn_blocks_epoch(db, &epoch, err);
+	part->wanted = restored;
 	part->hide_from = (uint64_t)epoch << 32;
 	part->hide_to = part->hide_from | UINT32_MAX;
 	return rc;
@@ -283,12 +302,14 @@ int sn_remote_look(struct sn_store *store, int32_t day, struct sn_db *db,
 		   struct sn_err *err)
 {
 	struct sn_remote *remote = store->remote;
-	bool moved = false, foreign = false, dropped = false;
+	bool moved = false, foreign = false, dropped = false, restored;
 	int rc = 0;
 
 	*part = (struct sn_remote_part){.wanted = false};
 	if (db != NULL)
 		rc = look_into_file(db, dataset, part, &moved, err);
+	restored = part->wanted;
+	part->wanted = false;
 	if (rc != 0 || (remote == NULL && !moved))
 		return rc;
 	if (remote == NULL)
@@ -301,7 +322,7 @@ int sn_remote_look(struct sn_store *store, int32_t day, struct sn_db *db,
 	if (rc != 0 || dropped)
 		return rc;
 	/* What a file that was set aside had sent nobody has written down. */
-	part->wanted = moved || foreign || sn_day_aside(store, day) > 0;
+	part->wanted = moved || foreign || restored || sn_day_aside(store, day) > 0;
 	if (part->wanted && remote->client == NULL)
 		return name_day(day, err, "which is not asked here");
 	return 0;

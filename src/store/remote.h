@@ -60,6 +60,7 @@ struct sn_remote_foreign {
 typedef int sn_remote_foreign_fn(const struct sn_remote_foreign *foreign, void *ctx);
 int sn_remote_foreign(struct sn_remote *remote, sn_remote_foreign_fn *fn, void *ctx,
 		      struct sn_err *err);
+int sn_remote_has_day(struct sn_remote *remote, int32_t day, bool *found, struct sn_err *err);
 /* Replaces what is noted of a dataset; `list` has `count` days of it. */
 int sn_remote_set_foreign(struct sn_remote *remote, const struct sn_dataset *dataset,
 			  const struct sn_remote_foreign *list, size_t count, struct sn_err *err);

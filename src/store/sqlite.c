@@ -159,6 +159,19 @@ int sn_day_list(struct sn_store *store, int32_t **numbers, size_t *count, struct
 
 /* Dropping ----------------------------------------------------------------- */
 
+/* Rows of the day in ClickHouse go too: that is noted before the file goes, which knows of them. */
+static int drop_remote(struct sn_store *store, int32_t number, struct sn_err *err)
+{
+	sn_autofree char *path = sn_day_path(store, number, "");
+	bool found = sn_fs_exists(path);
+	int rc = found ? 0 : sn_remote_has_day(store->remote, number, &found, err);
+
+	if (rc != 0)
+		return rc;
+	return found ? sn_remote_drop(store->remote, number, err)
+		     : sn_err_sys(err, -ENOENT, "cannot remove '%s'", path);
+}
+
 int sn_store_drop_day(struct sn_store *store, const char *name, struct sn_err *err)
 {
 	/* A journal without its file would be taken for that of the next file of this name. */
@@ -174,8 +187,7 @@ int sn_store_drop_day(struct sn_store *store, const char *name, struct sn_err *e
 		return sn_err_set(err, -EBUSY, "cannot drop day '%s': rows of it are being stored",
 				  name);
 	sn_day_close(day);
-	/* Before the file goes: nobody else knows that there are rows of the day in ClickHouse. */
-	if (store->remote != NULL && sn_remote_drop(store->remote, number, err) != 0)
+	if (store->remote != NULL && drop_remote(store, number, err) != 0)
 		return err->code;
 	for (size_t i = 0; i < SN_COUNT(suffixes); i++) {
 		sn_autofree char *path = sn_day_path(store, number, suffixes[i]);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "lib/clickhouse.h"
 #include "unit/store/world.h"
@@ -598,6 +599,43 @@ static void days_before_the_horizon_are_not_shown_and_go(void **state)
 		assert_true(sn_mono_ns() - begin < WAIT_NS);
 }
 
+static void a_file_that_was_emptied_gives_its_room_back(void **state)
+{
+	struct place *place = *state;
+	sn_autofree char *path = file_path(&place->world, "2026-03-01.db");
+	uint64_t begin = sn_mono_ns();
+	struct stat st;
+	char text[65];
+
+	NEEDS_SERVER();
+	for (int i = 0; i < 200000; i++) {
+		for (size_t k = 0; k < sizeof(text) - 1; k += 16)
+			snprintf(text + k, 17, "%016" PRIx64, sn_prng_u64(&prng));
+		add_row(place->world.batch, DAY_1 + i, text, (int64_t)place->stored++);
+	}
+	store_batch(&place->world);
+	sn_store_close(sn_steal(&place->world.store));
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(st.st_size > 4 << 20);
+	start_mover(place);
+	wait_until_moved(place);
+	while (stat(path, &st) == 0 && st.st_size > 1 << 20) {
+		assert_true(sn_mono_ns() - begin < WAIT_NS);
+		usleep(20000);
+	}
+	open_store(place);
+	assert_stored(&place->world, place->stored);
+}
+
+static void a_day_that_nobody_has_cannot_be_dropped(void **state)
+{
+	struct place *place = *state;
+
+	NEEDS_SERVER();
+	assert_int_equal(sn_store_drop_day(place->world.store, "2026-03-01", &place->world.err),
+			 -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -609,6 +647,8 @@ int main(void)
 		WITH_PLACE(rows_whose_file_was_lost_are_found),
 		WITH_PLACE(rows_come_back),
 		WITH_PLACE(days_before_the_horizon_are_not_shown_and_go),
+		WITH_PLACE(a_file_that_was_emptied_gives_its_room_back),
+		WITH_PLACE(a_day_that_nobody_has_cannot_be_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, start_server, stop_server);
