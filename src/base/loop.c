@@ -52,8 +52,10 @@ struct sn_loop {
 	struct sn_list ios; /* struct io_handle */
 	struct sn_list flushes;
 
-	bool has_signals;
-	uv_signal_t signals[2];
+	bool has_signals, has_hangup;
+	uv_signal_t signals[2], hangup;
+	void (*on_hangup)(void *ctx);
+	void *hangup_ctx;
 };
 
 /* Time ------------------------------------------------------------------ */
@@ -512,4 +514,24 @@ int sn_loop_handle_signals(struct sn_loop *loop)
 	}
 	loop->has_signals = true;
 	return rc;
+}
+
+static void hung_up(uv_signal_t *handle, int number SN_UNUSED)
+{
+	struct sn_loop *loop = handle->data;
+
+	if (loop->on_hangup != NULL)
+		loop->on_hangup(loop->hangup_ctx);
+}
+
+int sn_loop_on_hangup(struct sn_loop *loop, void (*fn)(void *ctx), void *ctx)
+{
+	loop->on_hangup = fn;
+	loop->hangup_ctx = ctx;
+	if (loop->has_hangup || fn == NULL)
+		return 0;
+	uv_signal_init(&loop->uv, &loop->hangup);
+	loop->hangup.data = loop;
+	loop->has_hangup = true;
+	return uv_signal_start(&loop->hangup, hung_up, SIGHUP);
 }

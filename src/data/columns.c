@@ -255,6 +255,29 @@ void sn_columns_set(struct sn_columns *columns, int column, struct sn_value valu
 	}
 }
 
+void sn_columns_fill_in(struct sn_columns *columns, size_t row, int column, struct sn_value value)
+{
+	struct cells *cells = &columns->cells[column];
+
+	assert(row < columns->rows && (size_t)column < columns->count && value.type == cells->type);
+	if (row + 1 > cells->filled)
+		fill_up(cells, row + 1);
+	if (cells->null != NULL) {
+		cells->nulls -= cells->null[row];
+		cells->null[row] = 0;
+	}
+	if (value.type == SN_TYPE_TEXT) {
+		cells->s[row] = sn_texts_add(&columns->texts, value.s);
+		/* It must outlive the last row, which may be dropped. */
+		if (row + 1 < columns->rows)
+			sn_texts_mark(&columns->texts);
+	} else if (value.type == SN_TYPE_BOOL) {
+		cells->b[row] = value.b;
+	} else {
+		cells->i[row] = value.i; /* or a double's bits */
+	}
+}
+
 void sn_columns_add_batch(struct sn_columns *columns, const struct sn_batch *batch)
 {
 	assert(sn_batch_dataset(batch) == columns->dataset);

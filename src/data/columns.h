@@ -60,6 +60,9 @@ void sn_columns_set_time(struct sn_columns *columns, int column, int64_t unix_ns
 /* The same by value; null takes a value back. */
 void sn_columns_set(struct sn_columns *columns, int column, struct sn_value value);
 
+/* A value for any row, in place of what it has; not null. */
+void sn_columns_fill_in(struct sn_columns *columns, size_t row, int column, struct sn_value value);
+
 /* Rows of the same dataset, behind those that are there. */
 void sn_columns_add_batch(struct sn_columns *columns, const struct sn_batch *batch);
 

@@ -105,6 +105,9 @@ static const struct sn_conf_key keys[] = {
 	 .max = 36500},
 	{KEY("dump_public", SN_CONF_BOOL, dump_public, "false",
 	     "anybody may fetch these files, without a login; for open data")},
+	{KEY("annotate", SN_CONF_TEXTS, annotate, "",
+	     "MMDB files that tell networks and countries of addresses in new rows; read again on "
+	     "SIGHUP and when they are replaced")},
 	{KEY("policy", SN_CONF_TEXT, policy, "",
 	     "file that says who may do what (sonde-policy(5)), read again when it changes; empty: "
 	     "people by the role of their account, nodes for themselves, nobody else")},

@@ -45,6 +45,7 @@ struct sn_hub_config {
 	int64_t replica_interval, replica_hold;
 	bool replica_drop;
 	bool announce; /* write the copy of hub.json that the CLI finds */
+	struct sn_conf_texts annotate; /* files */
 	char *log_level;
 
 	/* The measurement plane: doc/internals/measurement-plane.md. */

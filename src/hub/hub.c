@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
+#include "hub/annotate_files.h"
 #include "hub/api/api.h"
 #include "hub/control.h"
 #include "hub/enforce.h"
@@ -282,6 +283,8 @@ static void tick(struct sn_timer *timer)
 	sn_moving_tick(hub);
 	refresh_trust(hub);
 	renew_if_due(hub, hub->ticks % TICKS_HOSTS == 0);
+	if (hub->ticks % TICKS_HOSTS == 0)
+		sn_annotate_look(hub);
 	if (hub->ticks % TICKS_SAVE == 0)
 		tidy(hub);
 	if (hub->ticks % TICKS_RETAIN == 0)
@@ -460,6 +463,7 @@ static int open_ingest(struct sn_hub *hub, struct sn_err *err)
 		.dir = hub->store_dir,
 		.fleet = hub->fleet,
 		.quarantine = hub->quarantine,
+		.annotator = hub->annotator,
 		.on_stored = rows_stored,
 		.ctx = hub,
 	};
@@ -508,7 +512,8 @@ static int open_parts(struct sn_hub *hub, struct sn_err *err)
 	hub->events = sn_events_create(hub->loop);
 	sn_publish_init(hub);
 	if (open_replicas(hub, err) != 0 || open_authority(hub, err) != 0 ||
-	    open_measures(hub, err) != 0 || open_ingest(hub, err) != 0)
+	    open_measures(hub, err) != 0 || sn_annotate_open(hub, err) != 0 ||
+	    open_ingest(hub, err) != 0)
 		return err->code;
 	hub->work = sn_work_pool_create(hub->loop, QUESTIONS_MAX);
 	if (sn_moving_start(hub, err) != 0)
@@ -701,6 +706,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_upkeep_stop(hub->upkeep);
 	sn_ingest_destroy(hub->ingest);
 	sn_retry_destroy(hub->retry);
+	sn_annotate_close(hub);
 	sn_quarantine_close(hub->quarantine);
 	sn_supervisor_close(sn_steal(&hub->supervisor));
 	sn_progress_destroy(hub->progress);

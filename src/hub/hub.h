@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/loop.h"
+#include "hub/annotate.h"
 #include "hub/authority.h"
 #include "hub/certificates.h"
 #include "hub/config.h"
@@ -32,8 +33,8 @@
 #include "hub/quarantine.h"
 #include "hub/readers.h"
 #include "hub/replicas.h"
-#include "hub/retry.h"
 #include "hub/store_jobs.h"
+#include "hub/retry.h"
 #include "hub/streams.h"
 #include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
@@ -97,6 +98,9 @@ struct sn_hub {
 	struct sn_quarantine *quarantine;
 	struct sn_uploads *uploads;
 	struct sn_imports *imports;
+	struct sn_annotator *annotator;
+	bool annotating;         /* its files are being read again, on a thread ... */
+	uint64_t annotate_stamp; /* ... or were when they looked like this */
 	struct sn_ingest *ingest;
 	struct sn_retry *retry;
 	struct sn_events *events;

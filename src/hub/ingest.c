@@ -302,8 +302,7 @@ int sn_ingest_create(const struct sn_ingest_config *config, struct sn_ingest **i
 	made->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (made->event < 0)
 		sn_err_sys(err, -errno, "cannot start to store");
-	else if (sn_writer_start(config->dir, config->quarantine, wake_loop, made, &made->writer,
-				 err) != 0)
+	else if (sn_writer_start(config, wake_loop, made, &made->writer, err) != 0)
 		close(made->event);
 	if (made->writer == NULL) {
 		free(made);

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/loop.h"
 #include "data/batch.h"
+#include "hub/annotate.h"
 #include "hub/fleet.h"
 #include "hub/quarantine.h"
 #include "net/http_server.h"
@@ -40,6 +41,7 @@ struct sn_ingest_config { /* all borrowed for as long as the ingest lives */
 	const char *dir; /* of the store */
 	struct sn_fleet *fleet;
 	struct sn_quarantine *quarantine;
+	struct sn_annotator *annotator;
 	sn_ingest_stored_fn *on_stored;
 	void *ctx;
 };

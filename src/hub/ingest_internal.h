@@ -53,8 +53,8 @@ struct sn_writer_news {
 };
 
 /* `news` is called on the thread when there is something to take. */
-int sn_writer_start(const char *dir, struct sn_quarantine *quarantine, void (*news)(void *ctx),
-		    void *ctx, struct sn_writer **writer, struct sn_err *err);
+int sn_writer_start(const struct sn_ingest_config *config, void (*news)(void *ctx), void *ctx,
+		    struct sn_writer **writer, struct sn_err *err);
 /* Ends when all that was put in is done; what is not taken yet can be taken still. */
 void sn_writer_stop(struct sn_writer *writer);
 void sn_writer_destroy(struct sn_writer *writer);

@@ -33,6 +33,7 @@
 
 struct sn_writer {
 	struct sn_store *store; /* the thread's */
+	struct sn_annotations *annotations;
 	struct sn_quarantine *quarantine;
 	void (*news)(void *ctx);
 	void *ctx;
@@ -166,6 +167,7 @@ static void append(struct sn_writer *writer, struct sn_ingest_job *job)
 	int result;
 
 	memcpy(id.digest, job->digest, sizeof(id.digest));
+	sn_annotate_batch(writer->annotations, job->batch);
 	result = sn_store_append(writer->store, &id, job->batch, &job->err);
 	job->rows = sn_batch_rows(job->batch);
 	if (result >= 0) {
@@ -338,14 +340,15 @@ void sn_writer_take(struct sn_writer *writer, struct sn_writer_news *news)
 	pthread_mutex_unlock(&writer->lock);
 }
 
-int sn_writer_start(const char *dir, struct sn_quarantine *quarantine, void (*news)(void *ctx),
-		    void *ctx, struct sn_writer **writer, struct sn_err *err)
+int sn_writer_start(const struct sn_ingest_config *config, void (*news)(void *ctx), void *ctx,
+		    struct sn_writer **writer, struct sn_err *err)
 {
 	struct sn_writer *made = sn_new(struct sn_writer);
 	pthread_condattr_t monotonic;
-	int rc = sn_store_open(dir, &made->store, err);
+	int rc = sn_store_open(config->dir, &made->store, err);
 
-	made->quarantine = quarantine;
+	made->quarantine = config->quarantine;
+	made->annotations = sn_annotations_create(config->annotator);
 	made->news = news;
 	made->ctx = ctx;
 	sn_list_init(&made->waiting);
@@ -359,6 +362,7 @@ int sn_writer_start(const char *dir, struct sn_quarantine *quarantine, void (*ne
 		rc = -pthread_create(&made->thread, NULL, run, made);
 	if (rc != 0) {
 		sn_store_close(made->store);
+		sn_annotations_destroy(made->annotations);
 		free(made);
 		return err->code != 0 ? err->code
 				      : sn_err_sys(err, rc, "cannot start the thread that stores");
@@ -379,6 +383,7 @@ void sn_writer_stop(struct sn_writer *writer)
 void sn_writer_destroy(struct sn_writer *writer)
 {
 	sn_store_close(writer->store);
+	sn_annotations_destroy(writer->annotations);
 	pthread_mutex_destroy(&writer->lock);
 	pthread_cond_destroy(&writer->woken);
 	free(writer);

@@ -27,6 +27,7 @@ json_t *sn_publish_problems(const struct sn_hub *hub)
 {
 	const char *problem = sn_authority_problem(hub->authority);
 	json_t *problems = json_array();
+	char text[SN_ERR_TEXT_MAX];
 
 	if (problem != NULL)
 		json_array_append_new(problems, json_string(problem));
@@ -38,6 +39,9 @@ json_t *sn_publish_problems(const struct sn_hub *hub)
 		json_array_append_new(problems, json_string(problem));
 	for (unsigned i = 0; (problem = sn_trust_problem(hub->trust, i)) != NULL; i++)
 		json_array_append_new(problems, json_string(problem));
+	sn_annotator_problem(hub->annotator, text, sizeof(text));
+	if (text[0] != '\0')
+		json_array_append_new(problems, json_string(text));
 	return problems;
 }
 

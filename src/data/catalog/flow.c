@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/util.h"
-#include "data/dataset.h"
+#include "data/annotation.h"
 
 /* "c" is the client, who sent the first packet seen (TCP: the SYN); "s" the server. */
 static const struct sn_column columns[] = {
@@ -54,6 +54,7 @@ static const struct sn_column columns[] = {
 	 "segments that were sent again, of those with data, both ways"},
 	{"mid_stream", SN_TYPE_BOOL, "",
 	 "TCP: it began before the capture, so that the client is a guess, by ports"},
+	SN_ANNOTATION_COLUMN,
 };
 
 const struct sn_dataset sn_dataset_flow = {

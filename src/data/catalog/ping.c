@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/util.h"
-#include "data/dataset.h"
+#include "data/annotation.h"
 
 static const struct sn_column columns[] = {
 	SN_COMMON_COLUMNS,
@@ -37,6 +37,8 @@ static const struct sn_column columns[] = {
 	 "grid points skipped before this run: the prober was late"},
 	{"status", SN_TYPE_TEXT, "", "ok, partial or failed"},
 	{"error", SN_TYPE_TEXT, "", "why, when status is not ok"},
+	SN_ORIGIN_COLUMNS("address", "the address that was probed"),
+	SN_ANNOTATION_COLUMN,
 };
 
 const struct sn_dataset sn_dataset_ping = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tstat's logs as datasets: its columns under its names, behind the common ones. */
 #include "base/util.h"
+#include "data/annotation.h"
 #include "data/tstat/columns.h"
 #include "data/tstat/lists.h"
 
@@ -12,16 +13,21 @@
 
 #define COLUMN(set_, type_, name_, unit_, help_) {name_, TYPE_##type_, unit_, help_},
 
-static const struct sn_column tcp_complete[] = {SN_COMMON_COLUMNS, SN_TSTAT_LIST_TCP(COLUMN)};
+/* Behind Tstat's own: what the hub says of the end points. */
+#define ENDS                                                                                       \
+	SN_ORIGIN_COLUMNS("c", "the client address"),                                              \
+		SN_ORIGIN_COLUMNS("s", "the server address"), SN_ANNOTATION_COLUMN
+
+static const struct sn_column tcp_complete[] = {SN_COMMON_COLUMNS, SN_TSTAT_LIST_TCP(COLUMN) ENDS};
 static const struct sn_column tcp_nocomplete[] = {SN_COMMON_COLUMNS,
-						  SN_TSTAT_LIST_TCP_CORE(COLUMN)};
-static const struct sn_column udp_complete[] = {SN_COMMON_COLUMNS, SN_TSTAT_LIST_UDP(COLUMN)};
+						  SN_TSTAT_LIST_TCP_CORE(COLUMN) ENDS};
+static const struct sn_column udp_complete[] = {SN_COMMON_COLUMNS, SN_TSTAT_LIST_UDP(COLUMN) ENDS};
 /* Both kinds of lines in one: a row without a method is a response. */
 static const struct sn_column http_complete[] = {
 	SN_COMMON_COLUMNS, SN_TSTAT_LIST_HTTP_ENDS(COLUMN) SN_TSTAT_LIST_HTTP_REQUEST(COLUMN)
-				   SN_TSTAT_LIST_HTTP_RESPONSE(COLUMN)};
+				   SN_TSTAT_LIST_HTTP_RESPONSE(COLUMN) ENDS};
 static const struct sn_column dns_complete[] = {SN_COMMON_COLUMNS,
-						SN_TSTAT_LIST_DNS(COLUMN, "time_ms")};
+						SN_TSTAT_LIST_DNS(COLUMN, "time_ms") ENDS};
 
 /* Identifier, columns, and what people read. */
 #define DATASET(name_, columns_, title_, help_, chart_)                                            \

@@ -46,6 +46,7 @@ extern const struct sn_api_routes sn_api_users;        /* users.c */
 extern const struct sn_api_routes sn_api_policy;       /* policy.c */
 extern const struct sn_api_routes sn_api_certificates; /* certificates.c */
 extern const struct sn_api_routes sn_api_hub;          /* hub.c */
+extern const struct sn_api_routes sn_api_annotation;   /* annotation.c */
 extern const struct sn_api_routes sn_api_quarantine;   /* quarantine.c */
 extern const struct sn_api_routes sn_api_events;       /* events.c */
 extern const struct sn_api_routes sn_api_uploads;      /* uploads.c */

@@ -16,7 +16,7 @@
 #include "meter/output/summary.h"
 #include "meter/series/rows.h"
 #include "meter/session.h"
-#include "meter/view/enrich.h"
+#include "net/enrich.h"
 #include "meter/view/networks.h"
 
 struct meter_parts {

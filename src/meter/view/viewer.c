@@ -10,7 +10,7 @@
 #include "meter/app/video.h"
 #include "meter/view/anonymise.h"
 #include "meter/view/community.h"
-#include "meter/view/enrich.h"
+#include "net/enrich.h"
 #include "meter/view/view.h"
 
 #define CACHE_SLOTS 4096 /* a power of two */

@@ -310,6 +310,40 @@ static void random_changes_give_what_a_batch_holds(void **state)
 
 #define WITH_COLUMNS(test) cmocka_unit_test_setup_teardown(test, create, destroy)
 
+static void values_are_filled_in_behind_one_another(void **state)
+{
+	int target = sn_dataset_column(&sn_dataset_ping, "target");
+	int loss = sn_dataset_column(&sn_dataset_ping, "loss_ratio");
+	struct sn_columns *columns = sn_columns_create(&sn_dataset_ping);
+	struct sn_value text = {.type = SN_TYPE_TEXT, .s = SN_STR("late")};
+	struct sn_value number = {.type = SN_TYPE_F64, .f = 0.25};
+	struct sn_vector vector;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		sn_columns_add_row(columns);
+		if (i == 98)
+			sn_columns_set_text(columns, target, SN_STR("early"));
+	}
+	sn_columns_fill_in(columns, 70, target, text);
+	sn_columns_fill_in(columns, 98, target, text);
+	sn_columns_fill_in(columns, 99, loss, number);
+	sn_columns_fill_in(columns, 0, loss, number);
+	sn_columns_add_row(columns);
+	sn_columns_drop_row(columns);
+	vector = sn_columns_vector(columns, target);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(sn_vector_is_null(&vector, i), i != 70 && i != 98);
+	assert_true(sn_str_eqc(vector.s[70], "late") && sn_str_eqc(vector.s[98], "late"));
+	vector = sn_columns_vector(columns, loss);
+	assert_true(vector.f[0] == 0.25 && vector.f[99] == 0.25);
+	assert_true(sn_vector_is_null(&vector, 1) && !sn_vector_is_null(&vector, 99));
+	for (size_t i = 0; i < 100; i++)
+		sn_columns_fill_in(columns, i, loss, number);
+	assert_null(sn_columns_vector(columns, loss).null);
+	sn_columns_destroy(columns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +359,7 @@ int main(void)
 		WITH_COLUMNS(batch_is_added_row_by_row_nulls_and_all),
 		WITH_COLUMNS(part_of_a_vector_has_its_rows_only),
 		WITH_COLUMNS(random_changes_give_what_a_batch_holds),
+		cmocka_unit_test(values_are_filled_in_behind_one_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,8 +145,8 @@ static void fields_of_logs_have_their_places_in_rows(void **state)
 	}
 	check_positions(&sn_tstat_http_responses);
 	assert_int_equal(datasets, 5);
-	assert_int_equal(sn_dataset_tstat_tcp_complete.column_count, SN_COL_COMMON + 134);
-	assert_int_equal(sn_dataset_tstat_http_complete.column_count, SN_COL_COMMON + 20);
+	assert_int_equal(sn_dataset_tstat_tcp_complete.column_count, SN_COL_COMMON + 134 + 5);
+	assert_int_equal(sn_dataset_tstat_http_complete.column_count, SN_COL_COMMON + 20 + 5);
 }
 
 int main(void)

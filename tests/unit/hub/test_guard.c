@@ -75,6 +75,7 @@ static const struct allowed {
 	{"GET", "/api/v1/imports", "u"},
 	{"GET", "/api/v1/imports/{id}", "u"},
 	{"DELETE", "/api/v1/imports/{id}", "a"},
+	{"GET", "/api/v1/annotation", "u"},
 	{"GET", "/api/v1/quarantine", "a"},
 	{"POST", "/api/v1/quarantine/retry", "a"},
 	{"GET", "/api/v1/quarantine/{id}", "a"},

@@ -20,7 +20,7 @@
 #include "meter/log/log.h"
 #include "meter/output/rows.h"
 #include "meter/output/summary.h"
-#include "meter/view/enrich.h"
+#include "net/enrich.h"
 #include "meter/worker.h"
 #include "secrets.h"
 

@@ -5,13 +5,14 @@
  * likes are known by several names, others are passed over.
  *
  * Files are mapped, and so must be replaced by renaming, not by writing into them.
- * Look-ups may come from several threads; viewers keep what they found.
+ * Look-ups may come from several threads; whoever asks often keeps what was found.
  */
-#ifndef SONDE_METER_VIEW_ENRICH_H
-#define SONDE_METER_VIEW_ENRICH_H
+#ifndef SONDE_NET_ENRICH_H
+#define SONDE_NET_ENRICH_H
 
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #define SN_ENRICHMENT_FILES_MAX 8
@@ -24,7 +25,12 @@ struct sn_enrichment;
 int sn_enrichment_open(const char *const *paths, unsigned count, struct sn_enrichment **enrichment,
 		       struct sn_err *err);
 void sn_enrichment_close(struct sn_enrichment *enrichment); /* NULL is fine */
-/* 0 and "" for what is not known.  Address as in struct sn_decoded. */
+/* "DBIP-ASN-Lite 2026-03-01, ...": type and day of making of each file, printable ASCII. */
+void sn_enrichment_version(const struct sn_enrichment *enrichment, struct sn_buf *out);
+/*
+ * 0 and "" for what is not known.  `address` has the bytes in network order, IPv4 in the first
+ * four; `family` is 4 or 6.
+ */
 void sn_enrichment_find(const struct sn_enrichment *enrichment, const uint64_t address[2],
 			uint8_t family, uint32_t *asn, char country[3]);
 

@@ -3,8 +3,8 @@
  * The least of a writer of MaxMind DB files, from the format's specification
  * (maxmind.github.io/MaxMind-DB, version 2.0): records of 24 bits, IPv4 below ::/96.
  */
-#ifndef SONDE_TESTS_METER_MMDB_H
-#define SONDE_TESTS_METER_MMDB_H
+#ifndef SONDE_TESTS_LIB_MMDB_H
+#define SONDE_TESTS_LIB_MMDB_H
 
 #include <arpa/inet.h>
 #include <string.h>

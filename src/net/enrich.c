@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "meter/view/enrich.h"
+#include "net/enrich.h"
 
 #include <errno.h>
 #include <maxminddb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/util.h"
+
+#define TYPE_SHOWN_MAX 40
+#define BUILD_MAX      UINT64_C(253402300799) /* the last second of the year 9999 */
 
 struct sn_enrichment {
 	unsigned count;
@@ -107,6 +111,27 @@ void sn_enrichment_close(struct sn_enrichment *enrichment)
 	for (unsigned i = 0; i < enrichment->count; i++)
 		MMDB_close(&enrichment->files[i]);
 	free(enrichment);
+}
+
+static void add_clean(struct sn_buf *out, const char *text)
+{
+	for (size_t i = 0; text[i] != '\0' && i < TYPE_SHOWN_MAX; i++)
+		sn_buf_addc(out, text[i] > ' ' && text[i] <= '~' && text[i] != ',' ? text[i] : '_');
+}
+
+void sn_enrichment_version(const struct sn_enrichment *enrichment, struct sn_buf *out)
+{
+	for (unsigned i = 0; i < enrichment->count; i++) {
+		const MMDB_metadata_s *metadata = &enrichment->files[i].metadata;
+		time_t made = (time_t)SN_MIN(metadata->build_epoch, BUILD_MAX);
+		char day[16];
+		struct tm utc;
+
+		strftime(day, sizeof(day), "%Y-%m-%d", gmtime_r(&made, &utc));
+		sn_buf_adds(out, i > 0 ? ", " : "");
+		add_clean(out, metadata->database_type != NULL ? metadata->database_type : "");
+		sn_buf_addf(out, " %s", day);
+	}
 }
 
 /* Asking -------------------------------------------------------------------------------- */
