@@ -496,7 +496,7 @@ static int take_lines(const struct sn_quarantine_copy *copy, size_t *rows, void 
 static void others_take_their_lines_back_themselves(void **state)
 {
 	struct sn_quarantine_item item = {
-		.source = "import:abc",
+		.source = "other:abc",
 		.kind = SN_QUARANTINE_LINE,
 		.reason = "bad",
 	};
@@ -507,7 +507,7 @@ static void others_take_their_lines_back_themselves(void **state)
 	snprintf(id, sizeof(id), "%lld",
 		 (long long)sn_quarantine_add(world.hub->quarantine, &item, "x", 1, NULL));
 	assert_outcome(id, "kept", 0);
-	sn_retry_handle(world.hub->retry, "import:", take_lines, &calls);
+	sn_retry_handle(world.hub->retry, "other:", take_lines, &calls);
 	assert_outcome(id, "kept", 0);
 	assert_outcome(id, "stored", 2);
 	assert_int_equal(calls, 2);
