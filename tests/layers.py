@@ -33,7 +33,7 @@ ALLOWED = {
     "node": {"base", "net", "data", "mplane", "peer", "store", "transfer", "analysis", "probe", "meter", "priv"},
     "hub": {"base", "net", "data", "mplane", "peer", "store", "exchange", "transfer", "analysis", "probe", "meter"},
     "demo": {"base", "net", "data", "priv"},
-    "cli": {"base", "net", "data", "store", "mplane", "peer", "transfer", "demo"},
+    "cli": {"base", "net", "data", "store", "exchange", "mplane", "peer", "transfer", "demo"},
     "main": {"base", "net", "data", "mplane", "peer", "store", "exchange", "transfer", "probe", "meter", "node", "hub", "priv", "demo", "cli"},
 }
 # The client half of priv is two headers; nobody outside may see the rest of it.

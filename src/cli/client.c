@@ -309,6 +309,29 @@ int sn_client_call(struct sn_client *client, const char *method, const char *pat
 	return rc;
 }
 
+int sn_client_send(struct sn_client *client, const char *method, const char *path,
+		   const char *const *lines, struct sn_str body, uint64_t timeout_ns,
+		   struct sn_err *err)
+{
+	sn_autofree char *url = sn_xasprintf("%s%s", client->place.url, path);
+	struct call call = {.client = client, .err = err};
+	struct headers headers = {0};
+	struct sn_http_fetch_spec spec = {
+		.method = method,
+		.url = url,
+		.headers = headers.lines,
+		.body = body.p,
+		.body_size = body.n,
+		.timeout_ns = timeout_ns,
+		.idle_timeout_ns = timeout_ns,
+	};
+
+	while (*lines != NULL)
+		add_header(&headers, *lines++);
+	add_header(&headers, client->authorisation);
+	return run_call(&call, &spec);
+}
+
 int sn_client_get(struct sn_client *client, const char *path, json_t **answer, struct sn_err *err)
 {
 	int rc = sn_client_call(client, "GET", path, NULL, answer, err);

@@ -51,6 +51,11 @@ int sn_client_call(struct sn_client *client, const char *method, const char *pat
 		   const json_t *body, json_t **answer, struct sn_err *err);
 int sn_client_get(struct sn_client *client, const char *path, json_t **answer, struct sn_err *err);
 
+/* Bytes of another kind than JSON; `headers` NULL-terminated, Content-Type among them. */
+int sn_client_send(struct sn_client *client, const char *method, const char *path,
+		   const char *const *headers, struct sn_str body, uint64_t timeout_ns,
+		   struct sn_err *err);
+
 /* Every item of a list, page after page.  Non-zero from `fn` ends the walk and is returned. */
 typedef int sn_client_item_fn(const json_t *item, void *ctx);
 int sn_client_each(struct sn_client *client, const char *path, sn_client_item_fn *fn, void *ctx,

@@ -28,6 +28,7 @@ extern const struct sn_cli_verbs sn_cli_store_verbs;        /* store/store.c */
 extern const struct sn_cli_verbs sn_cli_ca_verbs;           /* ca/ca.c */
 extern const struct sn_cli_verbs sn_cli_data_verbs;         /* data.c */
 extern const struct sn_cli_verbs sn_cli_quarantine_verbs;   /* quarantine.c */
+extern const struct sn_cli_verbs sn_cli_import_verbs;       /* import/verbs.c */
 extern const struct sn_cli_verbs sn_cli_export_verbs;       /* export.c */
 extern const struct sn_verb sn_cli_math_serve_verb;         /* math_serve.c */
 extern const struct sn_verb sn_cli_math_fetch_verb;
