@@ -21,12 +21,31 @@ from sonde_e2e.place import Place, sleep_at_random
 from sonde_e2e.wait import until
 
 KILLS = 24
+POLICY = """
+roles:
+  admin: account:admin
+  node: node:*
+  replicas: user:{user}
+rules:
+  - allow: admin
+    roles: admin
+  - allow: [discover, measure, read-all, stop-all]
+    roles: admin
+    capabilities: "*"
+  - allow: [register, deliver]
+    roles: node
+    capabilities: "*"
+  - allow: replicate
+    roles: replicas
+"""
 
 
 class World:
     def __init__(self, place, seed):
         self.place, self.prng = place, random.Random(seed)
-        self.primary = Hub(place, "primary", retention_days=0).start().ready()
+        policy = place.path / "policy.yaml"
+        policy.write_text(POLICY.format(user="admin"), encoding="utf-8")
+        self.primary = Hub(place, "primary", retention_days=0, policy=policy).start().ready()
         # As one does it: what the replica begins with is a backup, so that it knows the nodes.
         self.node = Node(place, "attic")
         self.node.join(self.primary)
@@ -35,7 +54,7 @@ class World:
         until("the first rows", 20, lambda: self.feeder.acknowledged >= 2000)
         self.backup(place.path / "backup")
         self.token = place.path / "token"
-        self.make_account()
+        self.make_token()
         done = place.run("sonde", "store", "restore", place.path / "backup", "--state", place.path / "replica")
         assert done.returncode == 0, done.stderr
         self.replica = Hub(place, "replica", retention_days=0, replica_of=self.primary.url,
@@ -50,10 +69,11 @@ class World:
         job = self.primary.api.post("/api/v1/store/backup", {"directory": str(path)})
         until("the backup is made", 30, lambda: self.primary.api.get(f"/api/v1/store/jobs/{job['id']}")["state"] == "done")
 
-    def make_account(self):
-        self.primary.api.post("/api/v1/users", {"name": "replica-1", "role": "admin"})
-        link = self.primary.api.post("/api/v1/login-links", {"user": "replica-1"})
-        self.token.write_text(self.token_of(link["url"]), encoding="utf-8")
+    def make_token(self):
+        """One that may do little else."""
+        assert self.primary.api.get("/api/v1/session")["user"] == "admin"
+        made = self.primary.api.post("/api/v1/tokens", {"label": "replica", "role": "viewer"})
+        self.token.write_text(made["token"], encoding="utf-8")
         self.token.chmod(0o600)
 
     def token_of(self, url):
@@ -68,7 +88,7 @@ class World:
         except urllib.error.HTTPError as answer:
             cookie = answer.headers["Set-Cookie"].split(";")[0]
         where = self.primary.api.where()["url"]
-        request = urllib.request.Request(where + "/api/v1/tokens", json.dumps({"label": "replica"}).encode(), {
+        request = urllib.request.Request(where + "/api/v1/tokens", json.dumps({"label": "test"}).encode(), {
             "Cookie": cookie, "Sonde-Request": "1", "Content-Type": "application/json"}, method="POST")
         with opener.open(request) as answer:
             return json.load(answer)["token"]
@@ -147,7 +167,8 @@ def a_replica_takes_nothing_itself(world):
 
 
 def who_may_not_replicate_gets_nothing(world):
-    viewer = world.primary.api.post("/api/v1/tokens", {"label": "viewer", "role": "viewer"})["token"]
+    world.primary.api.post("/api/v1/users", {"name": "vera", "role": "viewer"})
+    viewer = world.token_of(world.primary.api.post("/api/v1/login-links", {"user": "vera"})["url"])
     for path in ("/api/v1/store/replication", "/api/v1/store/rows/2026-03-01/ping/1"):
         for token in (viewer, "wrong"):
             try:
