@@ -16,7 +16,8 @@ static const char *const migrations[] = {
 	"CREATE TABLE files (path TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL,"
 	" time INTEGER, rows INTEGER NOT NULL, bad INTEGER NOT NULL, outcome INTEGER NOT NULL,"
 	" reason TEXT, done INTEGER NOT NULL, PRIMARY KEY (path, sha256)) WITHOUT ROWID;"
-	"CREATE INDEX files_sha256 ON files (sha256);"
+	/* Whose rows may be in the store although nothing is noted yet. */
+	"CREATE TABLE begun (sha256 TEXT PRIMARY KEY) WITHOUT ROWID;"
 	"CREATE TABLE totals (one INTEGER PRIMARY KEY CHECK (one = 1), files INTEGER NOT NULL,"
 	" bad_files INTEGER NOT NULL, rows INTEGER NOT NULL, bad_lines INTEGER NOT NULL,"
 	" bytes INTEGER NOT NULL, late INTEGER NOT NULL, position INTEGER);"
@@ -74,14 +75,14 @@ int sn_math_ledger_find(struct sn_math_ledger *ledger, const struct sn_math_entr
 	return rc < 0 ? rc : 0;
 }
 
-bool sn_math_ledger_has(struct sn_math_ledger *ledger, const char *sha256)
+int sn_math_ledger_begin(struct sn_math_ledger *ledger, const char *sha256, bool *again,
+			 struct sn_err *err)
 {
-	sqlite3_stmt *row = sn_db_query(
-		ledger->db, NULL, "SELECT 1 FROM files WHERE sha256 = ? LIMIT 1", "t", sha256);
-	bool has = row != NULL && sn_db_next(ledger->db, row, NULL) == 1;
+	int changed =
+		sn_db_run(ledger->db, err, "INSERT OR IGNORE INTO begun VALUES (?)", "t", sha256);
 
-	sn_db_done(row);
-	return has;
+	*again = changed == 0;
+	return changed < 0 ? changed : 0;
 }
 
 int sn_math_ledger_totals(struct sn_math_ledger *ledger, struct sn_math_totals *totals,
@@ -133,6 +134,9 @@ static int write_note(struct sn_math_ledger *ledger, const struct sn_math_note *
 			    "iiiii", (int64_t)(note->outcome != SN_MATH_IMPORTED),
 			    (int64_t)note->rows, (int64_t)note->bad_lines, (int64_t)note->size,
 			    (int64_t)late);
+	if (changed >= 0)
+		changed = sn_db_run(ledger->db, err, "DELETE FROM begun WHERE sha256 = ?", "t",
+				    note->sha256);
 	if (changed >= 0 && timed)
 		changed = sn_db_run(ledger->db, err,
 				    "UPDATE totals SET position = max(coalesce(position, ?1), ?1)",

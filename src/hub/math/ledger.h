@@ -48,8 +48,9 @@ enum sn_math_known { SN_MATH_UNKNOWN, SN_MATH_KNOWN, SN_MATH_CHANGED };
 /* Without a digest: by the path alone. */
 int sn_math_ledger_find(struct sn_math_ledger *ledger, const struct sn_math_entry *entry,
 			enum sn_math_known *known, struct sn_err *err);
-/* Is there a file with this content, by whatever path? */
-bool sn_math_ledger_has(struct sn_math_ledger *ledger, const char *sha256);
+/* Before rows of that content go into the store; `again`: it was begun before, and not noted. */
+int sn_math_ledger_begin(struct sn_math_ledger *ledger, const char *sha256, bool *again,
+			 struct sn_err *err);
 /* File and position at once; `totals` are brought up to date. */
 int sn_math_ledger_note(struct sn_math_ledger *ledger, const struct sn_math_note *note,
 			int64_t now_ns, struct sn_math_totals *totals, struct sn_err *err);

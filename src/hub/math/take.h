@@ -14,7 +14,7 @@
 #include "hub/math/ledger.h"
 #include "hub/quarantine.h"
 
-#define SN_MATH_LINES_MAX 1000 /* bad lines of one file that are kept; the rest is counted */
+#define SN_MATH_LINES_MAX 100 /* bad lines of one file that are kept; the rest is counted */
 
 struct sn_math_take;
 

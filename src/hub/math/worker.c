@@ -197,16 +197,19 @@ static int import(struct sn_math_worker *worker, const struct sn_math_wanted *wa
 {
 	struct sn_math_taken taken = {0};
 	struct sn_math_note imported = {.sha256 = fetched->sha256, .size = fetched->size};
-	int rc;
+	bool again;
+	int rc = sn_math_ledger_begin(worker->ledger, fetched->sha256, &again, err);
 
+	if (rc != 0)
+		return rc;
 	set_state(worker, SN_MATH_IMPORTING, wanted->path);
 	rc = sn_math_take_file(worker->take, worker->part, wanted->path, fetched->sha256, &taken,
 			       err);
 	if (rc != 0)
 		return rc;
 	imported.outcome = taken.outcome;
-	/* One that is in the store already is ours if we were cut off before we noted it. */
-	if (!taken.duplicate || !sn_math_ledger_has(worker->ledger, fetched->sha256)) {
+	/* What is in the store already is ours if we were cut off before we noted it. */
+	if (!taken.duplicate || again) {
 		imported.rows = taken.rows;
 		imported.bad_lines = taken.bad_lines;
 	}
