@@ -91,8 +91,7 @@ static void add_stream(const struct sn_math_view *view, void *ctx)
 			  state == SILENT || newest_ns == 0 ? json_null() : json_real(lag_s),
 			  "waiting_rows", json_null(), "waiting_bytes",
 			  (json_int_t)status->waiting_bytes, "stored_rows",
-			  (json_int_t)status->totals.rows, "reason",
-			  sn_json_text(status->reason)));
+			  (json_int_t)status->totals.rows, "reason", sn_json_text(status->reason)));
 }
 
 static void add_streams(const struct sn_hub *hub, json_t *items)
@@ -102,8 +101,36 @@ static void add_streams(const struct sn_hub *hub, json_t *items)
 	sn_math_each(hub->math, add_stream, &gathering);
 }
 
+static void add_primary(const struct sn_hub *hub, json_t *items)
+{
+	static const enum state states[] = {
+		[SN_FOLLOWER_LAGGING] = LAGGING,
+		[SN_FOLLOWER_CURRENT] = CURRENT,
+		[SN_FOLLOWER_UNREACHABLE] = SILENT,
+		[SN_FOLLOWER_INCOMPLETE] = CURRENT,
+	};
+	struct sn_follower_status status;
+	double lag_s;
+
+	if (hub->follower == NULL)
+		return;
+	sn_follower_status(hub->follower, &status);
+	lag_s = states[status.state] == CURRENT
+			? 0
+			: (double)(sn_hub_now(hub) - status.current_ns) / 1e9;
+	json_array_append_new(
+		items,
+		json_pack("{s:s, s:s, s:s, s:o, s:o, s:n, s:n, s:I, s:o}", "name",
+			  hub->config->replica_of, "kind", "replica", "state",
+			  state_names[states[status.state]], "last",
+			  status.current_ns != 0 ? sn_json_time(status.current_ns) : json_null(),
+			  "lag_seconds", status.current_ns != 0 ? json_real(lag_s) : json_null(),
+			  "waiting_rows", "waiting_bytes", "stored_rows", (json_int_t)status.rows,
+			  "reason", sn_json_text(status.reason[0] != '\0' ? status.reason : NULL)));
+}
+
 typedef void add_fn(const struct sn_hub *hub, json_t *items);
-static add_fn *const kinds[] = {add_nodes, add_streams};
+static add_fn *const kinds[] = {add_nodes, add_primary, add_streams};
 
 static void get_sources(struct sn_http_request *request, void *ctx)
 {

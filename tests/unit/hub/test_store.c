@@ -139,6 +139,68 @@ static void a_day_is_dropped_and_that_is_written_down(void **state)
 	reply_release(&reply);
 }
 
+/* Until the job has ended; a new reference. */
+static json_t *end_of_job(const struct reply *started)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/api/v1/store/jobs/%s", text(started->json, "id"));
+	for (unsigned i = 0; i < 200; i++) {
+		struct reply reply = expect(&world, AS_LOCAL, 200, "GET", path, NULL);
+		json_t *job = json_incref(reply.json);
+
+		reply_release(&reply);
+		if (strcmp(text(job, "state"), "running") != 0)
+			return job;
+		json_decref(job);
+		world_wait(&world, 20 * SN_NS_PER_MS);
+	}
+	fail_msg("the job does not end");
+	return NULL;
+}
+
+static void a_backup_is_a_job(void **state)
+{
+	sn_autofree char *directory = sn_xasprintf("%s-backup", world.dir);
+	sn_autofree char *manifest = sn_fs_join(directory, "manifest.json");
+	sn_autofree char *body = sn_xasprintf("{\"directory\":\"%s\"}", directory);
+	struct reply reply;
+	json_t *job;
+
+	(void)state;
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/store/backup", body);
+	assert_string_equal(text(reply.json, "kind"), "backup");
+	job = end_of_job(&reply);
+	reply_release(&reply);
+	assert_string_equal(text(job, "state"), "done");
+	assert_int_equal(number(job, "done"), number(job, "total"));
+	json_decref(job);
+	assert_true(sn_fs_exists(manifest));
+	sn_fs_remove_tree(directory, NULL);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/audit?action=store.backup", NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
+	reply_release(&reply);
+}
+
+static void a_backup_to_a_place_that_is_none_fails_with_its_reason(void **state)
+{
+	sn_autofree char *body = sn_xasprintf("{\"directory\":\"%s\"}", world.hub->store_dir);
+	struct reply reply = expect(&world, AS_LOCAL, 422, "POST", "/api/v1/store/backup",
+				    "{\"directory\":\"here\"}");
+	json_t *job;
+
+	(void)state;
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/store/backup", body);
+	job = end_of_job(&reply);
+	reply_release(&reply);
+	assert_string_equal(text(job, "state"), "failed");
+	assert_non_null(strstr(text(job, "reason"), "one is in the other"));
+	json_decref(job);
+	reply = expect(&world, AS_LOCAL, 404, "GET", "/api/v1/store/jobs/none", NULL);
+	reply_release(&reply);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +208,8 @@ int main(void)
 		cmocka_unit_test(datasets_and_days_are_listed),
 		cmocka_unit_test(what_was_set_aside_is_a_problem),
 		cmocka_unit_test(a_day_is_dropped_and_that_is_written_down),
+		cmocka_unit_test(a_backup_is_a_job),
+		cmocka_unit_test(a_backup_to_a_place_that_is_none_fails_with_its_reason),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
