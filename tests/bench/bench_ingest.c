@@ -4,7 +4,7 @@
  * stored, rows per second of processor time), then the whole way, from nodes with certificates
  * over TLS into a hub of its own, with the time that an acknowledgement takes.
  * Arguments: sonde-hub, nodes (32), seconds (10), rows per batch (256), rows per second (0: as
- * many as go).
+ * many as go), MMDB file that tells networks and countries of the targets (none).
  *
  * Each node has one batch under way.  What the nodes here cost is not in the hub's time, but they
  * share the machine with it.
@@ -53,7 +53,7 @@ struct node {
 
 static struct bench {
 	char dir[64];
-	const char *hub_path;
+	const char *hub_path, *annotate;
 	uint16_t port;
 	pid_t hub;
 	unsigned node_count, seconds, rows;
@@ -82,6 +82,7 @@ static char *path_of(const char *name)
 static void make_body(struct body *body, struct sn_prng *prng, unsigned number)
 {
 	struct sn_batch *batch = sn_batch_create(&sn_dataset_ping);
+	char address[32];
 
 	for (unsigned i = 0; i < bench.rows; i++) {
 		unsigned at = number * bench.rows + i;
@@ -92,6 +93,8 @@ static void make_body(struct body *body, struct sn_prng *prng, unsigned number)
 				       (int64_t)(sn_prng_u64(prng) % SN_NS_PER_MS),
 			       at);
 		sn_batch_set(batch, i, SN_COL_NODE, (struct sn_value){.type = SN_TYPE_NULL});
+		snprintf(address, sizeof(address), "193.0.%u.%u", at % TARGETS, number);
+		bench_set(batch, "address", BENCH_TEXT(address));
 	}
 	sn_jsonl_write(&body->text, batch);
 	gnutls_hash_fast(GNUTLS_DIG_SHA256, body->text.p, body->text.n, body->bytes);
@@ -172,9 +175,11 @@ static void start_hub(void)
 	sn_autofree char *state = path_of("hub"), *log = path_of("hub.log");
 	sn_autofree char *ready = path_of("hub/hub.json");
 	sn_autofree char *listen = sn_xasprintf("listen=127.0.0.1:%u", bench.port);
-	const char *argv[] = {
-		bench.hub_path, "--state",          state, "--set", listen, "--set", "local=none",
-		"--set",        "retention_days=0", NULL};
+	sn_autofree char *annotate = sn_xasprintf("annotate=%s", bench.annotate);
+	const char *argv[] = {bench.hub_path, "--state", state,
+			      "--set",        listen,    "--set",
+			      "local=none",   "--set",   "retention_days=0",
+			      "--set",        annotate,  NULL};
 
 	unlink(ready);
 	bench.hub = fork();
@@ -413,6 +418,7 @@ int main(int argc, char **argv)
 	bench.seconds = argument(argc, argv, 3, 10);
 	bench.rows = argument(argc, argv, 4, 256);
 	bench.rate = argument(argc, argv, 5, 0);
+	bench.annotate = argc > 6 ? argv[6] : "";
 	bench.port = (uint16_t)(20000 + getpid() % 20000);
 	snprintf(bench.dir, sizeof(bench.dir), "/tmp/bench-ingest-XXXXXX");
 	if (mkdtemp(bench.dir) == NULL)

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub_world.h"
 
+#include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "hub/ingest.h"
+#include "hub/secret.h"
 
 static struct world world;
 static struct test_node node;
@@ -211,6 +216,137 @@ static void too_much_at_once_is_put_off(void **state)
 	assert_true(sn_ingest_reserve(world.hub->ingest, SN_INGEST_FLIGHT_MAX));
 }
 
+/* Another writer of the day's file, for so long: what a slow disk looks like. */
+struct slow_disk {
+	pthread_t thread;
+	sqlite3 *db;
+	unsigned wait_ms;
+};
+
+static void *hold_file(void *ctx)
+{
+	struct slow_disk *disk = ctx;
+
+	usleep(disk->wait_ms * 1000);
+	sqlite3_exec(disk->db, "COMMIT", NULL, NULL, NULL);
+	return NULL;
+}
+
+static void disk_slows_down(struct slow_disk *disk, unsigned wait_ms)
+{
+	sn_autofree char *path = sn_xasprintf("%s/2026-03-01.db", world.hub->store_dir);
+
+	disk->wait_ms = wait_ms;
+	assert_int_equal(sqlite3_open(path, &disk->db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(disk->db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(pthread_create(&disk->thread, NULL, hold_file, disk), 0);
+}
+
+static void disk_is_well_again(struct slow_disk *disk)
+{
+	pthread_join(disk->thread, NULL);
+	sqlite3_close(disk->db);
+}
+
+static unsigned ticks;
+
+static void tick(struct sn_timer *timer)
+{
+	ticks++;
+	sn_timer_in(timer, 10 * SN_NS_PER_MS);
+}
+
+static void a_slow_disk_delays_answers_and_nothing_else(void **state)
+{
+	uint64_t begin_ns;
+	struct slow_disk disk;
+	struct sn_timer timer;
+
+	(void)state;
+	node_put(&world, &node, 0, "ping/1", 1, row(0), NULL);
+	ticks = 0;
+	sn_timer_init(&timer, world.loop, tick);
+	sn_timer_in(&timer, 10 * SN_NS_PER_MS);
+	begin_ns = sn_mono_ns();
+	disk_slows_down(&disk, 400);
+	node_put(&world, &node, 1, "ping/1", 1, row(1), NULL);
+	assert_int_equal(node.status, 200);
+	assert_true(sn_mono_ns() - begin_ns >= 400 * SN_NS_PER_MS);
+	assert_in_range(ticks, 10, 1000); /* the loop has lived meanwhile */
+	sn_timer_stop(&timer);
+	disk_is_well_again(&disk);
+	assert_int_equal(stored_rows(), 2);
+}
+
+#define MANY 20
+static unsigned many_stored;
+
+static void one_of_many(struct sn_http_fetch *fetch, const struct sn_http_answer *answer, void *ctx)
+{
+	(void)fetch;
+	(void)ctx;
+	assert_int_equal(answer->status, 200);
+	many_stored++;
+}
+
+static void put_one_of_many(unsigned seq)
+{
+	char digits[2 * SN_SECRET_HASH_SIZE + 1], digest[128], url[256], base[128];
+	const char *headers[] = {"Sonde-Dataset: ping/1", "Sonde-Rows: 1", digest, NULL};
+	uint8_t hash[SN_SECRET_HASH_SIZE];
+	struct sn_http_fetch_spec spec = {
+		.method = "PUT",
+		.url = url,
+		.headers = headers,
+		.body = row(seq),
+		.body_size = strlen(row(seq)),
+		.timeout_ns = 5 * SN_NS_PER_S,
+		.on_done = one_of_many,
+	};
+
+	sn_secret_hash(sn_str(row(seq)), hash);
+	snprintf(digest, sizeof(digest), "Digest: sha-256=%s", sn_hex(hash, sizeof(hash), digits));
+	sn_hub_loopback_url(world.hub, base, sizeof(base));
+	snprintf(url, sizeof(url), "%s/api/v1/node/batches/" STREAM_ID "/%u", base, seq);
+	assert_non_null(sn_http_fetch(node.client, &spec));
+}
+
+static void what_comes_during_a_commit_is_the_next_group(void **state)
+{
+	struct slow_disk disk;
+	uint64_t commits;
+
+	(void)state;
+	node_put(&world, &node, 0, "ping/1", 1, row(0), NULL);
+	commits = sn_ingest_stats(world.hub->ingest)->commits;
+	disk_slows_down(&disk, 400);
+	many_stored = 0;
+	for (unsigned i = 1; i <= MANY; i++)
+		put_one_of_many(i);
+	for (unsigned i = 0; i < 500 && many_stored < MANY; i++)
+		world_wait(&world, 10 * SN_NS_PER_MS);
+	disk_is_well_again(&disk);
+	assert_int_equal(many_stored, MANY);
+	assert_int_equal(stored_rows(), 1 + MANY);
+	assert_in_range(sn_ingest_stats(world.hub->ingest)->commits - commits, 1, 4);
+}
+
+static void what_has_come_is_stored_before_the_hub_ends(void **state)
+{
+	(void)state;
+	node_put(&world, &node, 0, "ping/1", 1, row(0), NULL);
+	for (unsigned i = 1; i <= MANY; i++)
+		put_one_of_many(i);
+	many_stored = 0;
+	for (unsigned i = 0; i < 500 && many_stored == 0; i++)
+		sn_loop_turn(world.loop, 10 * SN_NS_PER_MS);
+	/* Those without an answer may be stored, those with one must be. */
+	node_leave(&node);
+	world_restart(&world);
+	assert_in_range(stored_rows(), 1 + many_stored, 1 + MANY);
+	node_join(&world, &node, "beta");
+}
+
 static void one_node_cannot_take_the_room_of_all(void **state)
 {
 	struct sn_node *greedy = sn_fleet_by_id(world.hub->fleet, node.id);
@@ -284,6 +420,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ten_thousand_rows_are_the_limit, start, stop),
 		cmocka_unit_test_setup_teardown(body_over_four_mebibytes_is_refused, start, stop),
 		cmocka_unit_test_setup_teardown(too_much_at_once_is_put_off, start, stop),
+		cmocka_unit_test_setup_teardown(a_slow_disk_delays_answers_and_nothing_else, start,
+						stop),
+		cmocka_unit_test_setup_teardown(what_comes_during_a_commit_is_the_next_group, start,
+						stop),
+		cmocka_unit_test_setup_teardown(what_has_come_is_stored_before_the_hub_ends, start,
+						stop),
 		cmocka_unit_test_setup_teardown(one_node_cannot_take_the_room_of_all, start, stop),
 		cmocka_unit_test_setup_teardown(newest_rows_show_what_the_node_measures_now, start,
 						stop),

@@ -408,6 +408,50 @@ static void a_single_run_is_reported_when_the_hub_has_its_rows(void **state)
 	assert_true(hub.reports <= 2);
 }
 
+static json_int_t spool_says(const char *member)
+{
+	json_t *json = sn_json_parse(hub.heartbeat, strlen(hub.heartbeat), NULL);
+	json_int_t value =
+		json_integer_value(json_object_get(json_object_get(json, "spool"), member));
+
+	json_decref(json);
+	return value;
+}
+
+static bool lags(void)
+{
+	return spool_says("batches") >= 3;
+}
+
+static bool caught_up(void)
+{
+	return spool_says("batches") == 0 && hub.stored >= 3;
+}
+
+static void a_hub_that_cannot_keep_up_makes_the_node_lag_and_lose_nothing(void **state)
+{
+	unsigned refused;
+
+	(void)state;
+	hub.tasks = SET("e1", PING("t1", "198.51.100.1"));
+	hub.tasks_etag = "e1";
+	hub.put_status = 503;
+	hub.code = "busy";
+	hub.retry_after = "2";
+	start_agent();
+	assert_true(turn_until(loop, lags));
+	/* It was told when to come again: it does not make matters worse. */
+	refused = hub.puts;
+	assert_in_range(refused, 1, 3);
+	assert_true(reports("busy"));
+	assert_int_equal(hub.stored, 0);
+	hub.put_status = 0;
+	assert_true(turn_until(loop, caught_up));
+	assert_int_equal(spool_says("dropped_rows"), 0);
+	assert_true(hub_check_rows(&hub) > 0); /* from 0 on, each once */
+	assert_int_equal(hub.duplicates, 0);
+}
+
 static void nothing_is_reported_while_rows_wait(void **state)
 {
 	(void)state;
@@ -576,6 +620,7 @@ int main(void)
 		T(told_to_end_it_spools_what_is_under_way),
 		T(a_single_run_is_reported_when_the_hub_has_its_rows),
 		T(nothing_is_reported_while_rows_wait),
+		T(a_hub_that_cannot_keep_up_makes_the_node_lag_and_lose_nothing),
 		T(a_report_outlives_hub_and_node),
 		T(what_nobody_wants_to_know_is_told_once),
 		T(a_run_that_fails_is_reported_with_the_reason),
