@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/rand.h"
 #include "store/mover.h"
+#include "store/moving.h"
+#include "store/remote.h"
 
 #define DAYS    3
 #define WAIT_NS ((uint64_t)30 * SN_NS_PER_S)
@@ -340,6 +342,145 @@ static void what_moves_is_asked_for_as_before(void **state)
 	assert_string_equal(status_of(place).url, place->url);
 }
 
+static int64_t floor_of_test(void *ctx, int32_t day, const char *dataset, unsigned version)
+{
+	(void)day;
+	(void)dataset;
+	(void)version;
+	return atomic_load((atomic_llong *)ctx);
+}
+
+/* Each day has 400 rows in blocks of 100. */
+static void while_a_part_has_moved_both_places_are_asked(void **state)
+{
+	struct place *place = *state;
+	struct answers before, after;
+	atomic_llong floor = 1;
+
+	NEEDS_SERVER();
+	for (int i = 0; i < 4 * DAYS; i++)
+		store_rows(place, i % DAYS, 100);
+	ask_all(place, &before);
+	place->config.floor = floor_of_test;
+	place->config.ctx = &floor;
+	start_mover(place);
+	for (unsigned blocks = 1; blocks < 4; blocks++) {
+		uint64_t begin = sn_mono_ns();
+
+		atomic_store(&floor, (long long)blocks * 100 + 50);
+		while (status_of(place).moved_rows != DAYS * blocks * 100) {
+			assert_true(sn_mono_ns() - begin < WAIT_NS);
+			usleep(20000);
+		}
+		ask_all(place, &after);
+		assert_same(&before, &after);
+		forget(&after);
+	}
+	assert_int_equal(status_of(place).waiting_rows, DAYS * 100);
+	stop_mover(place);
+	forget(&before);
+}
+
+/* Notes the next unit, up to row `end`, and reads it, as the mover does. */
+static struct sn_clickhouse_block note_unit(struct place *place, int64_t end,
+					    struct sn_columns *rows)
+{
+	struct sn_clickhouse_block block = {.day = DAY_1 / DAY_NS};
+	struct sn_day *day = sn_day_get(place->world.store, block.day);
+	struct sn_err *err = &place->world.err;
+	struct sn_moving_unit unit;
+	uint32_t epoch;
+
+	if (sn_day_open_writer(place->world.store, day, err) != 0 ||
+	    sn_moving_begin(day->writer, &place->dataset, end, &unit, err) != 1 ||
+	    sn_moving_read(day->writer, &unit, rows, err) != 0 ||
+	    sn_blocks_epoch(day->writer, &epoch, err) != 0)
+		fail_msg("%s", err->text);
+	block.id = sn_blocks_global_id(epoch, unit.block);
+	block.first = unit.first;
+	return block;
+}
+
+static void insert(struct place *place, const struct sn_columns *rows,
+		   const struct sn_clickhouse_block *block)
+{
+	struct sn_clickhouse *client = place->world.store->remote->client;
+
+	if (sn_clickhouse_define(client, &place->dataset, &place->world.err) != 0 ||
+	    sn_clickhouse_insert(client, rows, block, &place->world.err) != 0)
+		fail_msg("%s", place->world.err.text);
+}
+
+/* As when a hub is killed between the insert and the end of it. */
+static void what_is_in_both_places_is_seen_once(void **state)
+{
+	struct place *place = *state;
+	struct sn_columns *rows = sn_columns_create(&place->dataset);
+	struct answers before, after;
+	atomic_llong floor = 101;
+	struct sn_clickhouse_block block;
+	uint64_t begin = sn_mono_ns();
+
+	NEEDS_SERVER();
+	for (int i = 0; i < 4; i++)
+		store_rows(place, 0, 100);
+	ask_all(place, &before);
+	place->config.floor = floor_of_test;
+	place->config.ctx = &floor;
+	start_mover(place);
+	for (; status_of(place).moved_rows != 100; usleep(20000))
+		assert_true(sn_mono_ns() - begin < WAIT_NS);
+	stop_mover(place);
+	block = note_unit(place, 301, rows);
+	insert(place, rows, &block);
+	sn_columns_destroy(rows);
+	assert_int_equal(count_there(place, "count()"), 300);
+	ask_all(place, &after);
+	assert_same(&before, &after);
+	forget(&after);
+	atomic_store(&floor, INT64_MAX);
+	start_mover(place);
+	wait_until_moved(place);
+	assert_each_once_there(place);
+	ask_all(place, &after);
+	assert_same(&before, &after);
+	forget(&before);
+	forget(&after);
+}
+
+/* What a hub had sent before it was killed may still be under way. */
+static void an_insert_that_comes_late_is_not_made_twice(void **state)
+{
+	struct place *place = *state;
+	struct sn_columns *rows = sn_columns_create(&place->dataset);
+	struct sn_clickhouse_block block;
+
+	NEEDS_SERVER();
+	store_rows(place, 0, 100);
+	block = note_unit(place, INT64_MAX, rows);
+	start_mover(place);
+	usleep(1500000);
+	insert(place, rows, &block);
+	sn_columns_destroy(rows);
+	wait_until_moved(place);
+	usleep(500000);
+	assert_each_once_there(place);
+}
+
+static void a_unit_that_never_arrived_is_sent_again(void **state)
+{
+	struct place *place = *state;
+	struct sn_columns *rows = sn_columns_create(&place->dataset);
+
+	NEEDS_SERVER();
+	store_rows(place, 0, 100);
+	note_unit(place, INT64_MAX, rows);
+	sn_columns_destroy(rows);
+	start_mover(place);
+	wait_until_moved(place);
+	assert_each_once_there(place);
+}
+
 struct asking {
 	struct place *place;
 	const struct answers *want;
@@ -640,6 +781,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_PLACE(what_moves_is_asked_for_as_before),
+		WITH_PLACE(while_a_part_has_moved_both_places_are_asked),
+		WITH_PLACE(what_is_in_both_places_is_seen_once),
+		WITH_PLACE(an_insert_that_comes_late_is_not_made_twice),
+		WITH_PLACE(a_unit_that_never_arrived_is_sent_again),
 		WITH_PLACE(while_rows_move_each_is_seen_once),
 		WITH_PLACE(while_clickhouse_is_down_rows_wait_and_what_lacks_is_said),
 		WITH_PLACE(killed_and_held_at_random_moments_each_row_arrives_once),
