@@ -25,7 +25,7 @@ static void build(struct sn_program *program)
 		sn_cli_cap_verbs,
 		sn_cli_shell_verbs,
 		sn_cli_results_verbs,
-		sn_cli_import_verbs, sn_cli_export_verbs,
+		sn_cli_import_verbs, sn_cli_export_verbs, sn_cli_dump_verbs, sn_cli_kml_verbs,
 		sn_cli_node_verbs,
 		sn_cli_user_verbs,
 		sn_cli_account_verbs,

@@ -29,7 +29,10 @@ struct modem { /* what it told last */
 struct sn_kml {
 	char *node, *network;
 	bool coverage;
-	int64_t min_gap_ns;
+	int64_t min_gap_ns, split_ns;
+	struct sn_buf line; /* coordinates of the stretch at hand */
+	size_t line_fixes;
+	int64_t line_time; /* of its last fix */
 	struct fix fix;
 	struct modem modems[SN_KML_MODEMS_MAX];
 	size_t modem_count, places;
@@ -180,13 +183,11 @@ static void describe_fix(const struct fix *fix, struct sn_buf *out)
 
 static void add_coordinates(const struct fix *fix, struct sn_buf *out)
 {
-	sn_buf_adds(out, "<Point><coordinates>");
 	sn_scalar_add_f64(out, fix->longitude);
 	sn_buf_addc(out, ',');
 	sn_scalar_add_f64(out, fix->latitude);
 	sn_buf_addc(out, ',');
 	sn_scalar_add_f64(out, isnan(fix->altitude) ? 0 : fix->altitude);
-	sn_buf_adds(out, "</coordinates></Point>\n");
 }
 
 /* Without the zeros that most times end with. */
@@ -220,9 +221,44 @@ static void add_place(struct sn_kml *kml, int64_t time, const struct modem *mode
 	sn_buf_addf(out, "<TimeStamp><when>%s</when></TimeStamp>\n", when);
 	if (modem != NULL)
 		sn_buf_addf(out, "<styleUrl>#%s</styleUrl>\n", modes[modem->mode].style);
+	sn_buf_adds(out, "<Point><coordinates>");
 	add_coordinates(&kml->fix, out);
-	sn_buf_adds(out, "</Placemark>\n");
+	sn_buf_adds(out, "</coordinates></Point>\n</Placemark>\n");
 	kml->places++;
+}
+
+/* Lines of tracks ----------------------------------------------------------- */
+
+/* One fix is no line. */
+static void end_line(struct sn_kml *kml, struct sn_buf *out)
+{
+	if (kml->line_fixes > 1) {
+		sn_buf_adds(out,
+			    "<Placemark>\n<LineString><tessellate>1</tessellate><coordinates>\n");
+		sn_buf_add(out, kml->line.p, kml->line.n);
+		sn_buf_adds(out, "</coordinates></LineString>\n</Placemark>\n");
+	}
+	sn_buf_clear(&kml->line);
+	kml->line_fixes = 0;
+}
+
+static void extend_line(struct sn_kml *kml, struct sn_buf *out)
+{
+	bool full = kml->line_fixes == SN_KML_LINE_MAX;
+	struct fix last = kml->fix;
+
+	if (kml->split_ns == 0)
+		return;
+	if (kml->line_fixes > 0 && last.time - kml->line_time > kml->split_ns)
+		end_line(kml, out);
+	add_coordinates(&last, &kml->line);
+	sn_buf_addc(&kml->line, '\n');
+	kml->line_fixes++;
+	kml->line_time = last.time;
+	if (full) {
+		end_line(kml, out);
+		extend_line(kml, out); /* the next one begins where this one ends */
+	}
 }
 
 /* Modems ------------------------------------------------------------------- */
@@ -317,6 +353,7 @@ struct sn_kml *sn_kml_create(const struct sn_kml_options *options)
 	kml->network = options->network != NULL ? sn_xstrdup(options->network) : NULL;
 	kml->coverage = options->coverage;
 	kml->min_gap_ns = options->min_gap_ns;
+	kml->split_ns = options->split_ns;
 	return kml;
 }
 
@@ -328,6 +365,7 @@ void sn_kml_destroy(struct sn_kml *kml)
 		free(kml->modems[i].iccid);
 		sn_buf_finish(&kml->modems[i].text);
 	}
+	sn_buf_finish(&kml->line);
 	free(kml->node);
 	free(kml->network);
 	free(kml);
@@ -361,8 +399,10 @@ void sn_kml_begin(const struct sn_kml *kml, struct sn_buf *out)
 void sn_kml_track(struct sn_kml *kml, const struct sn_columns *fixes, struct sn_buf *out)
 {
 	for (size_t row = 0; row < sn_columns_rows(fixes); row++)
-		if (take_fix(kml, fixes, row))
+		if (take_fix(kml, fixes, row)) {
 			add_place(kml, kml->fix.time, NULL, out);
+			extend_line(kml, out);
+		}
 }
 
 static void cover_fix(struct sn_kml *kml, const struct sn_columns *fixes, size_t row,
@@ -400,9 +440,9 @@ void sn_kml_coverage(struct sn_kml *kml, const struct sn_columns *fixes,
 	}
 }
 
-void sn_kml_end(const struct sn_kml *kml, struct sn_buf *out)
+void sn_kml_end(struct sn_kml *kml, struct sn_buf *out)
 {
-	(void)kml;
+	end_line(kml, out);
 	sn_buf_adds(out, "</Document>\n</kml>\n");
 }
 

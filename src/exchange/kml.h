@@ -8,9 +8,9 @@
  * sentences only RMC ones are taken, as each fix gives one of them.  A place's
  * description says what is known and leaves out what is not.
  *
- * A track has a placemark per fix.  Coverage has one per fix and modem, with what the
- * modem told last, and one per record of a modem, with the last fix; its style follows
- * from the mode of the modem and refers to an image beside the file
+ * A track has a placemark per fix and, for each stretch without a gap, a line.  Coverage has one
+ * per fix and modem, with what the modem told last, and one per record of a modem, with the last
+ * fix; its style follows from the mode of the modem and refers to an image beside the file
  * (sn_kml_mark()).
  */
 #ifndef SONDE_EXCHANGE_KML_H
@@ -21,14 +21,15 @@
 #include "base/buf.h"
 #include "data/columns.h"
 
-#define SN_KML_MODEMS_MAX                                                                          \
-	16 /* that are known at a time; a further one replaces the most silent                     \
-	    */
+/* That are known at a time; a further one replaces the most silent. */
+#define SN_KML_MODEMS_MAX 16
+#define SN_KML_LINE_MAX   10000 /* fixes of a line; a longer one goes on as another */
 
 struct sn_kml_options {
 	const char *node;    /* its name; copied */
 	bool coverage;       /* with styles for modes of modems */
 	int64_t min_gap_ns;  /* fixes nearer to the one before are left out; 0: none */
+	int64_t split_ns;    /* of a track: a line ends where no fix came for longer; 0: no lines */
 	const char *network; /* records of modems in this operator's network only; NULL: all */
 };
 
@@ -48,7 +49,7 @@ void sn_kml_track(struct sn_kml *kml, const struct sn_columns *fixes, struct sn_
 /* Both of the same span of time. */
 void sn_kml_coverage(struct sn_kml *kml, const struct sn_columns *fixes,
 		     const struct sn_columns *modems, struct sn_buf *out);
-void sn_kml_end(const struct sn_kml *kml, struct sn_buf *out);
+void sn_kml_end(struct sn_kml *kml, struct sn_buf *out);
 size_t sn_kml_places(const struct sn_kml *kml); /* so far */
 
 /* The images that coverage refers to: the name of the file, NULL behind the last one. */

@@ -16,7 +16,7 @@
 static const struct sn_api_routes *const groups[] = {
 	&sn_api_enrol,        &sn_api_node,         &sn_api_nodes,        &sn_api_invites,
 	&sn_api_capabilities, &sn_api_measurements, &sn_api_hub,          &sn_api_datasets,
-	&sn_api_export, &sn_api_dumps,       &sn_api_series,       &sn_api_store,        &sn_api_store_jobs,
+	&sn_api_export, &sn_api_dumps, &sn_api_kml,       &sn_api_series,       &sn_api_store,        &sn_api_store_jobs,
 	&sn_api_replication,  &sn_api_sources,      &sn_api_migrate,      &sn_api_groups,
 	&sn_api_session,      &sn_api_users,        &sn_api_certificates, &sn_api_policy,
 	&sn_api_events,       &sn_api_annotation,   &sn_api_quarantine,   &sn_api_uploads,

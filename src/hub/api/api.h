@@ -34,6 +34,7 @@ extern const struct sn_api_routes sn_api_measurements; /* measurements.c */
 extern const struct sn_api_routes sn_api_datasets;     /* datasets.c */
 extern const struct sn_api_routes sn_api_export;       /* export.c */
 extern const struct sn_api_routes sn_api_dumps;        /* dumps.c */
+extern const struct sn_api_routes sn_api_kml;          /* kml.c */
 extern const struct sn_api_routes sn_api_series;       /* series.c */
 extern const struct sn_api_routes sn_api_groups;       /* groups.c */
 extern const struct sn_api_routes sn_api_sources;      /* sources.c */
