@@ -140,12 +140,12 @@ static enum sn_form form_of_json(struct sn_str text, enum sn_form named)
 	return named != SN_FORM_AUTO ? named : text.p[0] == '{' ? SN_FORM_JSON_LINES : SN_FORM_AUTO;
 }
 
-static int unknown_form(const char *path, const char *what, struct sn_err *err)
+static int unknown_form(const char *name, const char *what, struct sn_err *err)
 {
 	return sn_err_set(err, -EINVAL,
 			  "cannot tell which form '%s' has: %s (say it with --form: tstat, monroe, "
 			  "mplane, csv or jsonl)",
-			  path, what);
+			  name, what);
 }
 
 /* What the file begins with, blank lines aside, as text of the first lines. */
@@ -168,7 +168,8 @@ static int look(const char *path, struct sn_buf *text, struct sn_err *err)
 	return rc == -EAGAIN || rc == -ENODATA || text->n > 0 ? 0 : SN_MIN(rc, 0);
 }
 
-static int find_in_content(const char *path, struct sn_form_found *form, struct sn_err *err)
+static int find_in_content(const char *path, const char *name, struct sn_form_found *form,
+			   struct sn_err *err)
 {
 	struct sn_buf text = {0};
 	struct sn_str front;
@@ -189,7 +190,7 @@ static int find_in_content(const char *path, struct sn_form_found *form, struct 
 		form->form = form_of_json(front, form->form);
 	}
 	if (form->form == SN_FORM_AUTO)
-		rc = unknown_form(path,
+		rc = unknown_form(name,
 				  front.n == 0 ? "it is empty"
 					       : "neither its name nor its first line says it",
 				  err);
@@ -209,5 +210,5 @@ int sn_form_find(const char *path, const char *name, struct sn_form_found *form,
 	form->dataset = sn_dataset_of_file(name);
 	if (sn_file_form_of(name, &suffix) == 0)
 		form->form = suffix == SN_FILE_CSV ? SN_FORM_CSV : SN_FORM_JSON_LINES;
-	return form->form == SN_FORM_CSV ? 0 : find_in_content(path, form, err);
+	return form->form == SN_FORM_CSV ? 0 : find_in_content(path, name, form, err);
 }

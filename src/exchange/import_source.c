@@ -63,6 +63,7 @@ static int check_monroe(const struct sn_import_source_spec *spec, struct sn_err 
 
 	if (rc != 0)
 		return rc;
+	sn_input_rename(input, spec->name);
 	rc = sn_monroe_json_check(input, err);
 	sn_input_destroy(input);
 	return rc;
@@ -137,8 +138,10 @@ int sn_import_source_open(const struct sn_import_source_spec *spec,
 
 	opened->kind = &kinds[spec->found.form];
 	rc = sn_input_open(spec->path, opened->kind->line_max, &opened->input, err);
-	if (rc == 0)
+	if (rc == 0) {
+		sn_input_rename(opened->input, spec->name);
 		rc = opened->kind->open(opened, spec, err);
+	}
 	if (rc != 0) {
 		sn_import_source_close(opened);
 		return rc;

@@ -60,6 +60,12 @@ const char *sn_input_name(const struct sn_input *input)
 	return input->name;
 }
 
+void sn_input_rename(struct sn_input *input, const char *name)
+{
+	free(input->name);
+	input->name = sn_xstrdup(name);
+}
+
 uint64_t sn_input_taken(const struct sn_input *input)
 {
 	return input->decompress != NULL ? sn_decompress_offset(input->decompress) : input->taken;

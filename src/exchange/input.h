@@ -39,6 +39,8 @@ void sn_input_destroy(struct sn_input *input);
 int sn_input_next(struct sn_input *input, struct sn_input_line *line, struct sn_err *err);
 
 const char *sn_input_name(const struct sn_input *input);
+/* What errors call it, where that is not its path. */
+void sn_input_rename(struct sn_input *input, const char *name);
 /* Bytes of the file that are used up, of so many: how far it is.  Compressed if the file is. */
 uint64_t sn_input_taken(const struct sn_input *input);
 uint64_t sn_input_size(const struct sn_input *input); /* 0: not known */

@@ -255,6 +255,30 @@ static int load(struct sn_imports *imports, struct sn_err *err)
 	return rc;
 }
 
+/* The hub ended between the end of an import and the removal of its file. */
+static int drop_imported(struct sn_imports *imports, struct sn_err *err)
+{
+	struct sn_hub *hub = imports->hub;
+	sqlite3_stmt *row = sn_db_query(hub->control, err,
+					"SELECT DISTINCT uploads.id FROM uploads JOIN imports ON"
+					" imports.upload = uploads.id WHERE imports.state = 'done'",
+					"");
+	struct sn_upload *found[64];
+	size_t count = 0;
+	int rc;
+
+	if (row == NULL)
+		return err->code;
+	while ((rc = sn_db_next(hub->control, row, err)) == 1 && count < SN_COUNT(found)) {
+		found[count] = sn_uploads_find(hub->uploads, text_at(row, 0));
+		count += found[count] != NULL;
+	}
+	sn_db_done(row);
+	for (size_t i = 0; i < count; i++)
+		(void)sn_uploads_remove(hub->uploads, found[i], err);
+	return SN_MIN(rc, 0);
+}
+
 int sn_imports_open(struct sn_hub *hub, struct sn_imports **out, struct sn_err *err)
 {
 	struct sn_imports *imports = sn_new(struct sn_imports);
@@ -265,7 +289,7 @@ int sn_imports_open(struct sn_hub *hub, struct sn_imports **out, struct sn_err *
 	uv_async_init(sn_loop_uv(hub->loop), imports->wake, woken);
 	imports->wake->data = imports;
 	*out = imports;
-	if (load(imports, err) != 0)
+	if (load(imports, err) != 0 || drop_imported(imports, err) != 0)
 		return err->code;
 	sn_retry_handle(hub->retry, "import:", sn_import_retry, hub);
 	start_waiting(imports);

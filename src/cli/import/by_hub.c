@@ -197,6 +197,47 @@ static json_t *import_body(const struct sn_import_verb *verb, const json_t *uplo
 	return body;
 }
 
+/* The newest import of this file that did not fail; NULL. */
+static json_t *find_import(struct sn_client *client, const char *digest)
+{
+	sn_autojson json_t *page = NULL;
+	struct sn_err err = {0};
+	const json_t *item;
+	size_t i;
+
+	if (call_until(client, "GET", "/api/v1/imports?limit=100", NULL, &page, &err) != 0)
+		return NULL;
+	json_array_foreach (json_object_get(page, "items"), i, item) {
+		const char *sha256 = sn_output_text(item, "sha256");
+		const char *state = sn_output_text(item, "state");
+
+		if (sha256 != NULL && strcmp(sha256, digest) == 0 && strcmp(state, "failed") != 0 &&
+		    strcmp(state, "cancelled") != 0)
+			return json_incref((json_t *)(uintptr_t)item);
+	}
+	return NULL;
+}
+
+/* When no answer came the hub may have begun all the same: then it is not asked again. */
+static int begin_import(struct sn_client *client, const json_t *body, const char *digest,
+			json_t **job, struct sn_err *err)
+{
+	int rc = sn_client_call(client, "POST", "/api/v1/imports", body, job, err);
+
+	for (unsigned i = 0; i < TRIES && rc != 0; i++) {
+		if (rc != -EEXIST && rc != -ENOENT && !passes(client, rc))
+			break;
+		*job = find_import(client, digest);
+		if (*job != NULL)
+			return 0;
+		if (rc == -ENOENT)
+			break;
+		pause_for(PAUSE_NS);
+		rc = sn_client_call(client, "POST", "/api/v1/imports", body, job, err);
+	}
+	return rc;
+}
+
 static int follow(struct sn_client *client, const char *path, json_t **job, struct sn_err *err)
 {
 	sn_autofree char *route = sn_xasprintf("/api/v1/imports/%s", sn_output_text(*job, "id"));
@@ -258,7 +299,7 @@ int sn_import_by_hub(struct sn_client *client, const struct sn_import_verb *verb
 	if (rc != 0)
 		return rc;
 	body = import_body(verb, upload);
-	rc = sn_client_call(client, "POST", "/api/v1/imports", body, job, err);
+	rc = begin_import(client, body, report.digest, job, err);
 	if (rc == 0 && !verb->detach)
 		rc = follow(client, path, job, err);
 	return rc;
