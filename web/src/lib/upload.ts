@@ -5,7 +5,7 @@
 import { get, Problem, request } from './api';
 import { digestOf } from './data';
 
-export const UPLOAD_MAX = 256 * 1024 * 1024; // the digest needs the whole file in memory
+export const UPLOAD_MAX = 250_000_000; // the digest needs the whole file in memory
 const PART = 4 * 1024 * 1024;
 const TRIES = 5;
 
