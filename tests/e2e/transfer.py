@@ -271,7 +271,9 @@ def what_is_odd_about_logs_costs_no_row(world):
     stream = world.stream("odd")
     assert stream["bad_lines"] == 2 and stream["files"] == 5, stream
     bad = [item for item in world.hub.api.items("/api/v1/quarantine") if item["source"] == "math:odd"]
-    assert len(bad) == 2 and all(item["kind"] == "line" for item in bad), bad
+    assert [(item["kind"], item["rows"]) for item in bad] == [("line", 2)] and "line 3" in bad[0]["reason"], bad
+    again = world.hub.api.post(f"/api/v1/quarantine/{bad[0]['id']}/retry")
+    assert again["state"] == "kept" and "2 lines still cannot be read" in again["reason"], again
     # The newest goes on growing and is left alone.
     with open(logs.path / directory(34) / LOG, "a", encoding="utf-8") as log:
         for number in range(950, 1000):

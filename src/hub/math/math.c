@@ -225,6 +225,17 @@ static int load(struct sn_math *math, struct sn_err *err)
 	return got;
 }
 
+/* On a thread that may outlive us: of the hub only what does not change. */
+static int take_again(const struct sn_quarantine_copy *copy, size_t *rows, void *ctx,
+		      struct sn_err *err)
+{
+	const struct sn_hub *hub = ctx;
+	sn_autofree char *file =
+		sn_xasprintf("%s/math/again-%lld", hub->config->state, (long long)copy->id);
+
+	return sn_math_take_again(copy, hub->store_dir, file, rows, err);
+}
+
 int sn_math_open(struct sn_hub *hub, struct sn_math **out, struct sn_err *err)
 {
 	struct sn_math *math = sn_new(struct sn_math);
@@ -238,6 +249,7 @@ int sn_math_open(struct sn_hub *hub, struct sn_math **out, struct sn_err *err)
 	math->ca = sn_xstrdup(hub->config->math_ca[0] != '\0' ? hub->config->math_ca
 							      : sn_identity_ca_file(hub->identity));
 	learn_identity(math);
+	sn_retry_handle(hub->retry, "math:", take_again, hub);
 	rc = sn_fs_mkdirs(math->dir, 0700, err);
 	if (rc == 0)
 		rc = load(math, err);

@@ -14,7 +14,7 @@
 #include "hub/math/ledger.h"
 #include "hub/quarantine.h"
 
-#define SN_MATH_LINES_MAX 100 /* bad lines of one file that are kept; the rest is counted */
+#define SN_MATH_BAD_MAX (1024 * 1024) /* bytes of bad lines of one file that are kept */
 
 struct sn_math_take;
 
@@ -42,6 +42,10 @@ bool sn_math_take_wants(const struct sn_math_take *take, struct sn_str path);
  */
 int sn_math_take_file(struct sn_math_take *take, const char *file, const char *path,
 		      const char *sha256, struct sn_math_taken *taken, struct sn_err *err);
+
+/* What was put into quarantine, run again: all of it or nothing.  `scratch`: a file to be made. */
+int sn_math_take_again(const struct sn_quarantine_copy *copy, const char *store,
+		       const char *scratch, size_t *rows, struct sn_err *err);
 
 /* -EINVAL: rows of such a stream have no dataset; says what to do. */
 int sn_math_type_check(const char *type, struct sn_err *err);
