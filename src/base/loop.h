@@ -86,7 +86,7 @@ void sn_flush_stop(struct sn_flush *flush);
 
 /* SIGINT and SIGTERM stop the loop with code 0; SIGPIPE is ignored. */
 int sn_loop_handle_signals(struct sn_loop *loop);
-/* SIGHUP calls `fn`, which says: read again what may have changed.  NULL: no more. */
+/* SIGHUP calls `fn`, which may read again what has changed.  NULL: it does nothing from then on. */
 int sn_loop_on_hangup(struct sn_loop *loop, void (*fn)(void *ctx), void *ctx);
 
 #endif

@@ -3,6 +3,7 @@
 #include "hub/annotate_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -77,9 +78,22 @@ static void read_again(struct sn_hub *hub)
 	}
 }
 
+static bool has_terminal(void)
+{
+	sn_autoclose int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd >= 0;
+}
+
+/* Where a terminal goes away the signal means what it always did. */
 static void hung_up(void *ctx)
 {
-	read_again(ctx);
+	struct sn_hub *hub = ctx;
+
+	if (hub->has_terminal && !has_terminal())
+		sn_loop_stop(hub->loop, 0);
+	else
+		read_again(hub);
 }
 
 void sn_annotate_look(struct sn_hub *hub)
@@ -96,6 +110,9 @@ int sn_annotate_open(struct sn_hub *hub, struct sn_err *err)
 	hub->annotate_stamp = stamp(hub);
 	if (sn_annotator_load(hub->annotator, &problem) != 0)
 		sn_warn("no networks and countries are told: %s", problem.text);
+	if (hub->config->annotate.count == 0)
+		return 0;
+	hub->has_terminal = has_terminal();
 	if (sn_loop_on_hangup(hub->loop, hung_up, hub) != 0)
 		return sn_err_set(err, -EIO, "cannot wait for signals");
 	return 0;

@@ -101,6 +101,7 @@ struct sn_hub {
 	struct sn_annotator *annotator;
 	bool annotating;         /* its files are being read again, on a thread ... */
 	uint64_t annotate_stamp; /* ... or were when they looked like this */
+	bool has_terminal;       /* that can hang up */
 	struct sn_ingest *ingest;
 	struct sn_retry *retry;
 	struct sn_events *events;

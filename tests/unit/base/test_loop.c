@@ -548,6 +548,32 @@ static void a_term_signal_stops_the_loop_with_zero(void **state)
 	sn_loop_destroy(loop);
 }
 
+static void count_hangup(void *ctx)
+{
+	++*(unsigned *)ctx;
+}
+
+static void a_hangup_calls_whoever_asked_and_nobody_later(void **state)
+{
+	struct sn_loop *loop = sn_loop_create(NULL);
+	unsigned calls = 0;
+
+	(void)state;
+	assert_int_equal(sn_loop_on_hangup(loop, count_hangup, &calls), 0);
+	for (unsigned i = 1; i <= 2; i++) {
+		kill(getpid(), SIGHUP);
+		for (unsigned k = 0; k < 100 && calls < i; k++)
+			sn_loop_turn(loop, 10 * SN_NS_PER_MS);
+		assert_int_equal(calls, i);
+	}
+	assert_int_equal(sn_loop_on_hangup(loop, NULL, NULL), 0);
+	kill(getpid(), SIGHUP);
+	for (unsigned k = 0; k < 5; k++)
+		sn_loop_turn(loop, 2 * SN_NS_PER_MS);
+	assert_int_equal(calls, 2);
+	sn_loop_destroy(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -570,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_flush_runs_after_the_timers_of_the_turn),
 		cmocka_unit_test(a_flush_may_stop_itself_and_others),
 		cmocka_unit_test(a_term_signal_stops_the_loop_with_zero),
+		cmocka_unit_test(a_hangup_calls_whoever_asked_and_nobody_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
