@@ -19,6 +19,7 @@
 #include "store/db.h"
 #include "store/sqlite.h"
 
+#define FRESH_NS    (10 * SN_NS_PER_S)
 #define DEPTH_MAX   8
 #define PAGES       256 /* of a database, between two looks at `stop` */
 #define MAGIC       "SQLite format 3"
@@ -85,17 +86,28 @@ static uint64_t changed_ns(const struct stat *st)
 	return (uint64_t)st->st_mtim.tv_sec * SN_NS_PER_S + (uint64_t)st->st_mtim.tv_nsec;
 }
 
-/* Tells one state of a file from the next; of a database with its journal. */
+/*
+ * Tells one state of a file from the next; of a database with its journal.  What has changed lately
+ * gets a stamp that no later one is equal to: it may be changing, and of a database the last commit
+ * is in the journal before it is seen.
+ */
 static void make_stamp(struct source *source, const struct stat *st)
 {
 	sn_autofree char *journal = sn_xasprintf("%s-wal", source->from);
+	int64_t now_ns = sn_wall_ns();
 	struct stat wal = {0};
+	uint64_t changed;
 
 	if (source->database && stat(journal, &wal) != 0)
 		wal = (struct stat){0};
 	/* An empty journal says nothing, and is made by whoever only reads. */
 	if (wal.st_size == 0)
 		wal = (struct stat){0};
+	changed = SN_MAX(changed_ns(st), changed_ns(&wal));
+	if (changed + FRESH_NS > (uint64_t)now_ns) {
+		snprintf(source->stamp, sizeof(source->stamp), "fresh.%" PRIx64, (uint64_t)now_ns);
+		return;
+	}
 	snprintf(source->stamp, sizeof(source->stamp),
 		 "%" PRIx64 ".%" PRIx64 ".%" PRIx64 ".%" PRIx64, (uint64_t)st->st_size,
 		 changed_ns(st), (uint64_t)wal.st_size, changed_ns(&wal));

@@ -8,13 +8,20 @@
 
 #include "store/remote.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* Files ----------------------------------------------------------------------- */
 
+/*
+ * A commit is in the journal, with its last size and time, before its sync ends and others see it.
+ * So what was read of a file that has changed lately may be older than its stamp.
+ */
+#define FRESH_NS (10 * SN_NS_PER_S)
+
 /* Bytes of a file, and of its time of change what tells one state from the next. */
 static void add_file(const struct sn_store *store, int32_t number, const char *suffix,
-		     uint64_t *bytes, uint64_t *stamp)
+		     uint64_t *bytes, uint64_t *stamp, int64_t *changed_ns)
 {
 	sn_autofree char *path = sn_day_path(store, number, suffix);
 	struct stat st;
@@ -25,15 +32,20 @@ static void add_file(const struct sn_store *store, int32_t number, const char *s
 	*stamp = *stamp * 31 + (uint64_t)st.st_size;
 	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_sec;
 	*stamp = *stamp * 31 + (uint64_t)st.st_mtim.tv_nsec;
+	*changed_ns =
+		SN_MAX(*changed_ns, st.st_mtim.tv_sec * SN_NS_PER_S + (int64_t)st.st_mtim.tv_nsec);
 }
 
 uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *bytes)
 {
+	int64_t changed_ns = 0;
 	uint64_t stamp = 1;
 
 	*bytes = 0;
-	add_file(store, number, "", bytes, &stamp);
-	add_file(store, number, "-wal", bytes, &stamp);
+	add_file(store, number, "", bytes, &stamp, &changed_ns);
+	add_file(store, number, "-wal", bytes, &stamp, &changed_ns);
+	if (changed_ns > sn_wall_ns() - FRESH_NS)
+		stamp = stamp * 31 + sn_mono_ns();
 	return stamp != 0 ? stamp : 1;
 }
 

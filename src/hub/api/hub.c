@@ -18,6 +18,15 @@ static json_t *texts_json(char **texts)
 	return array;
 }
 
+static uint64_t rows_stored(const struct sn_hub *hub)
+{
+	struct sn_follower_status status = {0};
+
+	if (hub->follower != NULL)
+		sn_follower_status(hub->follower, &status);
+	return hub->rows_before + sn_ingest_stats(hub->ingest)->rows + status.rows;
+}
+
 static void get_hub(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -37,8 +46,7 @@ static void get_hub(struct sn_http_request *request, void *ctx)
 			  texts_json(urls), "local_url",
 			  local[0] != '\0' ? json_string(local) : json_null(), "ca_fingerprint",
 			  sn_identity_ca_fingerprint(hub->identity), "nodes", nodes, "problems",
-			  sn_publish_problems(hub), "rows_stored",
-			  (json_int_t)(hub->rows_before + sn_ingest_stats(hub->ingest)->rows)));
+			  sn_publish_problems(hub), "rows_stored", (json_int_t)rows_stored(hub)));
 	sn_hub_free_hosts(urls);
 }
 

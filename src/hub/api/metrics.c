@@ -92,6 +92,29 @@ static void upkeep_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 	sn_metrics_sample(metrics, status.failing, NULL);
 }
 
+static void replica_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
+{
+	struct sn_follower_status status;
+	double lag_s;
+
+	if (hub->follower == NULL)
+		return;
+	sn_follower_status(hub->follower, &status);
+	lag_s = (double)(sn_hub_now(hub) - SN_MAX(status.current_ns, hub->started_ns)) / 1e9;
+	sn_metrics_family(metrics, "sonde_replica_up", SN_METRIC_GAUGE, "",
+			  "1 while the primary that this hub follows answers.");
+	sn_metrics_sample(metrics, status.state != SN_FOLLOWER_UNREACHABLE, NULL);
+	sn_metrics_family(metrics, "sonde_replica_lag_seconds", SN_METRIC_GAUGE, "seconds",
+			  "Time since all of the primary's rows were here.");
+	sn_metrics_sample(metrics, lag_s, NULL);
+	sn_metrics_family(metrics, "sonde_replica_rows", SN_METRIC_COUNTER, "",
+			  "Rows fetched from the primary since the start.");
+	sn_metrics_sample(metrics, (double)status.rows, NULL);
+	sn_metrics_family(metrics, "sonde_replica_missing_rows", SN_METRIC_GAUGE, "",
+			  "Rows that the primary had no more when they were asked for.");
+	sn_metrics_sample(metrics, (double)status.missing, NULL);
+}
+
 static void clickhouse_metrics(struct sn_metrics *metrics, const struct sn_hub *hub)
 {
 	struct sn_mover_status status;
@@ -160,6 +183,7 @@ static void get_metrics(struct sn_http_request *request, void *ctx)
 	ingest_metrics(&metrics, hub);
 	quarantine_metrics(&metrics, hub);
 	upkeep_metrics(&metrics, hub);
+	replica_metrics(&metrics, hub);
 	clickhouse_metrics(&metrics, hub);
 	node_metrics(&metrics, hub);
 	sn_metrics_process(&metrics);

@@ -245,6 +245,19 @@ static int look_at_all(struct look *look)
 	return sn_store_datasets(look->reader.store, note_dataset, look, &look->err);
 }
 
+static void add_replica_problem(struct look *look)
+{
+	struct sn_follower_status status;
+
+	sn_follower_status(look->hub->follower, &status);
+	if (status.state == SN_FOLLOWER_UNREACHABLE)
+		add_problem(look, "replica", status.reason,
+			    "see to the primary, or let this hub take over (doc/operations.md)");
+	else if (status.state == SN_FOLLOWER_INCOMPLETE)
+		add_problem(look, "replica", status.reason,
+			    "make the replica anew from a backup if that matters");
+}
+
 static void add_hub_problems(struct look *look, int64_t free_bytes)
 {
 	const struct sn_hub *hub = look->hub;
@@ -258,6 +271,8 @@ static void add_hub_problems(struct look *look, int64_t free_bytes)
 		sn_upkeep_status(hub->upkeep, &upkeep);
 	if (upkeep.failing)
 		add_problem(look, "tidy", upkeep.reason, "see the hub's log");
+	if (hub->follower != NULL)
+		add_replica_problem(look);
 	if (free_bytes >= 0 && (uint64_t)free_bytes < FREE_MIN) {
 		snprintf(text, sizeof(text), "only %s are free",
 			 sn_format_bytes((uint64_t)free_bytes, left, sizeof(left)));

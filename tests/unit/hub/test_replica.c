@@ -71,6 +71,8 @@ static const char *text(const json_t *object, const char *key)
 /* Until the replica has that state and so many rows. */
 static void wait_for(const char *wanted, json_int_t rows)
 {
+	char last[1024] = "";
+
 	for (unsigned i = 0; i < 200; i++) {
 		struct reply reply;
 		bool there;
@@ -80,11 +82,12 @@ static void wait_for(const char *wanted, json_int_t rows)
 		there = strcmp(text(json_object_get(reply.json, "replica"), "state"), wanted) ==
 				0 &&
 			json_integer_value(json_object_get(reply.json, "rows")) == rows;
+		snprintf(last, sizeof(last), "%s", reply.body);
 		reply_release(&reply);
 		if (there)
 			return;
 	}
-	fail_msg("not %s with %lld rows", wanted, (long long)rows);
+	fail_msg("not %s with %lld rows: %s", wanted, (long long)rows, last);
 }
 
 static void rows_arrive_once_and_in_both_lists(void **state)
