@@ -56,6 +56,11 @@ const char *sn_http_query(const struct sn_http_request *request, const char *nam
 	return NULL;
 }
 
+const char *sn_http_query_value(const struct sn_http_request *request, unsigned index)
+{
+	return index < request->target.query_count ? request->target.query[index].value : NULL;
+}
+
 const char *sn_http_query_name(const struct sn_http_request *request, unsigned index)
 {
 	return index < request->target.query_count ? request->target.query[index].name : NULL;

@@ -117,6 +117,8 @@ const char *sn_http_query(const struct sn_http_request *request,
 			  const char *name); /* decoded; NULL */
 /* Name of the query's parameter number `index`, NULL behind the last: to refuse unknown ones. */
 const char *sn_http_query_name(const struct sn_http_request *request, unsigned index);
+/* Its value, for names that may come several times; sn_http_query() gives the first. */
+const char *sn_http_query_value(const struct sn_http_request *request, unsigned index);
 const char *sn_http_header(const struct sn_http_request *request, const char *name);
 const char *sn_http_cookie(const struct sn_http_request *request, const char *name);
 struct sn_str sn_http_body(const struct sn_http_request *request);

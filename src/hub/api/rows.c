@@ -99,27 +99,38 @@ static const char *node_id(struct sn_hub *hub, const char *value)
 	return node != NULL ? node->id : value;
 }
 
+static int add_filter(struct sn_hub *hub, struct sn_rows_query *rows, int column, const char *value,
+		      struct sn_err *err)
+{
+	struct sn_query *query = &rows->query;
+	unsigned at = query->filter_count;
+
+	if (at >= SN_QUERY_FILTERS_MAX)
+		return sn_err_set(err, -EINVAL, "more than %d filters", SN_QUERY_FILTERS_MAX);
+	if (column == SN_COL_NODE)
+		value = node_id(hub, value);
+	if (sn_rows_parse_filter(query->dataset, column, value, sn_hub_now(hub),
+				 &query->filters[at], rows->texts[at], err) != 0)
+		return err->code;
+	query->filter_count++;
+	return 0;
+}
+
+/* A column may be named several times: all its filters hold. */
 static int read_filters(struct sn_hub *hub, struct sn_http_request *request,
 			struct sn_rows_query *rows, struct sn_err *err)
 {
-	struct sn_query *query = &rows->query;
+	const struct sn_dataset *dataset = rows->query.dataset;
+	const char *name;
 
-	/* Column 0 is the time, for which there are since and until. */
-	for (int i = 1; i < (int)query->dataset->column_count; i++) {
-		const char *value = sn_http_query(request, query->dataset->columns[i].name);
-		unsigned at = query->filter_count;
-
-		if (value == NULL)
-			continue;
-		if (at >= SN_QUERY_FILTERS_MAX)
-			return sn_err_set(err, -EINVAL, "more than %d filters",
-					  SN_QUERY_FILTERS_MAX);
-		if (i == SN_COL_NODE)
-			value = node_id(hub, value);
-		if (sn_rows_parse_filter(query->dataset, i, value, sn_hub_now(hub),
-					 &query->filters[at], rows->texts[at], err) != 0)
-			return err->code;
-		query->filter_count++;
+	/* By column, so that a cursor does not depend on the order of parameters. Column 0 is the
+	 * time, for which there are since and until. */
+	for (int column = 1; column < (int)dataset->column_count; column++) {
+		for (unsigned i = 0; (name = sn_http_query_name(request, i)) != NULL; i++) {
+			if (strcmp(name, dataset->columns[column].name) == 0 &&
+			    add_filter(hub, rows, column, sn_http_query_value(request, i), err) != 0)
+				return err->code;
+		}
 	}
 	return 0;
 }

@@ -70,6 +70,7 @@ static void columns_filter_by_their_values(void **state)
 	assert_int_equal(count("rtt_p50_seconds=%3E%3D0.020"), 5);
 	assert_int_equal(count("rtt_p50_seconds=%3C0.003"), 3);
 	assert_int_equal(count("seq=7"), 1);
+	assert_int_equal(count("seq=%3E4&seq=%3C8"), 3);
 	assert_int_equal(count("node=alpha"), ROWS);
 	assert_int_equal(count("node=nobody"), 0);
 	assert_int_equal(count("target=a.example&seq=%3C4"), 2);
