@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files of others into columns, readers alone: lines of log_tcp_complete (134 columns), records of
- * MONROE's ping, and ping rows as JSON Lines; rows and megabytes of text per second of processor
- * time.  Beside the logs: what strtod() and strtoull() take for their numbers.
- * Argument: number of rows.
+ * Files of others: lines of log_tcp_complete (134 columns), records of MONROE's ping, and ping rows
+ * as JSON Lines; rows and megabytes of text per second of processor time.  First the readers alone,
+ * into columns; beside the logs what strtod() and strtoull() take for their numbers.  Then the
+ * whole way into a store, digest of the file and all, beside `.import` of sqlite3 into a table of
+ * the same columns; and two at once beside one after the other, by the clock. Argument: number of
+ * rows.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "bench/columns.h"
+#include "bench/import_store.h"
 #include "bench/rows.h"
+#include "bench/tstat_text.h"
 #include "data/codec.h"
 #include "data/columns.h"
 #include "exchange/monroe_json.h"
@@ -16,63 +22,7 @@
 
 #define ROWS_PER_PART 16384
 #define ROUNDS        5
-
-/* A number of so many digits or fewer, as counters have: mostly small. */
-static unsigned long long some_number(struct sn_prng *prng)
-{
-	static const unsigned long long limits[] = {1, 1, 1, 2, 10, 100, 3000, 1000000};
-	uint64_t random = sn_prng_u64(prng);
-
-	return (random >> 8) % limits[random % SN_COUNT(limits)];
-}
-
-static void add_text(struct sn_buf *out, const char *name, struct sn_prng *prng)
-{
-	uint64_t random = sn_prng_u64(prng);
-
-	if (strcmp(name, "c_ip") == 0 || strcmp(name, "s_ip") == 0)
-		sn_buf_addf(out, "10.%u.%u.%u", (unsigned)(random % 200),
-			    (unsigned)(random >> 8 & 255), (unsigned)(random >> 16 & 255));
-	else if (strcmp(name, "http_res") == 0)
-		sn_buf_adds(out, random % 2 == 0 ? "200" : "---");
-	else if (random % 3 == 0 && (strcmp(name, "c_tls_SNI") == 0 || strcmp(name, "fqdn") == 0))
-		sn_buf_addf(out, "host%u.example.net", (unsigned)(random >> 8) % 5000);
-	else
-		sn_buf_addc(out, '-');
-}
-
-static void add_field(struct sn_buf *out, const struct sn_tstat_column *column, uint64_t first_us,
-		      struct sn_prng *prng)
-{
-	uint64_t random = sn_prng_u64(prng);
-
-	if (column->type == SN_TSTAT_TYPE_TEXT)
-		add_text(out, column->name, prng);
-	else if (strcmp(column->name, "first") == 0 || strcmp(column->name, "last") == 0)
-		sn_buf_addf(out, "%f", (double)(first_us + random % 5000000) / 1000.0);
-	else if (strcmp(column->name, "req_tm") == 0 || strcmp(column->name, "res_tm") == 0)
-		sn_buf_adds(out, "0.0");
-	else if (column->type == SN_TSTAT_TYPE_MS)
-		sn_buf_addf(out, "%f", random % 4 == 0 ? 0 : (double)(random % 5000000) / 1000.0);
-	else
-		sn_buf_addf(out, "%llu", some_number(prng));
-}
-
-static void make_log(struct sn_buf *out, const struct sn_tstat_table *table, size_t rows)
-{
-	struct sn_prng prng;
-
-	sn_prng_seed(&prng, 1);
-	sn_tstat_write_header(out, table, 31);
-	for (size_t row = 0; row < rows; row++) {
-		for (size_t i = 0; i < table->count; i++) {
-			if (i > 0)
-				sn_buf_addc(out, ' ');
-			add_field(out, &table->columns[i], 1772366400000000 + row * 1234, &prng);
-		}
-		sn_buf_addc(out, '\n');
-	}
-}
+#define STORE_ROUNDS  3
 
 static struct sn_columns *place(void *ctx, const struct sn_dataset *dataset, int32_t day)
 {
@@ -224,6 +174,78 @@ static void report(const char *what, double seconds, size_t rows, size_t bytes)
 	       (double)bytes / (double)rows);
 }
 
+static void report_import(const char *what, struct bench_imported imported, size_t rows,
+			  size_t bytes)
+{
+	report(what, imported.seconds, rows, bytes);
+	printf("%-24s %8.1f B/row in the file\n", "", imported.bytes_per_row);
+}
+
+static struct bench_imported best(struct bench_imported a, struct bench_imported b)
+{
+	return a.seconds < b.seconds ? a : b;
+}
+
+/* Another file of the same lines, the second half first; both go into the same day. */
+static void rotate(const struct sn_buf *log, struct sn_buf *out)
+{
+	size_t header = (size_t)((const char *)memchr(log->p, '\n', log->n) + 1 - log->p);
+	const char *middle = memchr(log->p + log->n / 2, '\n', log->n / 2);
+	size_t first = (size_t)(middle + 1 - log->p);
+
+	sn_buf_add(out, log->p, header);
+	sn_buf_add(out, log->p + first, log->n - first);
+	sn_buf_add(out, log->p + header, first - header);
+}
+
+static void import_logs(const struct sn_tstat_table *table, const struct sn_buf *log, size_t rows)
+{
+	struct bench_imported ours = {1e9, 0}, theirs = {1e9, 0};
+	double alone = 1e9, together = 1e9;
+	struct sn_buf other = {0};
+
+	rotate(log, &other);
+	for (int round = 0; round < STORE_ROUNDS; round++) {
+		ours = best(ours, bench_import(table->name, sn_buf_str(log), rows));
+		theirs = best(theirs, bench_sqlite3(table, sn_buf_str(log), rows));
+		alone = SN_MIN(alone, bench_import_two(table->name, sn_buf_str(log),
+						       sn_buf_str(&other), false));
+		together = SN_MIN(together, bench_import_two(table->name, sn_buf_str(log),
+							     sn_buf_str(&other), true));
+	}
+	report_import("log into a store", ours, rows, log->n);
+	if (theirs.seconds > 0) {
+		report_import("sqlite3 .import", theirs, rows, log->n);
+		printf("%-24s %8.2f times its speed\n", "", theirs.seconds / ours.seconds);
+	}
+	printf("%-24s %8.2f times one (by the clock)\n", "two loaders", alone / together);
+	sn_buf_finish(&other);
+}
+
+/* Ping rows as nodes send them: bench/columns.h. */
+static void import_pings(size_t rows)
+{
+	struct sn_columns *columns = sn_columns_create(&sn_dataset_ping);
+	struct sn_value *values = sn_new_n(struct sn_value, sn_dataset_ping.column_count);
+	struct bench_imported ours = {1e9, 0};
+	struct sn_buf text = {0};
+	struct sn_prng prng;
+
+	sn_prng_seed(&prng, 1);
+	for (size_t i = 0; i < rows; i++) {
+		sn_columns_clear(columns);
+		bench_add_ping_columns(columns, &prng, i);
+		sn_columns_row(columns, 0, values);
+		sn_jsonl_write_row(&text, &sn_dataset_ping, values);
+	}
+	for (int round = 0; round < STORE_ROUNDS; round++)
+		ours = best(ours, bench_import("ping.jsonl", sn_buf_str(&text), rows));
+	report_import("ping rows into a store", ours, rows, text.n);
+	sn_buf_finish(&text);
+	free(values);
+	sn_columns_destroy(columns);
+}
+
 int main(int argc, char **argv)
 {
 	size_t rows = argc > 1 ? strtoul(argv[1], NULL, 10) : 50000;
@@ -231,7 +253,7 @@ int main(int argc, char **argv)
 	struct sn_buf log = {0}, pings = {0}, records = {0};
 	double tstat = 1e9, libc = 1e9, ping = 1e9, monroe = 1e9;
 
-	make_log(&log, table, rows);
+	bench_make_log(&log, table, rows);
 	make_pings(&pings, rows);
 	make_monroe(&records, rows);
 	/* The best of several rounds, in turn: other work on the machine only ever adds time. */
@@ -245,6 +267,8 @@ int main(int argc, char **argv)
 	report("the same by strtod alone", libc, rows, log.n);
 	report("monroe_exp_ping, strict", monroe, rows, records.n);
 	report("ping, JSON Lines", ping, rows, pings.n);
+	import_logs(table, &log, rows);
+	import_pings(rows);
 	sn_buf_finish(&log);
 	sn_buf_finish(&pings);
 	sn_buf_finish(&records);
