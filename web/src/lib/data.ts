@@ -18,6 +18,7 @@ export interface Dataset {
 	title: string;
 	help: string;
 	columns: Column[];
+	key: string | null; // column that tells the series of a node apart
 }
 
 // How much of a dataset there is; the hub counts versions apart.
@@ -190,9 +191,9 @@ export function datasetLines(known: Pick<Dataset, 'name' | 'title'>[], stored: S
 }
 
 // The columns that say most of these rows, in their order: those whose values differ come before those that repeat one.
-export function tellingColumns(columns: Column[], rows: Row[], most: number): Column[] {
+export function tellingColumns(columns: Column[], rows: Row[], most: number, key: string | null = null): Column[] {
 	const values = (column: Column) => new Set(rows.map((row) => row[column.name]).filter((value) => value !== null && value !== undefined)).size;
-	const rank = (column: Column) => (column.name === 'time' || column.name === 'node' ? 0 : values(column) > 1 ? 1 : 2);
+	const rank = (column: Column) => (['time', 'node', key].includes(column.name) ? 0 : values(column) > 1 ? 1 : 2);
 	const told = columns.filter((column) => values(column) > 0 && column.name !== 'task' && column.name !== 'seq');
 	const kept = new Set([...told].sort((a, b) => rank(a) - rank(b)).slice(0, most));
 	return told.filter((column) => kept.has(column));
