@@ -3,6 +3,7 @@
 #include "hub/upkeep.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -26,15 +27,29 @@ struct sn_upkeep {
 	struct sn_upkeep_status status;
 };
 
+/* Of files that were set aside since. */
+static int salvage(struct sn_upkeep *upkeep, struct sn_err *err)
+{
+	struct sn_store_salvage sum;
+	int rc = sn_store_salvage(upkeep->store, NULL, &sum, err);
+
+	if (rc == 0 && (sum.files > 0 || sum.unreadable > 0))
+		sn_notice("looked for rows in damaged files files=%u unreadable=%u rows=%" PRIu64
+			  " lost=%" PRIu64,
+			  sum.files, sum.unreadable, sum.rows, sum.lost_rows);
+	return rc;
+}
+
 static void run(struct sn_upkeep *upkeep)
 {
 	struct sn_err err = {0};
 	unsigned merges = 0;
-	int rc = sn_store_tidy(upkeep->store, &upkeep->stop, &merges, &err);
+	int rc = salvage(upkeep, &err);
 
+	if (rc == 0)
+		rc = sn_store_tidy(upkeep->store, &upkeep->stop, &merges, &err);
 	if (rc != 0)
-		SN_LOG_LIMITED(SN_LOG_WARNING, "cannot put blocks of the store together: %s",
-			       err.text);
+		SN_LOG_LIMITED(SN_LOG_WARNING, "cannot keep the store in order: %s", err.text);
 	pthread_mutex_lock(&upkeep->lock);
 	upkeep->status.runs++;
 	upkeep->status.merges += merges;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * upkeep: a thread that keeps the store in order beside the hub's work: small
- * blocks are put together (store.h: sn_store_tidy()), again and again.
+ * upkeep: a thread that keeps the store in order beside the hub's work: what is
+ * whole of a file that was set aside comes back (store.h: sn_store_salvage()), and
+ * small blocks are put together (sn_store_tidy()), again and again.
  */
 #ifndef SONDE_HUB_UPKEEP_H
 #define SONDE_HUB_UPKEEP_H

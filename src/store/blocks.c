@@ -9,7 +9,6 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 /* AUTOINCREMENT: an id that is free again would stand for other rows somewhere else. */
@@ -32,7 +31,8 @@ const char sn_blocks_schema[] =
 	" id INTEGER PRIMARY KEY, layout INTEGER NOT NULL, first INTEGER NOT NULL,"
 	" rows INTEGER NOT NULL, tier INTEGER NOT NULL, time_min INTEGER NOT NULL,"
 	" time_max INTEGER NOT NULL, packed INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-	" sums BLOB NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL);"
+	" sums BLOB NOT NULL, lost INTEGER NOT NULL, reason TEXT NOT NULL,"
+	" time INTEGER NOT NULL);"
 	"CREATE TABLE _file(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
 	"INSERT INTO _file VALUES('epoch', max(1, random() & 4294967295));";
 
@@ -263,34 +263,4 @@ int sn_blocks_remove(struct sn_db *db, int64_t id, struct sn_err *err)
 	if (rc >= 0)
 		rc = sn_db_run(db, err, "DELETE FROM _mark WHERE block = ?", "i", id);
 	return SN_MIN(rc, 0);
-}
-
-static int set_aside(struct sn_db *db, int64_t id, const char *reason, struct sn_err *err)
-{
-	int rc = sn_db_run(db, err,
-			   "INSERT INTO _aside SELECT id, layout, first, rows, tier, time_min,"
-			   " time_max, packed, bytes, sums, ?, ? FROM _block WHERE id = ?",
-			   "tii", reason, sn_wall_ns(), id);
-
-	if (rc > 0)
-		rc = sn_db_run(db, err, "DELETE FROM _block WHERE id = ?", "i", id);
-	return SN_MIN(rc, 0);
-}
-
-int sn_blocks_set_aside(struct sn_db *db, const int64_t *ids, size_t count, const char *reason,
-			struct sn_err *err)
-{
-	struct sn_err local = {0};
-	int rc;
-
-	err = err != NULL ? err : &local;
-	rc = sn_db_begin(db, err);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; rc == 0 && i < count; i++)
-		rc = set_aside(db, ids[i], reason, err);
-	if (rc == 0)
-		return sn_db_commit(db, err);
-	sn_db_rollback(db);
-	return rc;
 }

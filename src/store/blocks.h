@@ -101,7 +101,9 @@ int sn_blocks_read(struct sn_db *db, const struct sn_blocks_info *block,
 		   const struct sn_dataset *dataset, const int *columns, size_t count,
 		   struct sn_block_column **out, struct sn_err *err);
 
-/* Damaged ones are listed no more; in a transaction of its own.  Those that are gone do not matter.
+/*
+ * Damaged blocks are listed no more; of their pieces those that are whole become blocks, whose rows
+ * keep their numbers.  In a transaction of its own; blocks that are gone do not matter.
  */
 int sn_blocks_set_aside(struct sn_db *db, const int64_t *ids, size_t count, const char *reason,
 			struct sn_err *err);

@@ -87,6 +87,12 @@ struct sn_blocks_reader {
 	struct sn_buf bytes;
 };
 void sn_blocks_reader_finish(struct sn_blocks_reader *reader);
+/* As sn_block_load(), of one piece. */
+int sn_block_load_piece(struct sn_blocks_reader *reader, const struct sn_blocks_info *info,
+			size_t piece, const struct sn_layout_column *columns, size_t count,
+			struct sn_block_column **out, struct sn_err *err);
+/* The checksums of the block that the statement is at (SN_BLOCKS_SELECT). */
+void sn_blocks_reader_keep(struct sn_blocks_reader *reader, int64_t block, sqlite3_stmt *statement);
 /* As sn_blocks_read(), of one piece; SN_BLOCKS_WHOLE: of all. */
 #define SN_BLOCKS_WHOLE SIZE_MAX
 int sn_blocks_reader_load(struct sn_blocks_reader *reader, const struct sn_blocks_info *block,

@@ -33,26 +33,39 @@ static int explain_missing(struct sn_db *db, int64_t block, struct sn_err *err)
 
 /* Checksums ------------------------------------------------------------------- */
 
+static void keep_sums(struct sn_blocks_reader *reader, int64_t block, struct sn_str sums)
+{
+	reader->block = 0;
+	reader->sum_count = 0;
+	if (sums.n < SUM_SIZE || sums.n > SUM_SIZE + sizeof(reader->sums))
+		return;
+	reader->sum_count = (sums.n - SUM_SIZE) / sizeof(*reader->sums);
+	memcpy(reader->sums, sums.p + SUM_SIZE, reader->sum_count * sizeof(*reader->sums));
+	reader->block = block;
+}
+
+void sn_blocks_reader_keep(struct sn_blocks_reader *reader, int64_t block, sqlite3_stmt *statement)
+{
+	struct sn_str sums = {sqlite3_column_blob(statement, 9),
+			      (size_t)sqlite3_column_bytes(statement, 9)};
+
+	keep_sums(reader, block, sums);
+}
+
 static int load_sums(struct sn_blocks_reader *reader, int64_t block, struct sn_err *err)
 {
 	sqlite3_stmt *statement;
-	size_t size;
 	int rc;
 
 	if (reader->block == block)
 		return 0;
-	reader->block = 0;
-	reader->sum_count = 0;
 	statement =
 		sn_db_query(reader->db, err, "SELECT sums FROM _block WHERE id = ?", "i", block);
 	rc = statement != NULL ? sn_db_next(reader->db, statement, err) : err->code;
-	size = rc == 1 ? (size_t)sqlite3_column_bytes(statement, 0) : 0;
-	if (size >= SUM_SIZE && size <= SUM_SIZE + sizeof(reader->sums)) {
-		reader->sum_count = (size - SUM_SIZE) / sizeof(*reader->sums);
-		memcpy(reader->sums, (const char *)sqlite3_column_blob(statement, 0) + SUM_SIZE,
-		       reader->sum_count * sizeof(*reader->sums));
-		reader->block = block;
-	}
+	if (rc == 1)
+		keep_sums(reader, block,
+			  (struct sn_str){sqlite3_column_blob(statement, 0),
+					  (size_t)sqlite3_column_bytes(statement, 0)});
 	sn_db_done(statement);
 	if (rc == 0)
 		return sn_err_set(err, -ESTALE, "it is not there any more");
@@ -217,9 +230,9 @@ static int load_column(struct sn_blocks_reader *reader, const struct sn_blocks_i
 	return rc;
 }
 
-static int load(struct sn_blocks_reader *reader, const struct sn_blocks_info *info, size_t piece,
-		const struct sn_layout_column *columns, size_t count, struct sn_block_column **out,
-		struct sn_err *err)
+int sn_block_load_piece(struct sn_blocks_reader *reader, const struct sn_blocks_info *info,
+			size_t piece, const struct sn_layout_column *columns, size_t count,
+			struct sn_block_column **out, struct sn_err *err)
 {
 	int rc = load_sums(reader, info->id, err);
 
@@ -243,7 +256,7 @@ int sn_block_load(struct sn_db *db, const struct sn_blocks_info *info,
 		  struct sn_block_column **out, struct sn_err *err)
 {
 	struct sn_blocks_reader reader = {.db = db};
-	int rc = load(&reader, info, SN_BLOCKS_WHOLE, columns, count, out, err);
+	int rc = sn_block_load_piece(&reader, info, SN_BLOCKS_WHOLE, columns, count, out, err);
 
 	sn_blocks_reader_finish(&reader);
 	return rc;
@@ -310,7 +323,7 @@ int sn_blocks_reader_load(struct sn_blocks_reader *reader, const struct sn_block
 			.place = reader->places[columns[i]],
 		};
 	}
-	return load(reader, block, piece, wanted, count, out, err);
+	return sn_block_load_piece(reader, block, piece, wanted, count, out, err);
 }
 
 int sn_blocks_reader_marks(struct sn_blocks_reader *reader, const struct sn_blocks_info *block,

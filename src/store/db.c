@@ -443,6 +443,13 @@ void sn_db_done(sqlite3_stmt *statement)
 	sqlite3_clear_bindings(statement);
 }
 
+const char *sn_db_text(sqlite3_stmt *statement, int column)
+{
+	const unsigned char *text = sqlite3_column_text(statement, column);
+
+	return text != NULL ? (const char *)text : "";
+}
+
 int sn_db_run(struct sn_db *db, struct sn_err *err, const char *sql, const char *types, ...)
 {
 	struct sn_err local = {0};

@@ -63,5 +63,7 @@ sqlite3_stmt *sn_db_query(struct sn_db *db, struct sn_err *err, const char *sql,
 			  ...);
 int sn_db_next(struct sn_db *db, sqlite3_stmt *statement, struct sn_err *err);
 void sn_db_done(sqlite3_stmt *statement);
+/* The text of a column of the row, "" for null: in a damaged file anything may be null. */
+const char *sn_db_text(sqlite3_stmt *statement, int column);
 
 #endif

@@ -65,8 +65,7 @@ static int load_items(struct sn_db *db, struct known *known, struct sn_err *err)
 	while (rc == 1 && (rc = sn_db_next(db, row, err)) == 1) {
 		struct sn_feed_item item = {.place = {.day = known->day, .epoch = epoch}};
 
-		snprintf(item.place.dataset, sizeof(item.place.dataset), "%s",
-			 (const char *)sqlite3_column_text(row, 0));
+		snprintf(item.place.dataset, sizeof(item.place.dataset), "%s", sn_db_text(row, 0));
 		item.place.version = (unsigned)sqlite3_column_int64(row, 1);
 		item.next = sqlite3_column_int64(row, 2);
 		known->items = sn_xrealloc(known->items, known->count + 1, sizeof(*known->items));
@@ -367,8 +366,8 @@ static int write_batches(struct answer *answer)
 
 	while (rc == 1 && (rc = sn_db_next(answer->db, row, err)) == 1) {
 		struct sn_replication_batch batch = {
-			.node = sn_str((const char *)sqlite3_column_text(row, 0)),
-			.stream = sn_str((const char *)sqlite3_column_text(row, 1)),
+			.node = sn_str(sn_db_text(row, 0)),
+			.stream = sn_str(sn_db_text(row, 1)),
 			.seq = (uint64_t)sqlite3_column_int64(row, 2),
 			.first = sqlite3_column_int64(row, 4),
 			.rows = (size_t)sqlite3_column_int64(row, 5),

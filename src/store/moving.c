@@ -25,7 +25,7 @@ const char sn_moving_schema[] =
 
 static void fetch(sqlite3_stmt *statement, struct sn_moving_unit *unit)
 {
-	const char *name = (const char *)sqlite3_column_text(statement, 0);
+	const char *name = sn_db_text(statement, 0);
 
 	*unit = (struct sn_moving_unit){
 		.version = (unsigned)sqlite3_column_int64(statement, 1),

@@ -160,8 +160,7 @@ int sn_remote_foreign(struct sn_remote *remote, sn_remote_foreign_fn *fn, void *
 			.time_max = sqlite3_column_int64(statement, 5),
 		};
 
-		snprintf(foreign.dataset, sizeof(foreign.dataset), "%s",
-			 (const char *)sqlite3_column_text(statement, 0));
+		snprintf(foreign.dataset, sizeof(foreign.dataset), "%s", sn_db_text(statement, 0));
 		if (fn(&foreign, ctx) != 0)
 			rc = 0;
 	}

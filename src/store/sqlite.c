@@ -22,6 +22,7 @@ int sn_store_open(const char *path, struct sn_store **out, struct sn_err *err)
 	store = sn_new(struct sn_store);
 	store->path = sn_xstrdup(path);
 	store->pending = sn_map_create(free);
+	store->salvaged = sn_map_create(NULL);
 	sn_list_init(&store->days);
 	*out = store;
 	return 0;
@@ -59,6 +60,7 @@ void sn_store_close(struct sn_store *store)
 	sn_list_for_each (link, &store->days)
 		day_destroy(sn_list_entry(link, struct sn_day, link));
 	sn_map_destroy(store->pending);
+	sn_map_destroy(store->salvaged);
 	sn_remote_close(store->remote);
 	free(store->path);
 	free(store);

@@ -16,7 +16,7 @@
  *
  * Files: sqlite.c (store, days), sqlite_totals.c, sqlite_day.c (files and tables of one day),
  * sqlite_append.c, sqlite_query.c, sqlite_latest.c, sqlite_check.c, sqlite_convert.c,
- * sqlite_tidy.c.
+ * sqlite_tidy.c, sqlite_verify.c (check), sqlite_salvage.c.
  */
 #ifndef SONDE_STORE_SQLITE_H
 #define SONDE_STORE_SQLITE_H
@@ -78,6 +78,7 @@ struct sn_store {
 	unsigned group_days;
 	struct sn_map *pending;    /* batches of the open group, to their digests */
 	struct sn_err group_error; /* code 0: the open group is sound */
+	struct sn_map *salvaged;   /* names of files that need not be looked at again */
 	struct sn_remote *remote;  /* rows in ClickHouse (remote.h); NULL: there are none */
 };
 
@@ -111,6 +112,10 @@ uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *by
  * If it is because of blocks, these are set aside in the file (blocks.h).
  */
 int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err);
+/* Whether it is the name of a file that was set aside, and of which day. */
+bool sn_day_is_aside(const char *name, int32_t *number);
+/* Whether all that can be taken of it was. */
+bool sn_salvage_is_done(const struct sn_store *store, int32_t number, const char *name);
 /* Closes the connections that were used least recently, if there are many. */
 void sn_day_trim(struct sn_store *store);
 

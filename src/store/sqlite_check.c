@@ -165,8 +165,7 @@ static int load_spans(struct table *table)
 		}
 		table->spans[table->span_count++] =
 			(struct span){first, first + sqlite3_column_int64(statement, 1),
-				      numbers_of(table->check->streams,
-						 (const char *)sqlite3_column_text(statement, 2))};
+				      numbers_of(table->check->streams, sn_db_text(statement, 2))};
 	}
 	sn_db_done(statement);
 	return rc;
@@ -306,8 +305,7 @@ static int read_tables(struct check *check, struct sn_store *store, const struct
 
 	while (rc == 1) {
 		rc = sn_db_next(db, tables, err);
-		if (rc == 1 && read_table(check, store, day->number, db,
-					  (const char *)sqlite3_column_text(tables, 0),
+		if (rc == 1 && read_table(check, store, day->number, db, sn_db_text(tables, 0),
 					  (unsigned)sqlite3_column_int(tables, 1), err) != 0)
 			rc = err->code;
 	}

@@ -44,8 +44,7 @@ static const struct sn_dataset *find_old(struct sn_db *db, struct sn_err *err)
 	sqlite3_stmt *statement = sn_db_query(db, err, "SELECT dataset, version FROM _dataset", "");
 
 	while (statement != NULL && found == NULL && sn_db_next(db, statement, err) == 1) {
-		const struct sn_dataset *dataset =
-			sn_catalog_find((const char *)sqlite3_column_text(statement, 0));
+		const struct sn_dataset *dataset = sn_catalog_find(sn_db_text(statement, 0));
 
 		if (dataset != NULL &&
 		    dataset->version == (unsigned)sqlite3_column_int(statement, 1) &&

@@ -285,26 +285,55 @@ static bool is_file_damaged(const struct sn_day *day)
 	       (day->reader != NULL && sn_db_is_damaged(day->reader));
 }
 
-/* Blocks that are damaged in a file that is sound leave the questions; their bytes stay. */
-static int set_blocks_aside(struct sn_store *store, struct sn_day *day, struct sn_err *err)
+/*
+ * Who writes into a file whose trees are damaged harms it more; a tree that has lost its order is
+ * not noticed by reading.
+ */
+static bool is_sound(struct sn_db *db)
+{
+	struct sn_err err;
+	sqlite3_stmt *statement = sn_db_query(db, &err, "PRAGMA quick_check(1)", "");
+	bool sound = statement != NULL && sn_db_next(db, statement, &err) == 1 &&
+		     strcmp(sn_db_text(statement, 0), "ok") == 0;
+
+	sn_db_done(statement);
+	return sound;
+}
+
+static int set_blocks_aside(struct sn_day *day, const int64_t *ids, size_t count,
+			    struct sn_err *err)
+{
+	struct sn_err reason = *err, local = {0};
+
+	/* A disk that takes no note of it is told of by whoever writes. */
+	if (sn_blocks_set_aside(day->writer, ids, count, reason.text, &local) == 0)
+		sn_err_set(err, -EUCLEAN, "day %s: %s; it was set aside (see sonde store check)",
+			   day->totals.day, reason.text);
+	else
+		sn_err_wrap(err, "day %s", day->totals.day);
+	day->stamp = 0;
+	return -EUCLEAN;
+}
+
+/*
+ * Blocks that are damaged in a file that is sound leave the questions; their bytes stay.  1 if the
+ * file is not sound.
+ */
+static int leave_blocks(struct sn_store *store, struct sn_day *day, struct sn_err *err)
 {
 	int64_t ids[2 * SN_DB_BLAMED_MAX];
 	size_t count = day->reader != NULL ? sn_db_take_blamed(day->reader, ids) : 0;
-	struct sn_err reason = *err, local = {0};
+	struct sn_err local = {0};
+	int rc;
 
 	if (day->writer != NULL)
 		count += sn_db_take_blamed(day->writer, ids + count);
-	sn_err_wrap(err, "day %s", day->totals.day);
 	if (count == 0)
-		return -EUCLEAN;
-	/* A disk that takes no note of it is told of by whoever writes. */
-	if (sn_day_open_writer(store, day, &local) == 0 &&
-	    sn_blocks_set_aside(day->writer, ids, count, reason.text, &local) == 0)
-		sn_err_set(err, -EUCLEAN, "day %s: %s; it was set aside (see sonde store check)",
-			   day->totals.day, reason.text);
-	day->broken = false;
-	day->stamp = 0;
-	return -EUCLEAN;
+		return sn_err_wrap(err, "day %s", day->totals.day);
+	rc = sn_day_open_writer(store, day, &local);
+	if (rc == 0 && is_sound(day->writer))
+		return set_blocks_aside(day, ids, count, err);
+	return rc == 0 || rc == -EUCLEAN ? 1 : sn_err_wrap(err, "day %s", day->totals.day);
 }
 
 int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err)
@@ -314,8 +343,8 @@ int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_e
 
 	if (rc != -EUCLEAN)
 		return rc;
-	if (!is_file_damaged(day))
-		return set_blocks_aside(store, day, err);
+	if (!is_file_damaged(day) && (rc = leave_blocks(store, day, err)) < 0)
+		return rc;
 	memcpy(reason, err->text, sizeof(reason));
 	aside = is_aside_already(day);
 	keep_journal(day->writer);

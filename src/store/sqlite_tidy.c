@@ -54,8 +54,7 @@ static int list_datasets(struct sn_day *day, struct sn_store_dataset **list, siz
 
 		*list = sn_xrealloc(*list, *count + 1, sizeof(**list));
 		dataset = &(*list)[(*count)++];
-		snprintf(dataset->name, sizeof(dataset->name), "%s",
-			 (const char *)sqlite3_column_text(statement, 0));
+		snprintf(dataset->name, sizeof(dataset->name), "%s", sn_db_text(statement, 0));
 		dataset->version = (unsigned)sqlite3_column_int(statement, 1);
 	}
 	sn_db_done(statement);

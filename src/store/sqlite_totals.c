@@ -80,8 +80,7 @@ static void add_dataset(struct sn_day *day, sqlite3_stmt *statement)
 			SN_MAX(or_else(statement, 7, INT64_MIN), or_else(statement, 9, INT64_MIN)),
 		.days = 1,
 	};
-	snprintf(dataset->name, sizeof(dataset->name), "%s",
-		 (const char *)sqlite3_column_text(statement, 0));
+	snprintf(dataset->name, sizeof(dataset->name), "%s", sn_db_text(statement, 0));
 	day->totals.batches += (uint64_t)sqlite3_column_int64(statement, 2);
 	day->totals.rows += dataset->rows;
 	day->totals.local_rows += dataset->local_rows;

@@ -159,6 +159,37 @@ int sn_store_datasets(struct sn_store *store, sn_store_dataset_fn *fn, void *ctx
  */
 int sn_store_tidy(struct sn_store *store, atomic_bool *stop, unsigned *merges, struct sn_err *err);
 
+/* What a check has found; or, with `what` NULL, how far it is. */
+struct sn_store_finding {
+	const char *what, *reason, *next; /* next: what can be done */
+	uint64_t done, total;             /* bytes of files */
+};
+/* Texts are borrowed for the call; non-zero ends the check (-ECANCELED). */
+typedef int sn_store_finding_fn(const struct sn_store_finding *finding, void *ctx);
+/*
+ * Looks at all files: SQLite's own check, what is noted of each block, and whether rows, ledger and
+ * totals belong together; `deep`: reads every column of every block.  Changes nothing, and may run
+ * beside a hub.  0 whatever was found; an error if files could not be looked at.
+ */
+int sn_store_check(struct sn_store *store, bool deep, sn_store_finding_fn *fn, void *ctx,
+		   struct sn_err *err);
+
+struct sn_store_salvage {
+	unsigned files;         /* of those that were set aside, done now */
+	unsigned unreadable;    /* from which nothing can be taken */
+	unsigned damaged;       /* places that could not be read */
+	uint64_t batches, rows; /* taken back */
+	uint64_t lost_rows;     /* of blocks that are damaged themselves */
+	uint64_t moving_rows;   /* left where they are: they may be in ClickHouse */
+};
+/*
+ * Takes what is whole of files that were set aside into those that the days have now: batches of
+ * the ledger that are not known there, and their rows.  `day`: NULL for all.  May run beside a hub,
+ * and again: what is done is not done twice, also after a kill; a handle looks at each file once.
+ */
+int sn_store_salvage(struct sn_store *store, const char *day, struct sn_store_salvage *sum,
+		     struct sn_err *err);
+
 /* Gaplessness of one node's stream, for `sonde doctor` and tests. */
 struct sn_store_check {
 	uint64_t rows, seq_min, seq_max, duplicates, missing;
