@@ -161,11 +161,13 @@ static int join(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UN
 /* A plain component ------------------------------------------------------------------------ */
 
 #define LISTEN_DEFAULT "127.0.0.1:1228"
+#define LOGS_DEFAULT   "127.0.0.1:3001"
 
 struct component_options {
 	const char *listen, *supervisor, *cert, *key, *ca, *identity, *policy, *name, *programs,
 		*priv_socket, *meters, *log_level;
-	struct sn_opt_texts allow, sources;
+	const char *logs, *log_listen;
+	struct sn_opt_texts allow, sources, repositories, readers;
 	bool plain, native, json;
 };
 
@@ -260,6 +262,12 @@ static int component(const struct sn_verb *verb SN_UNUSED, void *opts, int argc 
 		.program_dir = options->programs != NULL ? options->programs : own_dir,
 		.priv_socket = options->priv_socket,
 		.meter_dir = options->meters,
+		.log_dir = options->logs,
+		.log_listen = options->log_listen != NULL ? options->log_listen : LOGS_DEFAULT,
+		.repositories = options->repositories.items,
+		.repository_count = options->repositories.count,
+		.readers = options->readers.items,
+		.reader_count = options->readers.count,
 	};
 	struct sn_err err = {0};
 	int error = check_component(options, &err);
@@ -340,6 +348,14 @@ static const struct sn_opt component_options[] = {
 		  .help = "socket of sonde-priv, which opens captures for meters"),
 	COMPONENT("meters", SN_OPT_TEXT, meters, .argument = "DIR",
 		  .help = "directory of the control sockets of meters, for the tstat-... labels"),
+	COMPONENT("logs", SN_OPT_TEXT, logs, .argument = "DIR", .group = "Logs for repositories",
+		  .help = "directory of a meter's logs, for the label tstat-exporter_log"),
+	COMPONENT("log-listen", SN_OPT_TEXT, log_listen, .argument = "ADDRESS:PORT",
+		  .help = "where repositories fetch them; without this " LOGS_DEFAULT),
+	COMPONENT("repository", SN_OPT_TEXTS, repositories, .argument = "URL",
+		  .help = "may be named by a specification; may be repeated"),
+	COMPONENT("reader", SN_OPT_TEXTS, readers, .argument = "IDENTITY",
+		  .help = "who may fetch logs, like 'hub:<id>'; may be repeated"),
 	COMPONENT("json", SN_OPT_FLAG, json, .group = "Output",
 		  .help = "say where it listens as JSON"),
 	COMPONENT("log-level", SN_OPT_TEXT, log_level, .argument = "LEVEL",

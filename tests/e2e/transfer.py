@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.parse
 
-from sonde_e2e import tap
+from sonde_e2e import mplane, tap
 from sonde_e2e.parts import Hub, free_ports
 from sonde_e2e.place import Place, Program, resident_bytes, sleep_at_random
 from sonde_e2e.wait import holds, until
@@ -551,6 +551,44 @@ def _bomb():
     return gzip.compress(HEADER.encode()) + gzip.compress((b"x" * 999 + b"\n") * 100_000, 9) * 20
 
 
+def a_component_exports_logs_while_a_scope_lasts(world):
+    logs = Logs(world.place.path / "exported")
+    logs.put(0, text(range(80_000, 80_100)))
+    logs.put(1, "")
+    port, log_port = free_ports(2)
+    component = Program(world.place, "component", "sonde-node", "component", "--json", "--name", "exported",
+                        "--listen", f"127.0.0.1:{port}", "--source", "127.0.0.1", *world.tls("probe"),
+                        "--allow", "org.mplane.SSB.Clients.reader", "--logs", logs.path, "--log-listen",
+                        f"127.0.0.1:{log_port}", "--repository", world.hub.url, "--reader", f"hub:{world.id}")
+    component.start().first_line()
+    client = mplane.Peer(f"https://127.0.0.1:{port}", context=_context(world, "reader"))
+    offered, = client.find("tstat-exporter_log")
+    assert offered["parameters"] == {"repository.url": "*"} and offered["when"] == "past ... future", offered
+
+    def export(token, url, when):
+        return client.say({"specification": "measure", "version": 1, "registry": offered["registry"],
+                           "label": "tstat-exporter_log", "token": token, "when": when, "results": [],
+                           "parameters": {"repository.url": url}})
+    assert "not given to" in export("e1", "https://192.0.2.7:8443", "now + 5m")["message"]
+    # From the past on: what was there before is wanted, too.
+    answer = export("e2", world.hub.url, "2026-03-01 12:00:00.000000 ... 2100-01-01 00:00:00.000000")
+    assert "receipt" in answer, answer
+    world.arrives("exported", range(80_000, 80_100))
+    assert world.stream("exported")["by"] == "org.mplane.SSB.Components.probe"
+    client.say({"interrupt": "measure", "version": 1, "token": answer["token"]})
+
+    def closed():
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", log_port)) != 0
+    until("nobody listens any more", 10, closed)
+    # One that ends by itself.
+    export("e3", world.hub.url, "now + 6s")
+    until("it listens again", 5, lambda: not closed())
+    until("and ends", 20, closed)
+    world.remove("exported")
+    component.stop()
+
+
 def streams_are_added_only_where_that_is_safe(world):
     for body, part in (({"url": "http://127.0.0.1:1", "stream": "../x"}, "stream"),
                        ({"url": "file:///etc/passwd:1", "stream": "x"}, "url"),
@@ -591,6 +629,7 @@ CASES = [
     files_that_are_not_what_was_listed_are_refused,
     peers_that_hang_or_break_off_hold_up_only_themselves,
     bombs_and_oversized_files_are_left_out,
+    a_component_exports_logs_while_a_scope_lasts,
     streams_are_added_only_where_that_is_safe,
 ]
 

@@ -28,6 +28,7 @@ struct sn_node_component {
 	struct sn_mp_registries *registries;
 	struct sn_runner *runner;
 	struct sn_gate *gate;
+	struct sn_exporter *exporter;
 	struct sn_host *host;
 	struct sn_component *component;
 	struct sn_component_server *server;
@@ -148,6 +149,26 @@ static int create_gate(struct sn_node_component *self, const char *supervisor, s
 	return sn_gate_create(&gate, &self->gate, err);
 }
 
+static int create_exporter(struct sn_node_component *self, struct sn_err *err)
+{
+	const struct sn_node_component_config *config = &self->config;
+	struct sn_exporter_config exporter = {
+		.loop = config->loop,
+		.directory = config->log_dir,
+		.listen = config->log_listen,
+		.name = config->name,
+		.cert_file = config->cert_file,
+		.key_file = config->key_file,
+		.ca_file = config->ca_file,
+		.repositories = config->repositories,
+		.repository_count = config->repository_count,
+		.readers = config->readers,
+		.reader_count = config->reader_count,
+	};
+
+	return config->log_dir != NULL ? sn_exporter_create(&exporter, &self->exporter, err) : 0;
+}
+
 static int create_host(struct sn_node_component *self, struct sn_err *err)
 {
 	const struct sn_node_component_config *config = &self->config;
@@ -164,6 +185,9 @@ static int create_host(struct sn_node_component *self, struct sn_err *err)
 		    sn_sources_set(&ignored, config->sources[i], err) != 0)
 			return -EINVAL;
 	}
+	if (create_exporter(self, err) != 0)
+		return err->code;
+	host.exporter = self->exporter;
 	self->registries = sn_mp_registries_create();
 	host.registries = self->registries;
 	sn_mp_offer_load(self->registries);
@@ -322,6 +346,7 @@ void sn_node_component_destroy(struct sn_node_component *self)
 	if (self->component != NULL)
 		sn_component_destroy(self->component);
 	sn_host_destroy(self->host);
+	sn_exporter_destroy(self->exporter);
 	sn_runner_destroy(self->runner);
 	sn_gate_destroy(self->gate);
 	sn_mp_registries_destroy(self->registries);

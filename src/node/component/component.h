@@ -29,6 +29,12 @@ struct sn_node_component_config { /* texts must stay */
 	const char *sources[SN_NODE_SOURCES_MAX]; /* addresses to measure from; NULL: found out */
 	bool native;                              /* offer the methods under their own names, too */
 	const char *program_dir, *priv_socket, *meter_dir; /* as in node/run/run.h */
+	/* Logs for repositories, node/component/exporter.h; log_dir NULL: none. */
+	const char *log_dir, *log_listen;
+	const char *const *repositories;
+	unsigned repository_count;
+	const char *const *readers;
+	unsigned reader_count;
 };
 
 /* `bound` (may be NULL) is where it listens. */

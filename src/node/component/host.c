@@ -65,6 +65,17 @@ static void drop_capabilities(struct sn_host *host)
 	host->count = 0;
 }
 
+static void add_capability(struct sn_host *host, struct sn_mp_message *capability)
+{
+	char token[SN_MP_HASH_SIZE];
+
+	if (capability == NULL)
+		return;
+	sn_mp_token_of_capability(capability, host->system_id, token);
+	sn_mp_set_text(&capability->token, token);
+	host->capabilities[host->count++] = capability;
+}
+
 static void make_capabilities(struct sn_host *host)
 {
 	struct sn_mp_place place = {.system_id = host->system_id,
@@ -76,19 +87,13 @@ static void make_capabilities(struct sn_host *host)
 
 	host->capabilities = sn_new_n(struct sn_mp_message *, count + 1);
 	for (size_t i = 0; i < count; i++) {
-		char token[SN_MP_HASH_SIZE];
-		struct sn_mp_message *capability =
-			is_offered(host, &offers[i])
-				? sn_mp_offer_capability(&offers[i], host->config.registries,
-							 &place)
-				: NULL;
-
-		if (capability == NULL)
-			continue;
-		sn_mp_token_of_capability(capability, host->system_id, token);
-		sn_mp_set_text(&capability->token, token);
-		host->capabilities[host->count++] = capability;
+		if (is_offered(host, &offers[i]))
+			add_capability(host, sn_mp_offer_capability(
+						     &offers[i], host->config.registries, &place));
 	}
+	if (host->config.exporter != NULL)
+		add_capability(host, sn_exporter_capability(host->config.exporter,
+							    host->config.registries));
 }
 
 static bool same_text(const char *a, const char *b)
@@ -200,11 +205,41 @@ static int64_t length_of(const struct sn_mp_when *when, int64_t now_ns)
 	return end_ns == SN_MP_FUTURE ? INT64_MAX : SN_MAX(end_ns - start_ns, (int64_t)0);
 }
 
+static int refuse(const char *identity, const struct sn_mp_message *capability,
+		  const char *reason, struct sn_err *err)
+{
+	sn_notice("refused identity=\"%s\" capability=%s reason=\"%s\"", identity,
+		  capability->label, reason);
+	return sn_err_set(err, -EACCES, "%s may not use %s so: %.300s", identity,
+			  capability->label, reason);
+}
+
+/* Who asks by the policy, the repository by the exporter's own list. */
+static int permit_export(struct sn_host *host, const char *identity,
+			 const struct sn_mp_message *capability,
+			 const struct sn_mp_message *specification, struct sn_err *err)
+{
+	struct sn_policy_ask ask = {
+		.action = SN_MAY_MEASURE,
+		.label = capability->label,
+		.length_ns = length_of(&specification->when, sn_loop_wall_now(host->config.loop)),
+	};
+	struct sn_policy_verdict verdict;
+	struct sn_err why = {0};
+
+	if (!sn_gate_allows(host->config.gate, identity, &ask, &verdict))
+		return refuse(identity, capability, verdict.reason, err);
+	if (sn_exporter_permit(host->config.exporter, specification, &why) != 0)
+		return refuse(identity, capability, why.text, err);
+	return 0;
+}
+
 static int permit(const char *identity, const struct sn_mp_message *capability,
 		  const struct sn_mp_message *specification, struct sn_err *err, void *ctx)
 {
 	struct sn_host *host = ctx;
-	const struct sn_mp_offer *offer = offer_of(capability, err);
+	const struct sn_mp_offer *offer =
+		sn_exporter_is(capability) ? NULL : offer_of(capability, err);
 	int64_t now_ns = sn_loop_wall_now(host->config.loop);
 	sn_autofree const char **targets = NULL;
 	struct sn_policy_verdict verdict;
@@ -212,6 +247,8 @@ static int permit(const char *identity, const struct sn_mp_message *capability,
 	struct sn_mp_order order = {0};
 	bool allowed;
 
+	if (host->config.exporter != NULL && sn_exporter_is(capability))
+		return permit_export(host, identity, capability, specification, err);
 	if (offer == NULL)
 		return -ENOENT;
 	if (sn_mp_offer_order(offer, specification, now_ns, &order, err) != 0)
@@ -222,12 +259,7 @@ static int permit(const char *identity, const struct sn_mp_message *capability,
 	ask.length_ns = length_of(&specification->when, now_ns);
 	allowed = sn_gate_allows(host->config.gate, identity, &ask, &verdict);
 	sn_mp_order_finish(&order);
-	if (allowed)
-		return 0;
-	sn_notice("refused identity=\"%s\" capability=%s reason=\"%s\"", identity,
-		  capability->label, verdict.reason);
-	return sn_err_set(err, -EACCES, "%s may not use %s so: %s", identity, capability->label,
-			  verdict.reason);
+	return allowed ? 0 : refuse(identity, capability, verdict.reason, err);
 }
 
 /* What is never probed --------------------------------------------------------------------- */
@@ -395,11 +427,14 @@ static int start_run(struct work *work, const struct sn_mp_order *order, struct 
 static int start(struct sn_job *job, struct sn_err *err, void *ctx)
 {
 	struct sn_host *host = ctx;
-	const struct sn_mp_offer *offer = offer_of(sn_job_capability(job), err);
+	bool exports = host->config.exporter != NULL && sn_exporter_is(sn_job_capability(job));
+	const struct sn_mp_offer *offer = exports ? NULL : offer_of(sn_job_capability(job), err);
 	struct sn_mp_order order = {0};
 	struct work *work;
 	int error;
 
+	if (exports)
+		return sn_exporter_start(host->config.exporter, job, err);
 	if (offer == NULL)
 		return -ENOENT;
 	if (sn_host_look(host, err) != 0)
@@ -427,9 +462,14 @@ static int start(struct sn_job *job, struct sn_err *err, void *ctx)
 	return 0;
 }
 
-static void stop(struct sn_job *job, void *ctx SN_UNUSED)
+static void stop(struct sn_job *job, void *ctx)
 {
-	end_run(sn_job_data(job));
+	struct sn_host *host = ctx;
+
+	if (host->config.exporter != NULL && sn_exporter_is(sn_job_capability(job)))
+		sn_exporter_stop(host->config.exporter, job);
+	else
+		end_run(sn_job_data(job));
 }
 
 /* Life --------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #define SONDE_NODE_COMPONENT_HOST_H
 
 #include "mplane/offer.h"
+#include "node/component/exporter.h"
 #include "node/component/gate.h"
 #include "node/run/run.h"
 #include "peer/component.h"
@@ -26,6 +27,7 @@ struct sn_host_config {
 	struct sn_runner *runner;
 	struct sn_gate *gate;
 	bool native;
+	struct sn_exporter *exporter; /* NULL: no logs are offered */
 };
 
 struct sn_host *sn_host_create(const struct sn_host_config *config);
