@@ -205,13 +205,13 @@ static int64_t length_of(const struct sn_mp_when *when, int64_t now_ns)
 	return end_ns == SN_MP_FUTURE ? INT64_MAX : SN_MAX(end_ns - start_ns, (int64_t)0);
 }
 
-static int refuse(const char *identity, const struct sn_mp_message *capability,
-		  const char *reason, struct sn_err *err)
+static int refuse(const char *identity, const struct sn_mp_message *capability, const char *reason,
+		  struct sn_err *err)
 {
 	sn_notice("refused identity=\"%s\" capability=%s reason=\"%s\"", identity,
 		  capability->label, reason);
-	return sn_err_set(err, -EACCES, "%s may not use %s so: %.300s", identity,
-			  capability->label, reason);
+	return sn_err_set(err, -EACCES, "%s may not use %s so: %.300s", identity, capability->label,
+			  reason);
 }
 
 /* Who asks by the policy, the repository by the exporter's own list. */
