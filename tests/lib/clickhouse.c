@@ -159,9 +159,12 @@ static void make_directories(const struct clickhouse *server)
 
 bool clickhouse_create(struct clickhouse *server)
 {
+	const char *place = getenv("TMPDIR");
 	sn_autofree char *text = NULL;
 
-	*server = (struct clickhouse){.dir = "/tmp/sonde-clickhouse-XXXXXX"};
+	*server = (struct clickhouse){.pid = 0};
+	snprintf(server->dir, sizeof(server->dir), "%s/sonde-clickhouse-XXXXXX",
+		 place != NULL && strlen(place) < 32 ? place : "/tmp");
 	if (mkdtemp(server->dir) == NULL)
 		return false;
 	server->http_port = free_port();
