@@ -128,7 +128,8 @@ static int read_filters(struct sn_hub *hub, struct sn_http_request *request,
 	for (int column = 1; column < (int)dataset->column_count; column++) {
 		for (unsigned i = 0; (name = sn_http_query_name(request, i)) != NULL; i++) {
 			if (strcmp(name, dataset->columns[column].name) == 0 &&
-			    add_filter(hub, rows, column, sn_http_query_value(request, i), err) != 0)
+			    add_filter(hub, rows, column, sn_http_query_value(request, i), err) !=
+				    0)
 				return err->code;
 		}
 	}
