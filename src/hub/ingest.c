@@ -229,7 +229,6 @@ static struct sn_ingest_job *job_create(struct sn_node *node, const char *source
 void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node, struct sn_http_request *request)
 {
 	const char *stream = sn_http_param(request, "stream");
-	struct sn_str body = sn_http_body(request);
 	struct sn_ingest_job *job;
 	struct sn_err err = {0};
 	uint64_t seq, rows;
@@ -250,8 +249,7 @@ void sn_ingest_take(struct sn_ingest *ingest, struct sn_node *node, struct sn_ht
 	job->dataset = sn_xstrdup(sn_http_header(request, "Sonde-Dataset"));
 	job->rows_claimed = rows;
 	/* The request may end while the thread reads. */
-	job->body = sn_xmemdup(body.p, body.n);
-	job->size = body.n;
+	job->body = sn_http_take_body(request);
 	sn_http_on_abandon(request, sender_gone, job);
 	sn_writer_put(ingest->writer, job);
 }

@@ -30,8 +30,7 @@ struct sn_ingest_job {
 	uint8_t digest[32]; /* as claimed */
 	char *dataset;      /* "ping/1"; NULL with a batch from the start */
 	uint64_t rows_claimed;
-	char *body;
-	size_t size;
+	struct sn_buf body; /* with a dataset */
 
 	/* What became of it. */
 	struct sn_batch *batch;

@@ -56,7 +56,7 @@ void sn_ingest_job_destroy(struct sn_ingest_job *job)
 	free(job->source);
 	free(job->stream);
 	free(job->dataset);
-	free(job->body);
+	sn_buf_finish(&job->body);
 	free(job);
 }
 
@@ -131,7 +131,7 @@ static bool is_authentic(const struct sn_ingest_job *job)
 {
 	uint8_t digest[SN_SECRET_HASH_SIZE];
 
-	sn_secret_hash((struct sn_str){job->body, job->size}, digest);
+	sn_secret_hash(sn_buf_str(&job->body), digest);
 	return memcmp(job->digest, digest, sizeof(digest)) == 0;
 }
 
@@ -150,11 +150,12 @@ static void put_aside(struct sn_writer *writer, struct sn_ingest_job *job)
 	struct sn_err err = {0};
 
 	job->result = SN_INGEST_QUARANTINED;
-	if (job->body == NULL) { /* rows that did not come as a batch have nothing to be kept */
+	if (job->dataset == NULL) { /* rows that did not come as a batch have nothing to be kept */
 		job->result = SN_INGEST_BAD;
 		return;
 	}
-	job->quarantined = sn_quarantine_add(writer->quarantine, &item, job->body, job->size, &err);
+	job->quarantined =
+		sn_quarantine_add(writer->quarantine, &item, job->body.p, job->body.n, &err);
 	if (job->quarantined > 0)
 		return;
 	job->err = err;
@@ -185,14 +186,14 @@ static void append(struct sn_writer *writer, struct sn_ingest_job *job)
 
 static void work_on(struct sn_writer *writer, struct sn_ingest_job *job)
 {
-	if (job->body != NULL && !is_authentic(job)) {
+	if (job->dataset != NULL && !is_authentic(job)) {
 		sn_err_set(&job->err, -EBADMSG, "the body does not have the digest that it claims");
 		job->result = SN_INGEST_BAD;
 		return;
 	}
 	if (job->batch == NULL)
 		job->batch = sn_ingest_read(job->dataset, job->rows_claimed, job->source,
-					    (struct sn_str){job->body, job->size}, &job->err);
+					    sn_buf_str(&job->body), &job->err);
 	if (job->batch == NULL)
 		put_aside(writer, job);
 	else

@@ -152,7 +152,7 @@ static int insert(struct sn_quarantine *quarantine, const struct sn_quarantine_i
 		return changed;
 	*id = sqlite3_last_insert_rowid(sn_db_handle(quarantine->db));
 	changed = sn_db_run(quarantine->db, err, "INSERT INTO content VALUES (?, ?)", "ib", *id,
-			    bytes, size);
+			    size > 0 ? bytes : "", size);
 	return changed < 0 ? changed : 0;
 }
 

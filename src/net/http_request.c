@@ -89,6 +89,14 @@ struct sn_str sn_http_body(const struct sn_http_request *request)
 	return sn_buf_str(&request->body);
 }
 
+struct sn_buf sn_http_take_body(struct sn_http_request *request)
+{
+	struct sn_buf body = request->body;
+
+	request->body = (struct sn_buf){0};
+	return body;
+}
+
 const struct sn_http_route *sn_http_request_route(const struct sn_http_request *request)
 {
 	return request->match.route;

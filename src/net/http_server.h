@@ -35,6 +35,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/loop.h"
 #include "net/addr.h"
@@ -122,6 +123,8 @@ const char *sn_http_query_value(const struct sn_http_request *request, unsigned 
 const char *sn_http_header(const struct sn_http_request *request, const char *name);
 const char *sn_http_cookie(const struct sn_http_request *request, const char *name);
 struct sn_str sn_http_body(const struct sn_http_request *request);
+/* The body, which is the caller's from then on: for who reads it elsewhere. */
+struct sn_buf sn_http_take_body(struct sn_http_request *request);
 const struct sn_http_route *sn_http_request_route(const struct sn_http_request *request);
 const struct sn_pki_info *sn_http_peer(
 	const struct sn_http_request *request); /* verified or NULL */
