@@ -18,7 +18,8 @@
 
 static char *make_dir(void)
 {
-	char *dir = sn_xstrdup("/tmp/sonde-bench-XXXXXX");
+	const char *base = getenv("TMPDIR");
+	char *dir = sn_xasprintf("%s/sonde-bench-XXXXXX", base != NULL ? base : "/tmp");
 
 	if (mkdtemp(dir) == NULL)
 		exit(1);
