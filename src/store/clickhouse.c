@@ -9,11 +9,15 @@
 
 #include "base/mem.h"
 
-/* An answer is sent when it is complete, so that an error has a status of its own. */
+/*
+ * An answer is sent when it is complete, so that an error has a status of its own.  Of a cluster
+ * the server at hand is asked also when it has been away: it has what was inserted through it.
+ */
 #define SETTINGS_READ                                                                              \
-	SN_CLICKHOUSE_SETTINGS "&wait_end_of_query=1&send_progress_in_http_headers=1"              \
-			       "&http_headers_progress_interval_ms=5000&max_block_size=8192"       \
-			       "&load_balancing=in_order"
+	SN_CLICKHOUSE_SETTINGS                                                                     \
+	"&wait_end_of_query=1&send_progress_in_http_headers=1"                                     \
+	"&http_headers_progress_interval_ms=5000&max_block_size=8192"                              \
+	"&load_balancing=in_order&max_replica_delay_for_distributed_queries=0"
 
 /* Handle ---------------------------------------------------------------------- */
 

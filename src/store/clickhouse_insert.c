@@ -125,21 +125,35 @@ static int take_count(const struct sn_vector *columns, size_t rows, void *ctx)
 	return 0;
 }
 
+static int count_block(struct sn_clickhouse *ch, const char *table, int32_t day, uint64_t id,
+		       uint64_t *rows, struct sn_err *err)
+{
+	static const struct sn_native_column columns[] = {{"n", SN_TYPE_I64, false}};
+
+	*rows = 0;
+	sn_buf_clear(&ch->sql);
+	sn_buf_adds(&ch->sql, "SELECT toInt64(count()) AS n FROM ");
+	sn_clickhouse_add_table(ch, table);
+	sn_buf_adds(&ch->sql, " WHERE _day = ");
+	sn_sql_add_day(&ch->sql, day);
+	sn_buf_addf(&ch->sql, " AND _block = %" PRIu64, id);
+	return sn_clickhouse_ask(ch, columns, 1, take_count, rows, err);
+}
+
 int sn_clickhouse_has(struct sn_clickhouse *ch, const struct sn_dataset *dataset, int32_t day,
 		      uint64_t id, uint64_t *rows, struct sn_err *err)
 {
-	static const struct sn_native_column columns[] = {{"n", SN_TYPE_I64, false}};
+	char local[SN_CLICKHOUSE_TABLE_NAME_MAX + 2];
 	struct sn_clickhouse_table *table;
 	int rc = sn_clickhouse_table(ch, dataset, &table, err);
 
 	*rows = 0;
 	if (rc != 0 || !table->exists)
 		return rc;
-	sn_buf_clear(&ch->sql);
-	sn_buf_adds(&ch->sql, "SELECT toInt64(count()) AS n FROM ");
-	sn_clickhouse_add_table(ch, table->name);
-	sn_buf_adds(&ch->sql, " WHERE _day = ");
-	sn_sql_add_day(&ch->sql, day);
-	sn_buf_addf(&ch->sql, " AND _block = %" PRIu64, id);
-	return sn_clickhouse_ask(ch, columns, 1, take_count, rows, err);
+	/* Inserts went to the server at hand; another replica may not have the block yet. */
+	sn_clickhouse_local_name(ch, table->name, local);
+	rc = count_block(ch, local, day, id, rows, err);
+	if (rc == 0 && *rows == 0 && ch->cluster != NULL)
+		rc = count_block(ch, table->name, day, id, rows, err);
+	return rc;
 }
