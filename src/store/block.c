@@ -68,7 +68,8 @@ struct sn_block_scratch *sn_block_scratch(void)
 
 void *sn_block_room(struct sn_block_scratch *scratch, enum sn_block_room room, size_t size)
 {
-	if (scratch->rooms[room].size < size || scratch->rooms[room].size > ROOM_KEPT) {
+	if (scratch->rooms[room].p == NULL || scratch->rooms[room].size < size ||
+	    scratch->rooms[room].size > ROOM_KEPT) {
 		free(scratch->rooms[room].p);
 		scratch->rooms[room].p = sn_xmalloc(SN_MAX(size, (size_t)1));
 		scratch->rooms[room].size = size;

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 
-#define BUSY_TIMEOUT_MS 5000
+unsigned sn_db_patience_ms = 5000;
 
 struct statement {
 	sqlite3_stmt *handle;
@@ -28,6 +30,7 @@ struct sn_db {
 	struct statement statements[SN_DB_STATEMENTS_MAX];
 	unsigned statement_count;
 	uint64_t tick;
+	uint64_t waiting_since_ns; /* for a lock */
 	bool damaged;
 	int64_t blamed[SN_DB_BLAMED_MAX];
 	size_t blamed_count;
@@ -67,16 +70,44 @@ static int errno_of(sqlite3 *handle)
 	return -EIO;
 }
 
+/* What whoever reads of it can do. */
+static const char *next_step(int error)
+{
+	static const struct {
+		int error;
+		const char *text;
+	} steps[] = {
+		{-ENOSPC, " (free some space)"},
+		{-EBUSY, " (another program has it locked: wait for it, or end it)"},
+		{-EROFS, " (make its file system writable)"},
+		{-EACCES, " (give this user the right to write in its directory)"},
+		{-EPERM, " (give this user the right to write in its directory)"},
+		{-ENOENT, " (bring its directory back, or restore a backup)"},
+		{-EMFILE, " (raise the limit of open files)"},
+	};
+
+	for (size_t i = 0; i < SN_COUNT(steps); i++)
+		if (steps[i].error == error)
+			return steps[i].text;
+	return "";
+}
+
 int sn_db_fail(struct sn_db *db, struct sn_err *err)
 {
 	int error = errno_of(db->handle);
 
 	db->damaged |= error == -EUCLEAN;
 	return sn_err_set(err, error, "database '%s': %s%s", db->path, sqlite3_errmsg(db->handle),
-			  error == -ENOSPC ? " (free some space)" : "");
+			  next_step(error));
 }
 
 /* Opening ---------------------------------------------------------------- */
+
+static int fail_file(struct sn_err *err, int error, const char *what, const char *path)
+{
+	return sn_err_set(err, error, "cannot %s '%s': %s%s", what, path, strerror(-error),
+			  next_step(error));
+}
 
 /* With our mode from the start; the journal's files take theirs from it. */
 static int create_file(const char *path, struct sn_err *err)
@@ -85,8 +116,26 @@ static int create_file(const char *path, struct sn_err *err)
 	sn_autoclose int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return errno == EEXIST ? 0 : sn_err_sys(err, -errno, "cannot create '%s'", path);
+		return errno == EEXIST ? 0 : fail_file(err, -errno, "create", path);
 	return sn_fs_sync_dir(dirname(copy), err);
+}
+
+/*
+ * Transactions are short: whoever waits looks again soon, where SQLite's own handler would sleep
+ * for up to a tenth of a second.
+ */
+static int wait_for_lock(void *ctx, int tries)
+{
+	struct sn_db *db = ctx;
+	uint64_t now_ns = sn_mono_ns();
+	int64_t pause_ns = SN_MIN(200000 * ((int64_t)tries + 1), 5 * SN_NS_PER_MS);
+
+	if (tries == 0)
+		db->waiting_since_ns = now_ns;
+	if (now_ns - db->waiting_since_ns >= sn_db_patience_ms * (uint64_t)SN_NS_PER_MS)
+		return 0;
+	nanosleep(&(struct timespec){.tv_nsec = (long)pause_ns}, NULL);
+	return 1;
 }
 
 static int open_handle(const char *path, struct sn_db **out, struct sn_err *err)
@@ -103,7 +152,14 @@ static int open_handle(const char *path, struct sn_db **out, struct sn_err *err)
 		sn_db_close(db);
 		return rc;
 	}
-	sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+	/* SQLite would open it to read, and be at a loss for its journal later. */
+	if (sqlite3_db_readonly(db->handle, "main") == 1) {
+		int error = access(path, W_OK) != 0 ? errno : EROFS;
+
+		sn_db_close(db);
+		return fail_file(err, -error, "write", path);
+	}
+	sqlite3_busy_handler(db->handle, wait_for_lock, db);
 	*out = db;
 	return 0;
 }
@@ -220,7 +276,7 @@ int sn_db_open_reader(const char *path, struct sn_db **out, struct sn_err *err)
 	int rc;
 
 	if (access(path, F_OK) != 0)
-		return sn_err_sys(err, -errno, "cannot open '%s'", path);
+		return fail_file(err, -errno, "open", path);
 	/* Not SQLITE_OPEN_READONLY: reading a WAL may take its recovery, which writes. */
 	rc = open_handle(path, &db, err);
 	if (rc == 0)

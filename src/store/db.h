@@ -20,6 +20,9 @@
 
 struct sn_db;
 
+/* How long a lock of another connection is waited for; tests have less. */
+extern unsigned sn_db_patience_ms;
+
 /* `migrations[k]` brings user_version k to k + 1; a file from the future is refused. */
 int sn_db_open(const char *path, const char *const *migrations, unsigned migration_count,
 	       struct sn_db **db, struct sn_err *err);

@@ -143,7 +143,9 @@ int sn_day_list(struct sn_store *store, int32_t **numbers, size_t *count, struct
 	*numbers = NULL;
 	*count = 0;
 	if (dir == NULL)
-		return sn_err_sys(err, -errno, "cannot read '%s'", store->path);
+		return sn_err_set(err, -errno, "cannot read '%s': %s%s", store->path,
+				  strerror(errno),
+				  errno == ENOENT ? " (bring it back, or restore a backup)" : "");
 	while ((entry = readdir(dir)) != NULL) {
 		if (!is_day_file(entry->d_name, &number))
 			continue;

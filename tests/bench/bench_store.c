@@ -8,6 +8,7 @@
  * Arguments: nodes, targets per node, seconds of the fleet's life (one row per target each), rows
  * of the day (0: none).
  */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "bench/bind_row.h"
+#include "bench/columns.h"
 #include "bench/rows.h"
 #include "store/db.h"
 #include "store/store.h"
@@ -286,6 +288,76 @@ static void ask_day(size_t rows, const char *dir)
 	sn_store_close(store);
 }
 
+/* Loaders -------------------------------------------------------------------------- */
+
+#define LOADER_PARTS 24 /* of a file */
+#define LOADER_ROWS  50000
+
+struct loader {
+	const char *dir, *source;
+};
+
+/* What an importer does: values by column, a block per part. */
+static void *load_file(void *ctx)
+{
+	const struct loader *loader = ctx;
+	struct sn_columns *columns = sn_columns_create(&sn_dataset_ping);
+	struct sn_batch_id id = {.node = loader->source, .stream = "import"};
+	struct sn_prng prng;
+	struct sn_store *store;
+	struct sn_err err;
+
+	sn_prng_seed(&prng, 3);
+	if (sn_store_open(loader->dir, &store, &err) != 0)
+		die(&err);
+	for (id.seq = 0; id.seq < LOADER_PARTS; id.seq++) {
+		sn_columns_clear(columns);
+		for (size_t i = 0; i < LOADER_ROWS; i++)
+			bench_add_ping_columns(columns, &prng, i);
+		if (sn_store_put(store, &id, columns, &err) != 0)
+			die(&err);
+	}
+	sn_store_close(store);
+	sn_columns_destroy(columns);
+	return NULL;
+}
+
+/* As long as a loader works, and shares nothing with anybody. */
+static void *count_up(void *ctx)
+{
+	for (volatile unsigned long i = 0; i < 1500000000; i++)
+		;
+	return ctx;
+}
+
+/* How many times as much two at once do as one, by the clock. */
+static double measure_pair(void *(*run)(void *), void *alone, void *first, void *second)
+{
+	uint64_t start = sn_mono_ns(), single;
+	pthread_t threads[2];
+
+	run(alone);
+	single = sn_mono_ns() - start;
+	start = sn_mono_ns();
+	if (pthread_create(&threads[0], NULL, run, first) != 0 ||
+	    pthread_create(&threads[1], NULL, run, second) != 0)
+		exit(1);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	return 2 * (double)single / (double)(sn_mono_ns() - start);
+}
+
+/* Two of the same day; beside them what two processors are worth here and now. */
+static void run_loaders(const char *dir)
+{
+	sn_autofree char *one = sn_fs_join(dir, "one"), *two = sn_fs_join(dir, "two");
+	struct loader loaders[3] = {{one, "import:1"}, {two, "import:1"}, {two, "import:2"}};
+
+	printf("two loaders of the same day %.2f times one;",
+	       measure_pair(load_file, &loaders[0], &loaders[1], &loaders[2]));
+	printf(" two that only count %.2f times\n", measure_pair(count_up, NULL, NULL, NULL));
+}
+
 static void report(const char *what, const struct fleet *fleet, double seconds, const char *path)
 {
 	sn_autofree char *command = sn_xasprintf("du -s --apparent-size -B1 '%s' | cut -f1", path);
@@ -344,6 +416,7 @@ int main(int argc, char **argv)
 	tidy(&fleet, store_path);
 	ask_all(&fleet, store_path);
 	ask_day(day_rows, day_path);
+	run_loaders(dir);
 	for (size_t i = 0; i < fleet.batch_count; i++)
 		sn_batch_destroy(fleet.batches[i]);
 	free(fleet.batches);

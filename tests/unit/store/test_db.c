@@ -75,7 +75,7 @@ static void settings_are_the_trusted_ones(void **state)
 	assert_int_equal(number(world, "PRAGMA synchronous"), 2);
 	assert_int_equal(number(world, "PRAGMA foreign_keys"), 1);
 	assert_int_equal(number(world, "PRAGMA page_size"), 16384);
-	assert_int_equal(number(world, "PRAGMA busy_timeout"), 5000);
+	assert_int_equal(sn_db_patience_ms, 5000);
 	assert_int_equal(number(world, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 	assert_int_equal(stat(world->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
