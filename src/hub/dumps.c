@@ -21,7 +21,7 @@
 #define FIRST_NS   (2 * SN_NS_PER_S)   /* after the start: nodes come first */
 #define LOOK_NS    (30 * SN_NS_PER_S)  /* between two looks for days that are due */
 #define AGAIN_NS   (600 * SN_NS_PER_S) /* after a failure */
-#define NICE       10
+#define NICE       5
 #define ORDERS_MAX 64
 
 /* A day of the store, as it was at the last look. */

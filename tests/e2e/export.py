@@ -42,7 +42,7 @@ class World:
     def __init__(self, place):
         self.place = place
         self.hub = Hub(place, retention_days="0", dump_datasets="ping,monroe_meta_device_gps", dump_grace="0s",
-                       dump_formats="csv,jsonl.gz,parquet,monroe")
+                       dump_formats="csv,jsonl.zst,parquet,monroe")
         store = self.hub.state / "store"
         self.fill(store, "ping", ROWS, "2026-03-01T00:00:00Z", 2 * 86400)
         self.fill(store, "monroe_meta_device_gps", FIXES, "2016-11-30T10:00:00Z", 7200)
@@ -306,10 +306,10 @@ def dumped(world, day):
 def dumps_are_made_by_themselves_and_have_their_checksums(world):
     for day in DAYS:
         items = dumped(world, day)
-        assert {item["format"] for item in items} == {"csv", "jsonl.gz", "parquet"}
+        assert {item["format"] for item in items} == {"csv", "jsonl.zst", "parquet"}
         assert all(item["rows"] == ROWS // 2 for item in items)
         verify(day_dir(world, day))
-    assert {item["format"] for item in dumped(world, "2016-11-30")} == {"csv", "jsonl.gz", "parquet", "monroe"}
+    assert {item["format"] for item in dumped(world, "2016-11-30")} == {"csv", "jsonl.zst", "parquet", "monroe"}
     with world.hub.api.open("GET", "/dumps/2026/03/01/", accept="text/html") as page:
         assert b"ping_2026-03-01.parquet" in page.read()
     try:
