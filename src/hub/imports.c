@@ -494,19 +494,34 @@ static void add_live(struct sn_imports *imports, json_t *item)
 	json_object_set_new(item, "unknown", json_integer((json_int_t)report.counts.unknown));
 }
 
-json_t *sn_imports_json(struct sn_imports *imports, const char *id, struct sn_err *err)
+static json_t *with_live(struct sn_imports *imports, json_t *items)
 {
-	json_t *items =
-		id != NULL ? sn_sql_json(imports->hub->control, err,
-					 "SELECT " COLUMNS " FROM imports WHERE id = ?", "t", id)
-			   : sn_sql_json(imports->hub->control, err,
-					 "SELECT " COLUMNS " FROM imports ORDER BY id DESC", "");
 	json_t *item;
 	size_t i;
 
 	json_array_foreach (items, i, item)
 		add_live(imports, item);
 	return items;
+}
+
+json_t *sn_imports_open_json(struct sn_imports *imports, struct sn_err *err)
+{
+	return with_live(imports, sn_sql_json(imports->hub->control, err,
+					      "SELECT " COLUMNS " FROM imports WHERE state IN"
+					      " ('waiting', 'running') ORDER BY id",
+					      ""));
+}
+
+json_t *sn_imports_json(struct sn_imports *imports, const char *id, struct sn_err *err)
+{
+	struct sn_db *db = imports->hub->control;
+
+	return with_live(
+		imports,
+		id != NULL ? sn_sql_json(db, err, "SELECT " COLUMNS " FROM imports WHERE id = ?",
+					 "t", id)
+			   : sn_sql_json(db, err,
+					 "SELECT " COLUMNS " FROM imports ORDER BY id DESC", ""));
 }
 
 bool sn_imports_know(struct sn_imports *imports, const char *sha256)

@@ -23,7 +23,7 @@
 
 #define SN_IMPORTS_RUNNING_MAX 2
 #define SN_IMPORTS_WAITING_MAX 10000
-#define SN_IMPORTS_KEPT_MAX    10000 /* jobs that have ended, and are still told */
+#define SN_IMPORTS_KEPT_MAX    1000 /* jobs that have ended, and are still told */
 /* Bad lines of one file that are kept in quarantine, and of one piece. */
 #define SN_IMPORT_BAD_MAX   (64 * 1024 * 1024) /* bytes */
 #define SN_IMPORT_BAD_PIECE (1024 * 1024)
@@ -56,6 +56,8 @@ int sn_imports_add(struct sn_imports *imports, const struct sn_import_wanted *wa
 int sn_imports_cancel(struct sn_imports *imports, const char *id, struct sn_err *err);
 /* Newest first, as the API shows them; NULL on error.  `id` NULL: all. */
 json_t *sn_imports_json(struct sn_imports *imports, const char *id, struct sn_err *err);
+/* Those that wait or run. */
+json_t *sn_imports_open_json(struct sn_imports *imports, struct sn_err *err);
 /* Was a file with this SHA-256 imported whole? */
 bool sn_imports_know(struct sn_imports *imports, const char *sha256);
 

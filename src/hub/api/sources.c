@@ -129,8 +129,29 @@ static void add_primary(const struct sn_hub *hub, json_t *items)
 			  "reason", sn_json_text(status.reason[0] != '\0' ? status.reason : NULL)));
 }
 
+/* Files on their way; those that have arrived bring nothing more. */
+static void add_imports(const struct sn_hub *hub, json_t *items)
+{
+	struct sn_err err = {0};
+	sn_autojson json_t *jobs = sn_imports_open_json(hub->imports, &err);
+	const json_t *job;
+	size_t i;
+
+	json_array_foreach (jobs, i, job) {
+		json_int_t left = json_integer_value(json_object_get(job, "bytes")) -
+				  json_integer_value(json_object_get(job, "taken_bytes"));
+
+		json_array_append_new(
+			items, json_pack("{s:O, s:s, s:s, s:n, s:n, s:n, s:I, s:O, s:n}", "name",
+					 json_object_get(job, "name"), "kind", "import", "state",
+					 state_names[LAGGING], "last", "lag_seconds",
+					 "waiting_rows", "waiting_bytes", left, "stored_rows",
+					 json_object_get(job, "rows"), "reason"));
+	}
+}
+
 typedef void add_fn(const struct sn_hub *hub, json_t *items);
-static add_fn *const kinds[] = {add_nodes, add_primary, add_streams};
+static add_fn *const kinds[] = {add_nodes, add_primary, add_streams, add_imports};
 
 static void get_sources(struct sn_http_request *request, void *ctx)
 {

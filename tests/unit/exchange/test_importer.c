@@ -658,7 +658,7 @@ static void of_a_damaged_file_the_rows_before_the_damage_are_stored_once(void **
 	sn_buf_finish(&packed);
 }
 
-static void a_locked_file_is_waited_for_until_who_imports_has_had_enough(void **state)
+static void an_import_that_is_stopped_before_its_first_part_says_so(void **state)
 {
 	struct world *world = *state;
 	const char *text = HEADER "10.0.0.1 1 192.0.2.1 80 1772366400000.5 1772366400001.0\n";
@@ -781,7 +781,7 @@ int main(void)
 		WITH_WORLD(a_file_that_grows_while_it_is_read_is_refused_before_a_row_is_stored),
 		WITH_WORLD(a_bomb_is_refused),
 		WITH_WORLD(of_a_damaged_file_the_rows_before_the_damage_are_stored_once),
-		WITH_WORLD(a_locked_file_is_waited_for_until_who_imports_has_had_enough),
+		WITH_WORLD(an_import_that_is_stopped_before_its_first_part_says_so),
 		WITH_WORLD(a_dry_run_stores_nothing),
 		cmocka_unit_test(a_part_is_due_when_it_makes_a_block_that_stays),
 		cmocka_unit_test(of_too_many_days_the_one_that_rests_longest_goes),
