@@ -87,10 +87,9 @@ static char *database_of(const char *path)
 	return text;
 }
 
-static void set_places(struct sn_clickhouse_http *http, CURLU *url, const char *user,
-		       const char *database)
+static void set_places(struct sn_clickhouse_http *http, CURLU *url, const char *scheme,
+		       const char *user, const char *database)
 {
-	sn_autofree char *scheme = url_part(url, CURLUPART_SCHEME, 0);
 	sn_autofree char *host = url_part(url, CURLUPART_HOST, 0);
 	sn_autofree char *port = url_part(url, CURLUPART_PORT, 0);
 
@@ -107,7 +106,9 @@ static int use_url(struct sn_clickhouse_http *http, const char *text, char **dat
 		   struct sn_err *err)
 {
 	static const char why[] = "cannot use the URL of ClickHouse: it is not "
-				  "http[s]://[user[:password]@]host[:port][/database]";
+				  "http[s]://[user[:password]@]host[:port][/database] (a database "
+				  "has letters, digits and _; other characters of a password are "
+				  "written as %XX)";
 	sn_autofree char *scheme = NULL, *user = NULL, *path = NULL, *query = NULL, *part = NULL;
 	char *password = NULL;
 	CURLU *url = curl_url();
@@ -123,21 +124,18 @@ static int use_url(struct sn_clickhouse_http *http, const char *text, char **dat
 	path = url_part(url, CURLUPART_PATH, CURLU_URLDECODE);
 	query = url_part(url, CURLUPART_QUERY, 0);
 	part = url_part(url, CURLUPART_FRAGMENT, 0);
-	*database = path != NULL ? database_of(path) : NULL;
-	if (scheme == NULL || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) ||
-	    query != NULL || part != NULL)
-		rc = sn_err_set(err, -EINVAL, "%s", why);
-	else if (*database == NULL)
-		rc = sn_err_set(err, -EINVAL,
-				"cannot use the URL of ClickHouse: '%s' is no name of a database",
-				path != NULL ? path : "");
-	if (rc == 0) {
-		set_places(http, url, user, *database);
+	if (scheme != NULL && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+	    path != NULL && query == NULL && part == NULL)
+		*database = database_of(path);
+	if (*database != NULL) {
+		set_places(http, url, scheme, user, *database);
 		if (user != NULL || password != NULL)
 			curl_easy_setopt(http->easy, CURLOPT_USERNAME,
 					 user != NULL ? user : "default");
 		if (password != NULL)
 			curl_easy_setopt(http->easy, CURLOPT_PASSWORD, password);
+	} else {
+		rc = sn_err_set(err, -EINVAL, "%s", why);
 	}
 	forget(password);
 	curl_url_cleanup(url);

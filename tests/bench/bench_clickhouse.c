@@ -33,7 +33,7 @@ struct cost {
 	double merges; /* of the server, too: parts put together, until it has come to rest */
 };
 
-static void die(const char *what)
+static void __attribute__((noreturn)) die(const char *what)
 {
 	fprintf(stderr, "%s\n", what);
 	clickhouse_destroy(&server);

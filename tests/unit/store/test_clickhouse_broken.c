@@ -299,6 +299,7 @@ static void url_that_is_none_is_refused_without_telling_its_password(void **stat
 		"http://sonde:secret@127.0.0.1/default?password=secret",
 		"http://sonde:secret@127.0.0.1/default#secret",
 		"http://sonde:secret@",
+		"http://sonde:12/secret@127.0.0.1/default",
 	};
 	struct sn_clickhouse *ch;
 	struct sn_err err;
