@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import json
 import random
+import sqlite3
 import stat
 import sys
 import time
@@ -119,7 +120,7 @@ def what_is_restored_has_every_row_that_was_safe(world):
 def only_what_changed_is_copied(world):
     rows = world.feeder.end()
     world.sonde("store", "backup", world.directory)
-    time.sleep(4)  # small blocks are put together once more
+    time.sleep(15)  # small blocks are put together once more, and files are at rest
     world.sonde("store", "backup", world.directory)
     done = world.sonde("store", "backup", world.directory, "--state", world.hub.state, "--json")
     sums = json.loads(done.stdout)
@@ -161,6 +162,28 @@ def what_must_not_be_is_refused(world):
     assert done.returncode == 0 and "before" in done.stderr, done.stderr
 
 
+def a_check_finds_what_is_damaged_and_nothing_else(world):
+    for words in (("store", "check"), ("store", "check", "--deep"), ("store", "check", "--deep", "--state", world.hub.state)):
+        done = world.sonde(*words)
+        assert done.returncode == 0 and "sound" in done.stdout, (words, done.stdout, done.stderr)
+    assert world.restore("checked").returncode == 0
+    store = world.place.path / "checked" / "store"
+    done = world.sonde("store", "check", "--store", store, "--deep")
+    assert done.returncode == 0, done.stdout
+    day = max(store.glob("2026-*.db"), key=lambda path: path.stat().st_size)
+    with contextlib.closing(sqlite3.connect(day)) as database:
+        database.execute("UPDATE _column SET data = zeroblob(length(data))")
+        database.commit()
+    files = sorted(path.name for path in store.iterdir())
+    done = world.sonde("store", "check", "--store", store, "--deep", "--json")
+    findings = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1 and findings, (done.stdout, done.stderr)
+    assert all(item["what"] and item["reason"] and item["next"] for item in findings), findings
+    assert [f for f in sorted(path.name for path in store.iterdir()) if not f.endswith(("-shm", "-wal"))] == \
+        [f for f in files if not f.endswith(("-shm", "-wal"))], "it changed something"
+    tap.note(f"{len(findings)} findings: {findings[0]['what']}: {findings[0]['reason'][:100]}")
+
+
 def a_directory_is_looked_at_without_a_hub(world):
     done = world.place.run("sonde", "store", "stats", "--state", world.hub.state, "--json")
     assert done.returncode == 0 and "A hub is running" in done.stderr, done.stderr
@@ -177,6 +200,7 @@ CASES = [
     only_what_changed_is_copied,
     keys_stay_private,
     what_must_not_be_is_refused,
+    a_check_finds_what_is_damaged_and_nothing_else,
     a_directory_is_looked_at_without_a_hub,
 ]
 

@@ -262,6 +262,47 @@ static int run_drop(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, 
 	return sn_client_run(&given->client, drop_days, &drop);
 }
 
+/* Checking ------------------------------------------------------------------------------- */
+
+struct asked {
+	const struct options *given;
+	int code;
+};
+
+static int check(struct sn_client *client, void *ctx, struct sn_err *err)
+{
+	struct asked *asked = ctx;
+	sn_autojson json_t *body = json_pack("{s:b, s:b}", "deep", asked->given->deep, "repair",
+					     asked->given->repair),
+			   *job = NULL;
+	struct sn_store_findings *findings;
+	const json_t *finding;
+	size_t i;
+	int rc = sn_store_job(client, "/api/v1/store/check", body, "check", &job, err);
+
+	if (rc != 0)
+		return rc;
+	findings = sn_store_findings_create(asked->given->json);
+	json_array_foreach (json_object_get(job, "findings"), i, finding)
+		sn_store_findings_add(findings, sn_output_text(finding, "what"),
+				      sn_output_text(finding, "reason"),
+				      sn_output_text(finding, "next"));
+	asked->code = sn_store_findings_end(findings);
+	return 0;
+}
+
+static int run_check(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
+		     char **argv SN_UNUSED)
+{
+	struct asked asked = {.given = opts};
+	int code;
+
+	if (asked.given->store != NULL || asked.given->state != NULL)
+		return sn_store_local_check(asked.given);
+	code = sn_client_run(&asked.given->client, check, &asked);
+	return code != SN_EXIT_OK ? code : asked.code;
+}
+
 /* Migrating ------------------------------------------------------------------------------- */
 
 struct migrate {
@@ -307,6 +348,14 @@ static const struct sn_opt stats_options[] = {
 	SN_OPTION_JSON,
 	SN_STORE_PLACE_OPTIONS,
 };
+static const struct sn_opt check_options[] = {
+	SN_CLIENT_OPTION(struct options, client),
+	SN_OPTION_JSON,
+	{SN_OPT("deep", 'd', SN_OPT_FLAG, deep, NULL, "read every column of every block")},
+	{SN_OPT("repair", 'r', SN_OPT_FLAG, repair, NULL,
+		"first take back what is whole of files that were set aside")},
+	SN_STORE_PLACE_OPTIONS,
+};
 static const struct sn_opt drop_options[] = {
 	SN_CLIENT_OPTION(struct options, client),
 	SN_OPTION_JSON,
@@ -346,6 +395,9 @@ static const struct sn_verb verbs[] = {
 	VERB("store drop", "DAY...", "drop all rows of days",
 	     "sonde store drop --dry-run 2026-03-01\nsonde store drop 2026-03-01 2026-03-02",
 	     drop_options, 1, 366, run_drop),
+	VERB("store check", "", "look for damage; without --repair it changes nothing",
+	     "sonde store check --deep\nsonde store check --state /var/lib/sonde/hub",
+	     check_options, 0, 0, run_check),
 	VERB("store backup", "DIRECTORY", "copy the hub's whole state while it runs",
 	     "sonde store backup /backup/hub\nsonde store backup /backup/hub --full",
 	     backup_options, 1, 1, sn_store_run_backup),

@@ -29,6 +29,93 @@ static void refuse_start(struct sn_http_request *request, const struct sn_err *e
 		sn_api_trouble(request, err);
 }
 
+/* Checking ---------------------------------------------------------------------------- */
+
+struct check {
+	char *path;
+	bool deep, repair;
+};
+
+static void check_release(void *ctx)
+{
+	struct check *check = ctx;
+
+	free(check->path);
+	free(check);
+}
+
+static int note_finding(const struct sn_store_finding *finding, void *ctx)
+{
+	struct sn_backup_watch *watch = sn_store_job_watch(ctx);
+
+	atomic_store(&watch->done, finding->done);
+	atomic_store(&watch->total, finding->total);
+	if (finding->what != NULL)
+		sn_store_job_note(ctx, finding->what, finding->reason, finding->next);
+	return atomic_load(&watch->stop) ? -ECANCELED : 0;
+}
+
+/* What was taken back is told like a finding. */
+static int repair(struct sn_store_job *job, struct sn_store *store, struct sn_err *err)
+{
+	struct sn_store_salvage sum = {0};
+	char text[SN_ERR_TEXT_MAX];
+	int rc = sn_store_salvage(store, NULL, &sum, err);
+
+	if (rc != 0)
+		return rc;
+	snprintf(text, sizeof(text),
+		 "%llu rows in %llu batches were taken back from %u files; %llu rows are lost",
+		 (unsigned long long)sum.rows, (unsigned long long)sum.batches, sum.files,
+		 (unsigned long long)sum.lost_rows);
+	sn_store_job_note(job, "repair", text, "what is lost may be at a replica or in a backup");
+	return 0;
+}
+
+static int run_check(struct sn_store_job *job, void *ctx, struct sn_err *err)
+{
+	const struct check *check = ctx;
+	struct sn_store *store;
+	int rc = sn_store_open(check->path, &store, err);
+
+	if (rc != 0)
+		return rc;
+	if (check->repair)
+		rc = repair(job, store, err);
+	if (rc == 0)
+		rc = sn_store_check(store, check->deep, note_finding, job, err);
+	sn_store_close(store);
+	return rc;
+}
+
+static const char *check_action(const json_t *body)
+{
+	return json_is_true(json_object_get(body, "repair")) ? "store.repair" : "store.check";
+}
+
+static void post_check(struct sn_http_request *request, void *ctx)
+{
+	struct sn_hub *hub = ctx;
+	sn_autojson json_t *body = sn_api_body(request);
+	char id[SN_STORE_JOB_ID_SIZE];
+	struct sn_err err = {0};
+	struct check *check;
+
+	if (body == NULL)
+		return;
+	check = sn_new(struct check);
+	check->path = sn_xstrdup(hub->store_dir);
+	check->deep = json_is_true(json_object_get(body, "deep"));
+	check->repair = json_is_true(json_object_get(body, "repair"));
+	if (sn_store_jobs_start(hub->store_jobs, "check", run_check, check_release, check, id,
+				&err) != 0) {
+		check_release(check);
+		refuse_start(request, &err);
+		return;
+	}
+	reply_started(hub, request, id, check_action(body), NULL);
+}
+
 /* Backups ------------------------------------------------------------------------------- */
 
 struct backup {
@@ -152,6 +239,13 @@ static const struct sn_api_field job_fields[] = {
 static const struct sn_api_schema job_schema = {"StoreJob", "Something done to the whole store.",
 						job_fields, SN_COUNT(job_fields)};
 
+static const struct sn_api_field check_fields[] = {
+	{"deep", SN_API_BOOL, false, false, "read every column, too"},
+	{"repair", SN_API_BOOL, false, false,
+	 "first take back what is whole of files that were set aside"},
+};
+static const struct sn_api_schema check_body = {"StoreCheck", "How to check.", check_fields,
+						SN_COUNT(check_fields)};
 static const struct sn_api_field backup_fields[] = {
 	{"directory", SN_API_TEXT, true, false, "absolute, on the hub's machine"},
 	{"incremental", SN_API_BOOL, false, false,
@@ -160,6 +254,14 @@ static const struct sn_api_field backup_fields[] = {
 static const struct sn_api_schema backup_body = {"StoreBackup", "Where to.", backup_fields,
 						 SN_COUNT(backup_fields)};
 
+static const struct sn_api_doc check_doc = {
+	.id = "checkStore",
+	.tag = "store",
+	.summary = "look for damage, as a job",
+	.body = &check_body,
+	.status = 201,
+	.answer = &job_schema,
+};
 static const struct sn_api_doc backup_doc = {
 	.id = "backUpStore",
 	.tag = "store",
@@ -185,6 +287,7 @@ static const struct sn_api_doc job_doc = {
 };
 
 static const struct sn_http_route routes[] = {
+	{"POST", "/api/v1/store/check", post_check, SN_API_BODY_MAX, SN_ACCESS_ADMIN, &check_doc},
 	{"POST", "/api/v1/store/backup", post_backup, SN_API_BODY_MAX, SN_ACCESS_ADMIN,
 	 &backup_doc},
 	{"GET", "/api/v1/store/jobs", get_jobs, 0, SN_ACCESS_ADMIN, &jobs_doc},

@@ -113,6 +113,7 @@ static const struct allowed {
 	{"GET", "/api/v1/store/days", "u"},
 	{"DELETE", "/api/v1/store/days/{day}", "a"},
 	{"POST", "/api/v1/store/migrate", "a"},
+	{"POST", "/api/v1/store/check", "a"},
 	{"POST", "/api/v1/store/backup", "a"},
 	{"GET", "/api/v1/store/jobs", "a"},
 	{"GET", "/api/v1/store/jobs/{id}", "a"},

@@ -201,6 +201,29 @@ static void a_backup_to_a_place_that_is_none_fails_with_its_reason(void **state)
 	reply_release(&reply);
 }
 
+static void a_sound_store_has_no_findings(void **state)
+{
+	struct reply reply =
+		expect(&world, AS_LOCAL, 201, "POST", "/api/v1/store/check", "{\"deep\":true}");
+	json_t *job = end_of_job(&reply);
+
+	(void)state;
+	assert_string_equal(text(job, "kind"), "check");
+	assert_string_equal(text(job, "state"), "done");
+	assert_int_equal(json_array_size(json_object_get(job, "findings")), 0);
+	assert_int_equal(number(job, "done"), number(job, "total"));
+	assert_true(number(job, "total") > 0);
+	json_decref(job);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 201, "POST", "/api/v1/store/check", "{\"repair\":true}");
+	job = end_of_job(&reply);
+	assert_string_equal(text(job, "state"), "done");
+	assert_string_equal(text(json_array_get(json_object_get(job, "findings"), 0), "what"),
+			    "repair");
+	json_decref(job);
+	reply_release(&reply);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +231,7 @@ int main(void)
 		cmocka_unit_test(datasets_and_days_are_listed),
 		cmocka_unit_test(what_was_set_aside_is_a_problem),
 		cmocka_unit_test(a_day_is_dropped_and_that_is_written_down),
+		cmocka_unit_test(a_sound_store_has_no_findings),
 		cmocka_unit_test(a_backup_is_a_job),
 		cmocka_unit_test(a_backup_to_a_place_that_is_none_fails_with_its_reason),
 	};
