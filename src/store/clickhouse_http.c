@@ -124,6 +124,7 @@ static int use_url(struct sn_clickhouse_http *http, const char *text, char **dat
 	path = url_part(url, CURLUPART_PATH, CURLU_URLDECODE);
 	query = url_part(url, CURLUPART_QUERY, 0);
 	part = url_part(url, CURLUPART_FRAGMENT, 0);
+	*database = NULL;
 	if (scheme != NULL && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
 	    path != NULL && query == NULL && part == NULL)
 		*database = database_of(path);
@@ -193,11 +194,8 @@ int sn_clickhouse_http_create(const struct sn_clickhouse_options *options,
 	made->ca = options->ca != NULL ? sn_xstrdup(options->ca) : NULL;
 	made->patience_ns = (uint64_t)SN_NS_PER_S *
 			    (options->timeout_s > 0 ? options->timeout_s : SN_CLICKHOUSE_TIMEOUT_S);
-	*database = NULL;
 	rc = use_url(made, options->url, database, err);
 	if (rc != 0) {
-		free(*database);
-		*database = NULL;
 		sn_clickhouse_http_destroy(made);
 		return rc;
 	}
