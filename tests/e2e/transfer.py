@@ -124,7 +124,10 @@ class World:
         return self.hub.api.post("/api/v1/math", {"url": url, "stream": stream, **more})
 
     def stream(self, name):
-        return next(item for item in self.hub.api.items("/api/v1/math") if item["stream"] == name)
+        found = [item for item in self.hub.api.items("/api/v1/math") if item["stream"] == name]
+        if not found:
+            raise LookupError(f"the hub knows no stream '{name}'")
+        return found[0]
 
     def remove(self, name):
         self.hub.api.call("DELETE", f"/api/v1/math/{self.stream(name)['id']}")
