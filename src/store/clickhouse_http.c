@@ -186,8 +186,8 @@ int sn_clickhouse_http_create(const struct sn_clickhouse_options *options,
 	int rc;
 
 	if (options->ca != NULL && access(options->ca, R_OK) != 0)
-		return sn_err_sys(err, -EINVAL, "cannot read the CA of ClickHouse '%s'",
-				  options->ca);
+		return sn_err_set(err, -EINVAL, "cannot read the CA of ClickHouse '%s': %s",
+				  options->ca, strerror(errno));
 	made = sn_new(struct sn_clickhouse_http);
 	made->stop = options->stop;
 	made->easy = curl_easy_init();
