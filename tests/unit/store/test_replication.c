@@ -361,6 +361,50 @@ static void another_file_of_the_day_is_another_place(void **state)
 	assert_same(pair, 5);
 }
 
+/* As the mover leaves it: the rows are accounted for, their blocks are not here any more. */
+static void move_all(struct world *world, int64_t rows)
+{
+	struct sn_day *day = sn_day_get(world->store, sn_day_of(DAY_1));
+
+	assert_int_equal(sn_day_open_writer(world->store, day, &world->err), 0);
+	assert_int_equal(sn_db_run(day->writer, &world->err,
+				   "INSERT INTO _moved VALUES('sample', 1, 1, ?, 1, 0, 0)", "i",
+				   rows),
+			 1);
+	assert_int_equal(
+		sn_db_exec(day->writer, "DELETE FROM _column; DELETE FROM _block", &world->err), 0);
+}
+
+static void rows_that_have_left_are_told_and_not_waited_for(void **state)
+{
+	struct pair *pair = *state;
+	struct listed listed = {.count = 0};
+	struct sn_follow_sum sum;
+	struct sn_buf body = {0};
+	struct sn_prng prng;
+	struct dump dump;
+
+	sn_prng_seed(&prng, 12);
+	fill(pair->primary.batch, DAY_1, 20, &prng);
+	assert_int_equal(append(&pair->primary, 0), 0);
+	move_all(&pair->primary, 20);
+	fill(pair->primary.batch, DAY_1, 5, &prng);
+	assert_int_equal(append(&pair->primary, 1), 0);
+	assert_int_equal(sn_feed_list(pair->feed, note_item, &listed, &pair->err), 0);
+	assert_int_equal(listed.items[0].next, 26);
+	assert_int_equal(sn_feed_rows(pair->feed, &listed.items[0].place, 1, &body, &pair->err), 0);
+	if (sn_follow_put(pair->replica.store, &listed.items[0].place, 1, sn_buf_str(&body), &sum,
+			  &pair->err) != 0)
+		fail_msg("%s", pair->err.text);
+	sn_buf_finish(&body);
+	assert_int_equal(sum.missing, 20);
+	assert_int_equal(sum.rows, 5);
+	assert_int_equal(sum.next, 26);
+	dump = dump_store(&pair->replica);
+	assert_int_equal(dump.rows, 5);
+	sn_buf_finish(&dump.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +416,8 @@ int main(void)
 						start, stop),
 		cmocka_unit_test_setup_teardown(another_file_of_the_day_is_another_place, start,
 						stop),
+		cmocka_unit_test_setup_teardown(rows_that_have_left_are_told_and_not_waited_for,
+						start, stop),
 		cmocka_unit_test(frames_with_numbers_that_cannot_be_are_refused),
 	};
 
