@@ -455,7 +455,9 @@ static void read_config(struct sn_dumps *dumps)
 int sn_dumps_create(struct sn_hub *hub, struct sn_dumps **out, struct sn_err *err)
 {
 	struct sn_dumps *dumps = sn_new(struct sn_dumps);
+	struct sn_err local = {0};
 
+	err = err != NULL ? err : &local;
 	dumps->hub = hub;
 	pthread_mutex_init(&dumps->lock, NULL);
 	sn_timer_init(&dumps->timer, hub->loop, look);
