@@ -185,8 +185,24 @@ static void start(struct site *site)
 /* Fetching ------------------------------------------------------------------------------- */
 
 struct figure {
-	double seconds, cpu; /* cpu: of this process */
+	double seconds, cpu, probe; /* the last two: CPU seconds of this process, of the probe */
 };
+
+/* The kernel's account of the probe. */
+static double probe_cpu(pid_t pid)
+{
+	sn_autofree char *path = sn_xasprintf("/proc/%d/stat", (int)pid);
+	struct sn_buf text = {0};
+	unsigned long user = 0, kernel = 0;
+	const char *rest;
+
+	if (sn_fs_read(path, 4096, &text, NULL) == 0 &&
+	    (rest = strrchr(sn_buf_cstr(&text), ')')) != NULL)
+		(void)sscanf(rest + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			     &user, &kernel);
+	sn_buf_finish(&text);
+	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
 
 static double cpu_now(void)
 {
@@ -197,24 +213,27 @@ static double cpu_now(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-static struct figure begin(void)
+static struct figure begin(pid_t probe)
 {
-	return (struct figure){(double)sn_mono_ns() / 1e9, cpu_now()};
+	return (struct figure){(double)sn_mono_ns() / 1e9, cpu_now(), probe_cpu(probe)};
 }
 
-static struct figure end(struct figure begun)
+static struct figure end(struct figure begun, pid_t probe)
 {
-	return (struct figure){(double)sn_mono_ns() / 1e9 - begun.seconds, cpu_now() - begun.cpu};
+	return (struct figure){(double)sn_mono_ns() / 1e9 - begun.seconds, cpu_now() - begun.cpu,
+			       probe_cpu(probe) - begun.probe};
 }
 
 static void print(const char *what, struct figure figure, const struct figure *floor)
 {
 	double bytes = (double)FILES * (double)megabytes * BLOCK;
 
-	printf("%-34s %7.0f MB/s  %7.0f MB per CPU second here", what, bytes / 1e6 / figure.seconds,
-	       bytes / 1e6 / figure.cpu);
+	printf("%-34s %6.0f MB/s; MB per CPU second: %5.0f here", what,
+	       bytes / 1e6 / figure.seconds, bytes / 1e6 / figure.cpu);
+	if (figure.probe > 0)
+		printf(", %5.0f probe", bytes / 1e6 / figure.probe);
 	if (floor != NULL)
-		printf("  %.2f x the floor's time", figure.seconds / floor->seconds);
+		printf("; %.2f x the floor's time", figure.seconds / floor->seconds);
 	printf("\n");
 }
 
@@ -263,13 +282,13 @@ static struct figure fetch_verified(const struct site *site)
 			die(err.text);
 		usleep(20000);
 	} while (entries.count < FILES);
-	figure = begin();
+	figure = begin(site->pid);
 	for (size_t i = 0; i < FILES; i++) {
 		unlink(part);
 		if (sn_math_link_fetch(link, &entries.list[i], part, &fetched, &err) != 0)
 			die(err.text);
 	}
-	figure = end(figure);
+	figure = end(figure, site->pid);
 	sn_math_link_close(link);
 	return figure;
 }
@@ -286,7 +305,7 @@ static struct figure fetch_curl(const struct site *site)
 	curl_easy_setopt(easy, CURLOPT_SSLKEY, key);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-	figure = begin();
+	figure = begin(site->pid);
 	for (int i = 0; i < FILES; i++) {
 		sn_autofree char *url =
 			sn_xasprintf("%s/2026_03_01_12_0%d.out/log_tcp_complete", site->url, i);
@@ -302,7 +321,7 @@ static struct figure fetch_curl(const struct site *site)
 		fsync(fileno(file));
 		fclose(file);
 	}
-	figure = end(figure);
+	figure = end(figure, site->pid);
 	curl_easy_cleanup(easy);
 	return figure;
 }
@@ -332,7 +351,7 @@ static struct figure fetch_sendfile(void)
 	fd = open(part, O_WRONLY | O_CREAT, 0600);
 	if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
 		die("cannot make a socket");
-	figure = begin();
+	figure = begin(0);
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
@@ -345,7 +364,7 @@ static struct figure fetch_sendfile(void)
 			die("cannot write");
 	}
 	fsync(fd);
-	figure = end(figure);
+	figure = end(figure, 0);
 	close(fd);
 	close(pair[0]);
 	waitpid(pid, NULL, 0);
