@@ -197,13 +197,17 @@ int sn_rows_writer_create(const struct sn_dataset *dataset, enum sn_export_form 
 			  struct sn_err *err)
 {
 	struct sn_rows_writer *writer = sn_new(struct sn_rows_writer);
+	int rc;
 
 	writer->dataset = dataset;
 	writer->form = form;
 	writer->packing = packing;
-	if (begin_form(writer, err) != 0 || begin_packing(writer, err) != 0) {
+	rc = begin_form(writer, err);
+	if (rc == 0)
+		rc = begin_packing(writer, err);
+	if (rc != 0) {
 		sn_rows_writer_destroy(writer);
-		return err->code;
+		return rc;
 	}
 	*out = writer;
 	return 0;

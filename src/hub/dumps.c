@@ -455,24 +455,25 @@ static void read_config(struct sn_dumps *dumps)
 int sn_dumps_create(struct sn_hub *hub, struct sn_dumps **out, struct sn_err *err)
 {
 	struct sn_dumps *dumps = sn_new(struct sn_dumps);
-	struct sn_err local = {0};
+	int rc;
 
-	err = err != NULL ? err : &local;
 	dumps->hub = hub;
 	pthread_mutex_init(&dumps->lock, NULL);
 	sn_timer_init(&dumps->timer, hub->loop, look);
 	dumps->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	sn_io_init(&dumps->io, hub->loop, dumps->event, through);
 	read_config(dumps);
-	if (dumps->event < 0 || sn_io_start(&dumps->io, SN_IO_READ) != 0)
-		sn_err_sys(err, -EMFILE, "cannot watch for dumps");
-	else if (sn_dump_scan(dumps->dir, note_dump, dumps, err) == 0 &&
-		 hub->config->dump_datasets.count > 0)
-		sn_timer_in(&dumps->timer, FIRST_NS);
-	if (err->code != 0) {
+	rc = dumps->event < 0 ? -EMFILE : sn_io_start(&dumps->io, SN_IO_READ);
+	if (rc != 0)
+		sn_err_sys(err, rc, "cannot watch for dumps");
+	else
+		rc = sn_dump_scan(dumps->dir, note_dump, dumps, err);
+	if (rc != 0) {
 		sn_dumps_destroy(dumps);
-		return err->code;
+		return rc;
 	}
+	if (hub->config->dump_datasets.count > 0)
+		sn_timer_in(&dumps->timer, FIRST_NS);
 	*out = dumps;
 	return 0;
 }
