@@ -25,7 +25,7 @@ from sonde_e2e.wait import until
 DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
 HUB_KILLS = 24
 HERE_KILLS = 12
-SMALL_DISK = 12 * 1024 * 1024
+SMALL_DISK = 4 * 1024 * 1024
 DAY_1 = 1772323200  # 2026-03-01
 FIRST_FLOW = 10000000  # more packets than the flows of the reference have
 FORMS = {"log_tcp_complete": "tstat_tcp_complete", "log_tcp_nocomplete": "tstat_tcp_nocomplete",
