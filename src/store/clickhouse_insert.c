@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/block.h"
 
 /* The server would acknowledge a block that is only in its memory. */
 #define SETTINGS_NEW "&async_insert=0"
@@ -47,7 +48,7 @@ static int check_block(const struct sn_columns *rows, const struct sn_clickhouse
 	struct sn_vector times = sn_columns_vector(rows, SN_COL_TIME);
 	int64_t from = (int64_t)block->day * 86400 * SN_NS_PER_S;
 
-	if (times.rows == 0 || times.rows > SN_NATIVE_ROWS_MAX)
+	if (times.rows == 0 || times.rows > SN_BLOCK_ROWS_MAX)
 		return sn_err_set(err, -EINVAL, "a block of %zu rows", times.rows);
 	if (block->day < 0 || block->day > SN_CLICKHOUSE_LAST_DAY)
 		return sn_err_set(err, -ERANGE,

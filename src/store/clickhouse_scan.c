@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "store/block.h"
 
 #define DAY_NS         (86400 * SN_NS_PER_S)
 #define CELLS_MAX      (1 << 24) /* rows times columns of a piece, about */
@@ -252,12 +253,19 @@ static void take_row(struct scan *scan, const struct sn_vector *columns, size_t 
 static int take_rows(const struct sn_vector *columns, size_t rows, void *ctx)
 {
 	struct scan *scan = ctx;
+	const int64_t *numbers = columns[scan->column_count - 1].i;
+	size_t end;
+	int rc = 0;
 
-	sn_columns_clear(scan->rows);
-	for (size_t row = 0; row < rows; row++)
-		take_row(scan, columns, row);
+	for (size_t row = 0; rc == 0 && row < rows; row = end) {
+		end = SN_MIN(row + SN_BLOCK_ROWS_MAX, rows);
+		sn_columns_clear(scan->rows);
+		for (size_t i = row; i < end; i++)
+			take_row(scan, columns, i);
+		rc = scan->fn(scan->rows, numbers + row, scan->ctx);
+	}
 	scan->left -= SN_MIN(scan->left, rows);
-	return scan->fn(scan->rows, columns[scan->column_count - 1].i, scan->ctx);
+	return rc;
 }
 
 static int read_piece(struct scan *scan, int32_t day, int64_t from, int64_t to, struct sn_err *err)

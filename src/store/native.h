@@ -20,7 +20,7 @@
 #include "base/err.h"
 #include "data/columns.h"
 
-#define SN_NATIVE_ROWS_MAX  65536       /* of a block */
+#define SN_NATIVE_ROWS_MAX  (1 << 20) /* of a block: servers may put groups of all rows into one */
 #define SN_NATIVE_BYTES_MAX (256 << 20) /* of a block */
 
 struct sn_native_column {

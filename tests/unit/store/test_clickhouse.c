@@ -384,6 +384,33 @@ static void scan_over_many_days_is_in_order(void **state)
 	assert_int_equal(scan_rows(place, &query), 10);
 }
 
+/* Groups of more rows than a block has come in one piece. */
+static void day_of_which_each_second_has_a_row_is_read(void **state)
+{
+	struct place *place = *state;
+	struct sn_query query = {.dataset = &place->dataset};
+	struct sn_clickhouse_scan scan = {.query = &query, .limit = 100};
+	uint64_t count = 0;
+
+	NEEDS_SERVER();
+	for (int64_t second = 0; second < 86400; second++) {
+		struct sn_clickhouse_block block = {
+			.day = DAY, .id = (uint64_t)second + 1, .first = second};
+
+		sn_columns_add_row(place->rows);
+		sn_columns_set_time(place->rows, SN_COL_TIME, DAY_1 + second * SN_NS_PER_S);
+		if (second != 43200 && second != 86399)
+			continue;
+		assert_int_equal(sn_clickhouse_insert(place->ch, place->rows, &block, &place->err),
+				 0);
+		sn_columns_clear(place->rows);
+	}
+	assert_int_equal(scan_rows(place, &query), 86400);
+	query.newest_first = true;
+	assert_int_equal(sn_clickhouse_scan(place->ch, &scan, count_rows, &count, &place->err), 0);
+	assert_int_equal(count, 100);
+}
+
 /* Servers that go -------------------------------------------------------------------------- */
 
 static void block_is_there_wholly_or_not_at_all_when_the_server_is_killed(void **state)
@@ -486,6 +513,7 @@ int main(void)
 		WITH_PLACE(block_of_the_largest_size_is_stored),
 		WITH_PLACE(day_that_is_dropped_goes_from_all_tables_of_ours),
 		WITH_PLACE(scan_over_many_days_is_in_order),
+		WITH_PLACE(day_of_which_each_second_has_a_row_is_read),
 		WITH_PLACE(block_is_there_wholly_or_not_at_all_when_the_server_is_killed),
 		WITH_PLACE(server_that_hangs_may_still_store_what_it_has_got),
 		WITH_PLACE(wrong_password_is_not_told),
