@@ -48,7 +48,7 @@ static void read_pieces(struct sn_str bytes, const struct sn_vector *vector)
 	for (size_t i = 0; i < sn_block_pieces(vector->rows); i++) {
 		size_t rows = sn_block_piece_rows(vector->rows, i), offset, length;
 		struct sn_vector part = sn_vector_part(vector, i * SN_BLOCK_PIECE_ROWS, rows);
-		struct sn_block_column *column;
+		struct sn_block_column *column = NULL;
 		struct sn_err err;
 
 		if (sn_block_find_piece(head, bytes.n, vector->type, vector->rows, i, &offset,
