@@ -259,7 +259,7 @@ def an_importer_beside_the_hub_is_killed_at_any_moment(world):
 
 def a_full_disk_fails_the_import_and_later_it_goes_on(world):
     hub = Hub(world.place, "small", retention_days=0)
-    hub.state.mkdir()
+    (hub.state / "store").mkdir(parents=True)
     if not isolate.mount_tmpfs(world.place, hub.state / "store", SMALL_DISK):
         raise Skip("no right to mount a small file system")
     hub.start().ready()
