@@ -28,7 +28,7 @@
 #define VISIT      16 /* answers of one place before the next gets its turn */
 #define TOKEN_MAX  4096
 #define ITEMS_MAX  1000000
-#define FORGET_NS  (600 * SN_NS_PER_S)
+#define FORGET_NS  (60 * SN_NS_PER_S)
 
 struct sn_follower {
 	char *url, *id, *token_file;

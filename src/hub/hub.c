@@ -347,7 +347,9 @@ static int open_store(struct sn_hub *hub, struct sn_err *err)
 	if (sn_store_open_with(hub->store_dir, &hub->store_options.loop, &hub->store, err) != 0)
 		return sn_err_wrap(err, "cannot use the store");
 	hub->readers = sn_readers_create(hub->store_dir, &hub->store_options.threads);
-	if (sn_upkeep_start(hub->store_dir, SN_UPKEEP_PAUSE_MS, &hub->upkeep, err) != 0)
+	/* A replica fetches such rows again: from two places they would come twice. */
+	if (sn_upkeep_start(hub->store_dir, SN_UPKEEP_PAUSE_MS, hub->config->replica_of[0] == '\0',
+			    &hub->upkeep, err) != 0)
 		return err->code;
 	drop_old_days(hub);
 	warn_if(count_rows(hub, &damage), &damage, "count the rows");

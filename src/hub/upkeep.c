@@ -21,6 +21,7 @@ struct sn_upkeep {
 	struct sn_store *store; /* the thread's */
 	pthread_t thread;
 	unsigned pause_ms;
+	bool salvage;
 	atomic_bool stop;
 	pthread_mutex_t lock; /* of what is below */
 	pthread_cond_t woken;
@@ -44,7 +45,7 @@ static void run(struct sn_upkeep *upkeep)
 {
 	struct sn_err err = {0};
 	unsigned merges = 0;
-	int rc = salvage(upkeep, &err);
+	int rc = upkeep->salvage ? salvage(upkeep, &err) : 0;
 
 	if (rc == 0)
 		rc = sn_store_tidy(upkeep->store, &upkeep->stop, &merges, &err);
@@ -96,7 +97,8 @@ static void destroy(struct sn_upkeep *upkeep)
 	free(upkeep);
 }
 
-int sn_upkeep_start(const char *dir, unsigned pause_ms, struct sn_upkeep **out, struct sn_err *err)
+int sn_upkeep_start(const char *dir, unsigned pause_ms, bool salvage, struct sn_upkeep **out,
+		    struct sn_err *err)
 {
 	struct sn_upkeep *upkeep;
 	pthread_condattr_t monotonic;
@@ -108,6 +110,7 @@ int sn_upkeep_start(const char *dir, unsigned pause_ms, struct sn_upkeep **out, 
 	upkeep = sn_new(struct sn_upkeep);
 	upkeep->store = store;
 	upkeep->pause_ms = pause_ms;
+	upkeep->salvage = salvage;
 	pthread_mutex_init(&upkeep->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -23,8 +23,11 @@ struct sn_upkeep_status {
 	char reason[SN_ERR_TEXT_MAX];
 };
 
-/* `dir`: of the store, which the thread opens for itself; `pause_ms` between two runs. */
-int sn_upkeep_start(const char *dir, unsigned pause_ms, struct sn_upkeep **upkeep,
+/*
+ * `dir`: of the store, which the thread opens for itself; `pause_ms` between two runs; `salvage`:
+ * also take back what is whole of damaged files.
+ */
+int sn_upkeep_start(const char *dir, unsigned pause_ms, bool salvage, struct sn_upkeep **upkeep,
 		    struct sn_err *err);
 /* Waits for the merge under way, some 100 ms.  NULL is fine. */
 void sn_upkeep_stop(struct sn_upkeep *upkeep);

@@ -134,6 +134,8 @@ def rows_are_the_same_after_kills_of_both(world):
     assert there == here, "not the same CSV"
     check = world.replica.api.check("attic")
     assert check["missing"] == 0 and check["duplicates"] == 0 and check["rows"] == rows, check
+    done = world.place.run("sonde", "store", "check", "--deep", "--state", world.replica.state)
+    assert done.returncode == 0, done.stdout + done.stderr
     tap.note(f"{KILLS} kills in {time.monotonic() - start:.0f} s, {rows} rows, {len(here)} bytes of CSV")
 
 
@@ -185,6 +187,13 @@ def a_day_that_is_dropped_stays_at_the_replica(world):
     assert world.rows(world.replica) == before
 
 
+def a_day_that_is_dropped_here_is_fetched_again(world):
+    rows = world.rows(world.replica)
+    world.replica.api.call("DELETE", "/api/v1/store/days/2026-03-01")
+    assert world.rows(world.replica) < rows
+    until("the day is there again", 90, lambda: world.rows(world.replica) == rows, pause=0.5)
+
+
 def without_the_key_it_is_a_primary_that_the_nodes_know(world):
     rows = world.rows(world.replica)
     sent = world.feeder.batch
@@ -217,6 +226,7 @@ CASES = [
     a_replica_takes_nothing_itself,
     who_may_not_replicate_gets_nothing,
     a_day_that_is_dropped_stays_at_the_replica,
+    a_day_that_is_dropped_here_is_fetched_again,
     without_the_key_it_is_a_primary_that_the_nodes_know,
     everything_ends_in_order,
 ]

@@ -103,6 +103,12 @@ static void post_check(struct sn_http_request *request, void *ctx)
 
 	if (body == NULL)
 		return;
+	if (hub->follower != NULL && json_is_true(json_object_get(body, "repair"))) {
+		sn_http_problem(request, 409, "replica", "This hub is a replica",
+				"it fetches what is damaged here again: drop the day ('sonde store "
+				"drop')");
+		return;
+	}
 	check = sn_new(struct check);
 	check->path = sn_xstrdup(hub->store_dir);
 	check->deep = json_is_true(json_object_get(body, "deep"));

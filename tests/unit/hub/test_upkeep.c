@@ -37,7 +37,7 @@ static void blocks_are_put_together_while_others_write(void **state)
 	struct sn_upkeep *upkeep;
 	uint64_t batches = 0;
 
-	assert_int_equal(sn_upkeep_start(world->dir, 1, &upkeep, NULL), 0);
+	assert_int_equal(sn_upkeep_start(world->dir, 1, true, &upkeep, NULL), 0);
 	for (int64_t i = 0; i < 40; i++) {
 		add_row(world->batch, DAY_1 + i, "a", i);
 		store_batch(world);
@@ -58,7 +58,7 @@ static void stop_does_not_wait_for_the_pause(void **state)
 	uint64_t start = sn_mono_ns();
 	struct sn_upkeep *upkeep;
 
-	assert_int_equal(sn_upkeep_start(world->dir, 600000, &upkeep, NULL), 0);
+	assert_int_equal(sn_upkeep_start(world->dir, 600000, true, &upkeep, NULL), 0);
 	sn_upkeep_stop(upkeep);
 	sn_upkeep_stop(NULL);
 	assert_true(sn_mono_ns() - start < PATIENCE_NS);
@@ -73,7 +73,7 @@ static void trouble_is_told_and_passes(void **state)
 
 	/* A directory where a file should be. */
 	assert_int_equal(sn_fs_mkdirs(path, 0700, NULL), 0);
-	assert_int_equal(sn_upkeep_start(world->dir, 1, &upkeep, NULL), 0);
+	assert_int_equal(sn_upkeep_start(world->dir, 1, true, &upkeep, NULL), 0);
 	status = wait_for(upkeep, 0, true);
 	assert_true(status.failing);
 	assert_non_null(strstr(status.reason, "2026-03-01.db"));
