@@ -389,7 +389,7 @@ static struct sn_clickhouse_block note_unit(struct place *place, int64_t end,
 	struct sn_day *day = sn_day_get(place->world.store, block.day);
 	struct sn_err *err = &place->world.err;
 	struct sn_moving_unit unit;
-	uint32_t epoch;
+	uint32_t epoch = 0;
 
 	if (sn_day_open_writer(place->world.store, day, err) != 0 ||
 	    sn_moving_begin(day->writer, &place->dataset, end, &unit, err) != 1 ||
