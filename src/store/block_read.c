@@ -143,7 +143,7 @@ static bool get_numbers(struct reader *reader, int64_t *numbers, size_t count)
 	    (form & ~(SN_BLOCK_WIDTH | SN_BLOCK_DELTA | SN_BLOCK_THOUSANDS | SN_BLOCK_APART)) != 0)
 		return fail(reader, "its numbers have an unknown form");
 	planes = sn_block_room(reader->scratch, SN_BLOCK_ROOM_PLANES, size);
-	for (unsigned part = 0; reader->code == 0 && part < parts; part++)
+	for (unsigned part = 0; reader->code == 0 && size > 0 && part < parts; part++)
 		get_bytes(reader, planes + part * (size / parts), size / parts);
 	if (reader->code != 0)
 		return false;
