@@ -438,8 +438,13 @@ CASES = [
     everything_ends_in_order,
 ]
 
-if __name__ == "__main__":
+def main():
     if "SONDE_FILL_STORE" not in os.environ:
         tap.skip_all(CASES, "SONDE_FILL_STORE does not name the program that fills a store")
-        sys.exit(0)
-    sys.exit(tap.run(CASES, set_up(sys.argv[1])))
+        return 0
+    isolate.enter()
+    return tap.run(CASES, set_up(sys.argv[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
