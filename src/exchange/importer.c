@@ -134,6 +134,8 @@ static int store_part(struct run *run, const struct sn_part *part, struct sn_err
 
 	note_times(run, part->rows, part->day, &sum);
 	identify(run, part, sum, &id);
+	if (run->importer->store != NULL && run->options->annotate != NULL)
+		run->options->annotate(part->rows, run->options->ctx);
 	if (run->importer->store != NULL)
 		rc = put_part(run, &id, part, err);
 	if (rc == -EEXIST)

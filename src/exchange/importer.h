@@ -68,6 +68,8 @@ struct sn_import_options {
 	/* Both may be NULL.  Non-zero ends the import: -ECANCELED, to be gone on with. */
 	int (*progress)(const struct sn_import_report *report, void *ctx);
 	void (*bad)(const struct sn_bad_line *bad, void *ctx);
+	/* Fills in what rows lack before they are stored, never their times; may be NULL. */
+	void (*annotate)(struct sn_columns *rows, void *ctx);
 	/*
 	 * Rows of an mPlane result or envelope, to `intake`, and their number; the datasets of
 	 * mPlane are the hub's.  -EINVAL: it cannot be read.  NULL: files of mPlane are refused.

@@ -53,8 +53,9 @@ struct sn_import_job {
 	/* The thread's, and the loop's once it has ended. */
 	int rc;
 	struct sn_err err;
-	struct sn_buf bad;  /* lines that wait to be put into quarantine */
-	struct sn_buf head; /* lines that stand before all others */
+	struct sn_annotations *annotations; /* the thread's */
+	struct sn_buf bad;                  /* lines that wait to be put into quarantine */
+	struct sn_buf head;                 /* lines that stand before all others */
 	uint64_t bad_line, bad_count, bad_bytes;
 	char bad_reason[SN_IMPORT_REASON_MAX];
 };

@@ -207,6 +207,13 @@ static int derive(const json_t *message, const struct sn_intake *intake, size_t 
 	return failed;
 }
 
+static void annotate(struct sn_columns *rows, void *ctx)
+{
+	struct sn_import_job *job = ctx;
+
+	sn_annotate_columns(job->annotations, rows);
+}
+
 /* The thread ------------------------------------------------------------------ */
 
 static int import(struct sn_import_job *job)
@@ -221,6 +228,7 @@ static int import(struct sn_import_job *job)
 		.now_ns = sn_wall_ns(),
 		.progress = tell_progress,
 		.bad = take_bad,
+		.annotate = annotate,
 		.derive = derive,
 		.ctx = job,
 	};
@@ -230,7 +238,9 @@ static int import(struct sn_import_job *job)
 
 	if (rc != 0)
 		return rc;
+	job->annotations = sn_annotations_create(job->imports->hub->annotator);
 	rc = sn_importer_file(importer, job->path, &options, &report, &job->err);
+	sn_annotations_destroy(job->annotations);
 	sn_importer_close(importer);
 	tell_progress(&report, job);
 	put_aside(job);
