@@ -131,11 +131,27 @@ static void drop_upload(struct sn_import_job *job)
 		SN_LOG_LIMITED(SN_LOG_WARNING, "cannot remove an upload: %s", err.text);
 }
 
+/* Rows that are too old to stay: whoever brings an archive wants to know before they go. */
+static const char *warn_of_retention(const struct sn_import_job *job, char *out, size_t size)
+{
+	const struct sn_hub *hub = job->imports->hub;
+	int64_t days = (int64_t)hub->config->retention_days;
+
+	if (days == 0 || job->report.first_ns >= sn_hub_now(hub) - days * 86400 * SN_NS_PER_S)
+		return "";
+	snprintf(out, size,
+		 "rows older than %" PRId64 " days will be dropped within the hour (raise "
+		 "'retention_days' in the hub's configuration, then import with --again)",
+		 days);
+	return out;
+}
+
 /* Its thread has ended. */
 static void finish(struct sn_import_job *job)
 {
 	struct sn_hub *hub = job->imports->hub;
 	const struct sn_import_report *report = &job->report;
+	char warning[200];
 
 	pthread_join(job->thread, NULL);
 	/* The hub ends: the job stays as it is, to be gone on with. */
@@ -144,7 +160,7 @@ static void finish(struct sn_import_job *job)
 		return;
 	}
 	if (job->rc == 0) {
-		write_state(job, "done", "");
+		write_state(job, "done", warn_of_retention(job, warning, sizeof(warning)));
 		drop_upload(job);
 		if (!report->duplicate)
 			hub->rows_before += report->counts.rows;

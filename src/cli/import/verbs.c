@@ -77,6 +77,11 @@ static void show_job(const struct run *run, const char *path, const json_t *job)
 	fflush(stdout);
 	if (bad > 0)
 		show_samples(job);
+	if (sn_output_text(job, "reason") != NULL) {
+		sn_autofree char *reason = sn_text_defused(sn_output_text(job, "reason"));
+
+		fprintf(stderr, "  %s\n", reason);
+	}
 }
 
 static void count_job(struct run *run, const char *path, const json_t *job)

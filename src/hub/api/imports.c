@@ -151,7 +151,7 @@ static const struct sn_api_field job_fields[] = {
 	{"unknown", SN_API_INTEGER, true, false,
 	 "columns or members that no dataset has, each time"},
 	{"duplicate", SN_API_BOOL, true, false, "the file was in the store already"},
-	{"reason", SN_API_TEXT, true, true, "why it failed"},
+	{"reason", SN_API_TEXT, true, true, "why it failed, or what to know of it"},
 	{"by", SN_API_TEXT, true, false, "who asked for it"},
 	{"dataset", SN_API_TEXT, true, true, "that all rows have; null: each says"},
 	{"node", SN_API_TEXT, true, true, "that was asked for"},
