@@ -116,6 +116,17 @@ static int check_answer(struct sn_clickhouse *ch, struct answer *answer, int *co
 					 : "the answer is not the rows that were asked for");
 }
 
+/* Somebody has dropped one: what there is will be asked again. */
+static void forget_tables(struct sn_clickhouse *ch)
+{
+	const char *name;
+	size_t cursor = 0;
+	void *table;
+
+	while (sn_map_next(ch->tables, &cursor, &name, &table))
+		((struct sn_clickhouse_table *)table)->whole = false;
+}
+
 int sn_clickhouse_ask(struct sn_clickhouse *ch, const struct sn_native_column *columns,
 		      size_t count, sn_native_fn *fn, void *ctx, struct sn_err *err)
 {
@@ -132,8 +143,11 @@ int sn_clickhouse_ask(struct sn_clickhouse *ch, const struct sn_native_column *c
 	rc = sn_clickhouse_http_run(ch->http, &request, err);
 	if (rc == 0)
 		rc = check_answer(ch, &answer, &request.code, err);
-	if (rc == -EPROTO && request.code == SN_CLICKHOUSE_UNKNOWN_TABLE)
-		rc = 0;
+	if (rc == -EPROTO && request.code == SN_CLICKHOUSE_UNKNOWN_TABLE) {
+		forget_tables(ch);
+		/* Over a cluster another server may lack it, and the rows of all are missing. */
+		rc = ch->cluster == NULL ? 0 : rc;
+	}
 	sn_native_reader_destroy(answer.reader);
 	sn_buf_finish(&answer.text);
 	return answer.ended ? 1 : rc;

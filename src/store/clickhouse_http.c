@@ -338,7 +338,7 @@ static int watch(void *ctx, curl_off_t down_total, curl_off_t down, curl_off_t u
 
 bool sn_clickhouse_error(struct sn_str text, int *code, struct sn_str *reason)
 {
-	static const char begin[] = "Code: ", exception[] = "DB::Exception: ";
+	static const char begin[] = "Code: ", exception[] = "Exception: ";
 	static const char *const ends[] = {", e.what() = ", " (version ", "\n", ", Stack trace"};
 	const char *p = text.n > 0 ? memmem(text.p, text.n, begin, strlen(begin)) : NULL;
 	const char *end = text.p + text.n, *found;

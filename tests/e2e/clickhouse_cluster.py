@@ -175,6 +175,10 @@ def shards_hold_a_part_each_and_both_tell_all(world):
             assert world.run(server, "sum", cluster="wide") == f"6000 {sum(numbers)}"
             assert world.run(server, "days", cluster="wide") == f"{DAY} 6000"
             assert world.run(server, "has", 2, cluster="wide") == "1000"
+        # A shard that lacks the table is no shard without rows.
+        wide.servers[1].ask("RENAME TABLE e2e_rows_1_l TO elsewhere")
+        fails("EPROTO", lambda: world.run(wide.servers[0], "sum", cluster="wide"))
+        wide.servers[1].ask("RENAME TABLE elsewhere TO e2e_rows_1_l")
         world.run(wide.servers[0], "drop", DAY, cluster="wide")
         for server in wide.servers:
             assert world.run(server, "sum", cluster="wide") == "0 0"
