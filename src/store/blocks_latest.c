@@ -85,9 +85,14 @@ static uint64_t place_of(struct sn_value value)
 char *sn_series_name(struct sn_value node, struct sn_value key)
 {
 	struct sn_buf name = {0};
-	char *text;
 
-	sn_buf_addf(&name, "%zu %.*s%u ", node.s.n, (int)node.s.n, node.s.p, (unsigned)key.type);
+	sn_buf_reserve(&name, node.s.n + 64);
+	sn_buf_add_u64(&name, node.s.n);
+	sn_buf_addc(&name, ' ');
+	if (node.s.n > 0)
+		sn_buf_add(&name, node.s.p, node.s.n);
+	sn_buf_add_u64(&name, (uint64_t)key.type);
+	sn_buf_addc(&name, ' ');
 	if (key.type == SN_TYPE_TEXT)
 		sn_buf_add(&name, key.s.p, key.s.n);
 	else if (key.type == SN_TYPE_F64)
@@ -96,9 +101,8 @@ char *sn_series_name(struct sn_value node, struct sn_value key)
 		sn_buf_addc(&name, key.b ? '1' : '0');
 	else if (key.type != SN_TYPE_NULL)
 		sn_buf_add_i64(&name, key.i);
-	text = sn_xstrdup(sn_buf_cstr(&name));
-	sn_buf_finish(&name);
-	return text;
+	(void)sn_buf_cstr(&name); /* ends it */
+	return name.p;
 }
 
 static struct newest *find_series(struct latest *latest, struct sn_value node, struct sn_value key)
