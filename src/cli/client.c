@@ -11,9 +11,9 @@
 #include "base/mem.h"
 #include "cli/client_internal.h"
 
-#define HEADERS_MAX 6
-#define PROBLEM_MAX 16384 /* of a refusal's body that is looked at */
-#define PAGES_MAX   100000
+#define HEADERS_MAX    6
+#define PROBLEM_MAX    16384 /* of a refusal's body that is looked at */
+#define PAGES_MAX      100000
 #define STREAM_IDLE_NS (900 * SN_NS_PER_S)
 
 /* One request on its way. */

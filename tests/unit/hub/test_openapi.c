@@ -20,10 +20,10 @@ static char measurement[64], upload[64];
 static void make_files(void)
 {
 	struct sn_err err = {0};
-	struct reply reply = expect(
-		&world, AS_LOCAL, 201, "POST", "/api/v1/uploads",
-		"{\"name\":\"a.csv\",\"bytes\":4,\"sha256\":"
-		"\"88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589\"}");
+	struct reply reply =
+		expect(&world, AS_LOCAL, 201, "POST", "/api/v1/uploads",
+		       "{\"name\":\"a.csv\",\"bytes\":4,\"sha256\":"
+		       "\"88d4266fd4e6338d13b845fcf289579d209c897823b9217da3e161936f031589\"}");
 
 	snprintf(upload, sizeof(upload), "/api/v1/uploads/%s",
 		 json_string_value(json_object_get(reply.json, "id")));
@@ -38,8 +38,8 @@ static void make_files(void)
 
 static void make_dump(void)
 {
-	struct reply reply = expect(&world, AS_LOCAL, 202, "POST", "/api/v1/dumps",
-				    "{\"day\":\"2026-03-01\"}");
+	struct reply reply =
+		expect(&world, AS_LOCAL, 202, "POST", "/api/v1/dumps", "{\"day\":\"2026-03-01\"}");
 
 	for (int i = 0; i < 200 && sn_dumps_busy(world.hub->dumps); i++)
 		world_wait(&world, 10 * SN_NS_PER_MS);
