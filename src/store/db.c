@@ -200,6 +200,23 @@ static int configure(struct sn_db *db, struct sn_err *err)
 	return rc;
 }
 
+/*
+ * Of two that make a file into one with WAL at the same time one is refused at once: SQLite does
+ * not ask the handler where waiting could be in vain.
+ */
+static int configure_patiently(struct sn_db *db, struct sn_err *err)
+{
+	uint64_t start_ns = sn_mono_ns();
+	int rc = configure(db, err);
+
+	while (rc == -EBUSY &&
+	       sn_mono_ns() - start_ns < sn_db_patience_ms * (uint64_t)SN_NS_PER_MS) {
+		nanosleep(&(struct timespec){.tv_nsec = 2 * SN_NS_PER_MS}, NULL);
+		rc = configure(db, err);
+	}
+	return rc;
+}
+
 static int user_version(struct sn_db *db, unsigned *version, struct sn_err *err)
 {
 	sqlite3_stmt *statement = sn_db_query(db, err, "PRAGMA user_version", "");
@@ -259,7 +276,7 @@ int sn_db_open(const char *path, const char *const *migrations, unsigned migrati
 	if (rc == 0)
 		rc = open_handle(path, &db, err);
 	if (rc == 0)
-		rc = configure(db, err);
+		rc = configure_patiently(db, err);
 	if (rc == 0)
 		rc = migrate(db, migrations, migration_count, err);
 	if (rc != 0) {

@@ -2,6 +2,7 @@
 #include "lib/test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,42 @@ static void trouble_of_the_disk_is_never_told_as_the_callers_fault(void **state)
 
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, create, destroy)
 
+static void *open_and_close(void *ctx)
+{
+	static const char *const one[] = {"CREATE TABLE thing(id INTEGER PRIMARY KEY)"};
+	struct sn_err err = {0};
+	struct sn_db *db;
+
+	if (sn_db_open(ctx, one, 1, &db, &err) != 0)
+		return (void *)(intptr_t)err.code;
+	sn_db_close(db);
+	return NULL;
+}
+
+static void new_file_may_be_opened_by_several_at_once(void **state)
+{
+	struct world *world = *state;
+
+	for (int round = 0; round < 20; round++) {
+		sn_autofree char *path = sn_xasprintf("%s.%d", world->path, round);
+		sn_autofree char *wal = sn_xasprintf("%s-wal", path);
+		sn_autofree char *shm = sn_xasprintf("%s-shm", path);
+		pthread_t threads[4];
+		void *failure;
+
+		for (size_t i = 0; i < SN_COUNT(threads); i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, open_and_close, path),
+					 0);
+		for (size_t i = 0; i < SN_COUNT(threads); i++) {
+			assert_int_equal(pthread_join(threads[i], &failure), 0);
+			assert_null(failure);
+		}
+		unlink(path);
+		unlink(wal);
+		unlink(shm);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +336,7 @@ int main(void)
 		WITH_WORLD(values_of_all_kinds_are_bound),
 		WITH_WORLD(errors_have_a_number_and_a_text),
 		WITH_WORLD(rolled_back_changes_are_gone),
+		WITH_WORLD(new_file_may_be_opened_by_several_at_once),
 		WITH_WORLD(transaction_left_open_is_rolled_back_by_closing),
 		WITH_WORLD(older_file_is_brought_up_and_newer_one_refused),
 		WITH_WORLD(broken_migration_leaves_the_file_as_it_was),
