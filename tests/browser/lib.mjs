@@ -118,10 +118,12 @@ export async function hubAlone(programs, settings) {
 // The command line beside it; throws what it complained about.
 export function command(programs, file, ...args) {
 	const { url, token } = JSON.parse(readFileSync(file, 'utf8'));
-	const proof = `${file}.token`;
+	const dir = place(); // not beside hub.json: what lies there belongs to the hub
+	const proof = join(dir, 'token');
 	writeFileSync(proof, token, { mode: 0o600 });
 	const env = { ...process.env, SONDE_URL: url, SONDE_TOKEN_FILE: proof };
 	const done = spawnSync(join(programs, 'sonde'), args, { encoding: 'utf8', env, timeout: 60000 });
+	rmSync(dir, { recursive: true, force: true });
 	assert(done.status === 0, `sonde ${args.join(' ')}: ${done.stderr}`);
 	return done.stdout;
 }
