@@ -109,15 +109,28 @@ static int fail_file(struct sn_err *err, int error, const char *what, const char
 			  next_step(error));
 }
 
-/* With our mode from the start; the journal's files take theirs from it. */
+/*
+ * With our mode from the start; the journal's files take theirs from it.  It gets its name when
+ * it is closed: closing a file loses the locks that other threads have of it by then.
+ */
 static int create_file(const char *path, struct sn_err *err)
 {
-	sn_autofree char *copy = sn_xstrdup(path);
-	sn_autoclose int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	sn_autofree char *copy = sn_xstrdup(path), *nameless = NULL;
+	int fd, rc = 0;
 
+	if (access(path, F_OK) == 0)
+		return 0;
+	nameless = sn_xasprintf("%s.%d-%p", path, (int)getpid(), (void *)&fd);
+	fd = open(nameless, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return errno == EEXIST ? 0 : fail_file(err, -errno, "create", path);
-	return sn_fs_sync_dir(dirname(copy), err);
+		return fail_file(err, -errno, "create", path);
+	close(fd);
+	/* Some file systems have no second names. */
+	if (link(nameless, path) != 0 && errno != EEXIST &&
+	    renameat2(AT_FDCWD, nameless, AT_FDCWD, path, RENAME_NOREPLACE) != 0 && errno != EEXIST)
+		rc = fail_file(err, -errno, "create", path);
+	unlink(nameless);
+	return rc == 0 ? sn_fs_sync_dir(dirname(copy), err) : rc;
 }
 
 /*
