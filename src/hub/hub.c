@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define SN_MODULE "hub"
-#include "hub/hub.h"
+#include "hub/hub_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,11 +21,6 @@
 #include "hub/progress.h"
 #include "hub/publish.h"
 
-#define TICK_NS          SN_NS_PER_S
-#define TICKS_CHECK      2  /* are the owners of open streams still who they were */
-#define TICKS_HOSTS      10 /* has this machine got other addresses */
-#define TICKS_SAVE       60 /* write behind, tidy */
-#define TICKS_RETAIN     3600
 #define COOKIE_ID_LENGTH 8 /* characters of the hub's id: 40 random bits */
 #define LATEST_AGE_NS    (300 * SN_NS_PER_S)
 #define QUESTIONS_MAX    256 /* about rows, waiting and being answered */
@@ -118,179 +113,6 @@ void sn_hub_tell_tasks(struct sn_hub *hub, const struct sn_node *node)
 	sn_sse_send(node->stream, "tasks", NULL, (struct sn_str){data, (size_t)n});
 }
 
-/* What is done from time to time ------------------------------------------------- */
-
-static void warn_if(int failed, const struct sn_err *err, const char *what)
-{
-	if (failed != 0)
-		SN_LOG_LIMITED(SN_LOG_WARNING, "cannot %s: %s", what, err->text);
-}
-
-static bool owner_is_good(const void *owner, void *ctx)
-{
-	struct sn_hub *hub = ctx;
-
-	return sn_guard_still(hub, owner, sn_hub_now(hub));
-}
-
-static bool peer_is_refused(const struct sn_pki_info *peer, void *ctx)
-{
-	struct sn_hub *hub = ctx;
-
-	return !sn_trust_accepts(hub->trust, peer, sn_hub_now(hub), NULL);
-}
-
-/* Foreign CAs, their peers and revocation lists are configured in files that may change. */
-static void refresh_trust(struct sn_hub *hub)
-{
-	int news = sn_trust_refresh(hub->trust, sn_hub_now(hub));
-	struct sn_http_tls tls;
-	struct sn_err err = {0};
-
-	if (news & SN_TRUST_PROBLEMS)
-		sn_publish_problem(NULL, hub);
-	if (news & SN_TRUST_CAS) {
-		sn_identity_set_foreign(hub->identity, sn_trust_foreign_pem(hub->trust));
-		tls = sn_identity_tls(hub->identity);
-		warn_if(sn_http_server_set_tls(hub->server, &tls, &err), &err,
-			"use the foreign CAs");
-	}
-	if (news & SN_TRUST_CHANGED)
-		sn_http_server_close_peers(hub->server, peer_is_refused, hub);
-}
-
-static void renew_if_due(struct sn_hub *hub, bool look_at_hosts)
-{
-	struct sn_err err = {0};
-	struct sn_http_tls tls;
-	char **hosts;
-
-	if (!look_at_hosts && !sn_identity_server_is_due(hub->identity, NULL, sn_hub_now(hub)))
-		return;
-	hosts = sn_hub_hosts(hub);
-	if (sn_identity_server_is_due(hub->identity, (const char *const *)hosts, sn_hub_now(hub))) {
-		if (sn_identity_make_server(hub->identity, (const char *const *)hosts,
-					    sn_hub_now(hub), hub->config->hub_certificate_life,
-					    &err) == 0) {
-			tls = sn_identity_tls(hub->identity);
-			(void)sn_http_server_set_tls(hub->server, &tls, &err);
-		}
-		warn_if(err.code, &err, "renew the hub's certificate");
-		if (err.code == 0)
-			sn_info("the hub's certificate was renewed");
-	}
-	sn_hub_free_hosts(hosts);
-}
-
-static void tidy(struct sn_hub *hub)
-{
-	struct sn_err err = {0};
-	int64_t now_ns = sn_hub_now(hub);
-
-	warn_if(sn_fleet_save(hub->fleet, &err), &err, "save the nodes");
-	warn_if(sn_people_tidy(hub->people, now_ns, &err), &err, "drop old sessions");
-	warn_if(sn_enrol_tidy(hub->control, now_ns, &err), &err, "drop old invites");
-	warn_if(sn_control_tidy(hub->control, &err), &err, "tidy the control database");
-	warn_if(sn_certificates_tidy(hub->control, now_ns, &err), &err, "drop old certificates");
-	sn_uploads_tidy(hub->uploads, now_ns);
-}
-
-struct retention {
-	struct sn_hub *hub;
-	char oldest[11]; /* first day that is kept */
-	char drop[64][11];
-	unsigned count;
-};
-
-static int note_day(const struct sn_store_day *day, void *ctx)
-{
-	struct retention *retention = ctx;
-
-	if (strcmp(day->day, retention->oldest) < 0 && retention->count < SN_COUNT(retention->drop))
-		memcpy(retention->drop[retention->count++], day->day, sizeof(day->day));
-	return 0;
-}
-
-static int count_day(const struct sn_store_day *day, void *ctx)
-{
-	*(uint64_t *)ctx += day->rows;
-	return 0;
-}
-
-/* Such that rows_before plus the rows stored since is what there is. */
-static int count_rows(struct sn_hub *hub, struct sn_err *err)
-{
-	uint64_t total = 0;
-
-	if (sn_store_days(hub->store, count_day, &total, err) != 0)
-		return err->code;
-	hub->rows_before = total - (hub->ingest != NULL ? sn_ingest_stats(hub->ingest)->rows : 0);
-	return 0;
-}
-
-int sn_hub_drop_day(struct sn_hub *hub, const char *day, struct sn_err *err)
-{
-	struct sn_err uncounted = {0};
-
-	if (sn_store_drop_day(hub->store, day, err) != 0)
-		return err->code;
-	sn_readers_renew(hub->readers);
-	warn_if(count_rows(hub, &uncounted), &uncounted, "count the rows");
-	return 0;
-}
-
-static void drop_old_days(struct sn_hub *hub)
-{
-	struct retention retention = {.hub = hub};
-	struct sn_err err = {0};
-	char time[SN_TIME_TEXT_MAX];
-	int64_t days = (int64_t)hub->config->retention_days;
-
-	if (days == 0)
-		return;
-	sn_format_time(sn_hub_now(hub) - days * 86400 * SN_NS_PER_S, time, sizeof(time));
-	snprintf(retention.oldest, sizeof(retention.oldest), "%.10s", time);
-	if (sn_store_days(hub->store, note_day, &retention, &err) != 0) {
-		warn_if(err.code, &err, "look for old days");
-		return;
-	}
-	for (unsigned i = 0; i < retention.count; i++) {
-		if (sn_store_drop_day(hub->store, retention.drop[i], &err) == 0)
-			sn_notice("dropped a day of rows day=%s", retention.drop[i]);
-		else
-			warn_if(err.code, &err, "drop an old day");
-	}
-	if (retention.count > 0 && hub->readers != NULL)
-		sn_readers_renew(hub->readers);
-	if (retention.count > 0)
-		warn_if(count_rows(hub, &err), &err, "count the rows");
-}
-
-static void tick(struct sn_timer *timer)
-{
-	struct sn_hub *hub = sn_container_of(timer, struct sn_hub, tick);
-
-	sn_timer_in(timer, TICK_NS);
-	hub->ticks++;
-	sn_fleet_tick(hub->fleet, sn_hub_now(hub));
-	sn_measures_tick(hub->measures, sn_hub_now(hub));
-	sn_enforce_tick(hub);
-	sn_math_tick(hub->math);
-	if (hub->ticks % TICKS_CHECK == 0)
-		sn_events_close_unless(hub->events, owner_is_good, hub);
-	if (hub->ticks % TICKS_CHECK == 0)
-		sn_streams_check(hub->streams);
-	sn_moving_tick(hub);
-	refresh_trust(hub);
-	renew_if_due(hub, hub->ticks % TICKS_HOSTS == 0);
-	if (hub->ticks % TICKS_HOSTS == 0)
-		sn_annotate_look(hub);
-	if (hub->ticks % TICKS_SAVE == 0)
-		tidy(hub);
-	if (hub->ticks % TICKS_RETAIN == 0)
-		drop_old_days(hub);
-}
-
 /* Starting ------------------------------------------------------------------------ */
 
 static int name_hub(struct sn_hub *hub, struct sn_err *err)
@@ -351,12 +173,12 @@ static int open_store(struct sn_hub *hub, struct sn_err *err)
 	if (sn_upkeep_start(hub->store_dir, SN_UPKEEP_PAUSE_MS, hub->config->replica_of[0] == '\0',
 			    &hub->upkeep, err) != 0)
 		return err->code;
-	drop_old_days(hub);
-	warn_if(count_rows(hub, &damage), &damage, "count the rows");
+	sn_hub_retain(hub);
+	sn_hub_warn_if(sn_hub_count_rows(hub, &damage), &damage, "count the rows");
 	/* Those in ClickHouse are read by a thread. */
 	if (sn_store_latest(hub->store, &sn_dataset_ping, hub->started_ns - LATEST_AGE_NS,
 			    note_latest, hub, &damage) != -EREMOTE)
-		warn_if(damage.code, &damage, "read the newest rows");
+		sn_hub_warn_if(damage.code, &damage, "read the newest rows");
 	return 0;
 }
 
@@ -544,123 +366,6 @@ static int open_server(struct sn_hub *hub, struct sn_err *err)
 	return hub->server != NULL ? 0 : sn_err_set(err, -ENOMEM, "cannot make the HTTP server");
 }
 
-/* Listening -------------------------------------------------------------------------- */
-
-static int listen_at(struct sn_hub *hub, const struct sn_addr *addr, int fd, bool tls,
-		     struct sn_err *err)
-{
-	struct sn_http_tls identity = sn_identity_tls(hub->identity);
-	struct sn_listener *listener = &hub->listeners[hub->listener_count];
-
-	if (hub->listener_count >= SN_LISTENERS_MAX)
-		return sn_err_set(err, -E2BIG, "cannot listen at more than %d addresses",
-				  SN_LISTENERS_MAX);
-	if (sn_http_server_listen(hub->server, addr, fd, tls ? &identity : NULL, &listener->addr,
-				  err) != 0)
-		return err->code;
-	listener->tls = tls;
-	hub->listener_count++;
-	return 0;
-}
-
-/* A machine without IPv6 takes the wildcard of IPv4 for that of IPv6. */
-static int listen_at_addr(struct sn_hub *hub, const struct sn_addr *addr, bool tls,
-			  struct sn_err *err)
-{
-	int failed = listen_at(hub, addr, -1, tls, err);
-	struct sn_addr ipv4;
-
-	if ((failed != -EAFNOSUPPORT && failed != -EADDRNOTAVAIL) ||
-	    addr->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr))
-		return failed;
-	sn_addr_parse(SN_STR("0.0.0.0"), sn_addr_port(addr), &ipv4);
-	return listen_at(hub, &ipv4, -1, tls, err);
-}
-
-static int listen_at_text(struct sn_hub *hub, const char *key, const char *text, bool tls,
-			  struct sn_err *err)
-{
-	struct sn_addr addr;
-
-	if (sn_addr_parse(sn_str(text), tls ? 8443 : 8080, &addr) != 0)
-		return sn_err_set(err, -EINVAL, "key '%s': '%s' is not an address with port", key,
-				  text);
-	if (listen_at_addr(hub, &addr, tls, err) != 0)
-		return err->code == -EADDRINUSE
-			       ? sn_err_set(err, err->code,
-					    "cannot listen at '%s': the port is in use (stop the "
-					    "other program, or set '%s')",
-					    text, key)
-			       : err->code;
-	return 0;
-}
-
-static int listen_at_fd(struct sn_hub *hub, int fd, struct sn_err *err)
-{
-	struct sn_addr addr = {0};
-
-	addr.length = sizeof(addr.in6);
-	if (getsockname(fd, &addr.sa, &addr.length) != 0)
-		return sn_err_sys(err, -errno, "cannot use inherited descriptor %d", fd);
-	return listen_at(hub, &addr, fd, true, err);
-}
-
-/* Sockets that a service manager opened for us take the place of `listen`. */
-static int listen_tls(struct sn_hub *hub, struct sn_err *err)
-{
-	const struct sn_hub_config *config = hub->config;
-	int handed_over = sn_notify_listen_fds();
-	uint64_t fd = 0;
-
-	for (int i = 0; i < handed_over; i++) {
-		if (listen_at_fd(hub, 3 + i, err) != 0)
-			return err->code;
-	}
-	for (unsigned i = 0; i < config->listen_fd_tls.count; i++) {
-		(void)sn_parse_u64(sn_str(config->listen_fd_tls.items[i]), 3, INT32_MAX, &fd);
-		if (listen_at_fd(hub, (int)fd, err) != 0)
-			return err->code;
-	}
-	for (unsigned i = 0; handed_over <= 0 && i < config->listen.count; i++) {
-		if (listen_at_text(hub, "listen", config->listen.items[i], true, err) != 0)
-			return err->code;
-	}
-	return 0;
-}
-
-/* A certificate is needed to listen, and where we listen is needed for the certificate. */
-static int make_certificate(struct sn_hub *hub, struct sn_err *err)
-{
-	char **hosts = sn_hub_hosts(hub);
-	int failed;
-
-	sn_identity_set_subject(hub->identity, hub->config->mplane_identity);
-	failed = sn_identity_make_server(hub->identity, (const char *const *)hosts, hub->started_ns,
-					 hub->config->hub_certificate_life, err);
-
-	sn_hub_free_hosts(hosts);
-	return failed;
-}
-
-static int listen_everywhere(struct sn_hub *hub, struct sn_err *err)
-{
-	const char *local = hub->config->local;
-	struct sn_http_tls tls;
-
-	if (make_certificate(hub, err) != 0 || listen_tls(hub, err) != 0)
-		return err->code;
-	if (local[0] != '\0' && strcmp(local, "none") != 0 &&
-	    listen_at_text(hub, "local", local, false, err) != 0)
-		return err->code;
-	if (hub->listener_count == 0)
-		return sn_err_set(err, -EINVAL,
-				  "cannot listen anywhere: neither 'listen' nor 'local' is set");
-	if (make_certificate(hub, err) != 0)
-		return err->code;
-	tls = sn_identity_tls(hub->identity);
-	return sn_http_server_set_tls(hub->server, &tls, err);
-}
-
 int sn_hub_create(struct sn_loop *loop, const struct sn_hub_config *config, struct sn_hub **hub,
 		  struct sn_err *err)
 {
@@ -671,13 +376,13 @@ int sn_hub_create(struct sn_loop *loop, const struct sn_hub_config *config, stru
 	made->lock = -1;
 	made->started_ns = sn_loop_wall_now(loop);
 	if (open_parts(made, err) != 0 || open_server(made, err) != 0 ||
-	    listen_everywhere(made, err) != 0 || sn_math_open(made, &made->math, err) != 0 ||
+	    sn_hub_listen(made, err) != 0 || sn_math_open(made, &made->math, err) != 0 ||
 	    sn_hub_announce(made, err) != 0) {
 		sn_hub_destroy(made);
 		return err->code;
 	}
-	sn_timer_init(&made->tick, loop, tick);
-	sn_timer_in(&made->tick, TICK_NS);
+	sn_timer_init(&made->tick, loop, sn_hub_tick);
+	sn_timer_in(&made->tick, SN_HUB_TICK_NS);
 	*hub = made;
 	return 0;
 }
