@@ -201,7 +201,7 @@ export function tellingColumns(columns: Column[], rows: Row[], most: number, key
 
 export const sourceMood = (source: Source): Mood => ({ current: 'good', lagging: 'warn', silent: 'bad' })[source.state] as Mood;
 
-export const importMood = (job: Import): Mood => (job.state === 'failed' ? 'bad' : job.state === 'done' ? (job.bad_lines > 0 ? 'warn' : 'good') : 'unknown');
+export const importMood = (job: Import): Mood => (job.state === 'failed' ? 'bad' : job.state === 'done' ? (job.bad_lines > 0 || job.reason ? 'warn' : 'good') : 'unknown');
 
 // How far a thing is, from 0 to 1; undefined where the whole is not known.
 export const share = (done: number, total: number | null | undefined): number | undefined => (total ? Math.min(1, done / total) : undefined);
