@@ -20,6 +20,7 @@
 #define GZIP_MEMORY 8
 #define PART_SUFFIX ".gz.part"
 #define FILE_NAME   64
+#define STEPS       64 /* of a piece: small files are many of them */
 
 /* Removing ---------------------------------------------------------------- */
 
@@ -212,7 +213,8 @@ static bool write_all(int fd, const uint8_t *p, size_t n)
 	return true;
 }
 
-static void compress_piece(struct sn_tidy *tidy)
+/* How many bytes were read. */
+static size_t compress_piece(struct sn_tidy *tidy)
 {
 	static const size_t room = SN_TIDY_PIECE;
 	uint8_t *in = sn_xmalloc(2 * room), *out = in + room;
@@ -230,6 +232,7 @@ static void compress_piece(struct sn_tidy *tidy)
 	free(in);
 	if (!good || n == 0)
 		end_file(tidy, good);
+	return (size_t)SN_MAX(n, 0);
 }
 
 static bool begin_directory(struct sn_tidy *tidy)
@@ -247,12 +250,9 @@ static bool begin_directory(struct sn_tidy *tidy)
 	return true;
 }
 
-bool sn_tidy_work(struct sn_tidy *tidy)
+/* The next file, or the next directory; false when there is none. */
+static bool go_on(struct sn_tidy *tidy)
 {
-	if (tidy->in >= 0) {
-		compress_piece(tidy);
-		return true;
-	}
 	if (tidy->directory < 0)
 		return begin_directory(tidy);
 	while (tidy->file < SN_EPOCH_FILES && !begin_file(tidy))
@@ -260,6 +260,19 @@ bool sn_tidy_work(struct sn_tidy *tidy)
 	if (tidy->file == SN_EPOCH_FILES) {
 		close(tidy->directory);
 		tidy->directory = -1;
+	}
+	return true;
+}
+
+bool sn_tidy_work(struct sn_tidy *tidy)
+{
+	size_t read = 0;
+
+	for (unsigned step = 0; step < STEPS && read < SN_TIDY_PIECE; step++) {
+		if (tidy->in >= 0)
+			read += compress_piece(tidy);
+		else if (!go_on(tidy))
+			return false;
 	}
 	return true;
 }

@@ -17,7 +17,10 @@ int sn_tidy_remove(int parent, const char *name);
  */
 int sn_tidy_keep(int parent, const char *present, unsigned keep);
 
-/* Files of finished directories become FILE.gz, a piece of the work with each call. */
+/*
+ * Files of finished directories become FILE.gz, a piece of the work with each call: so many bytes,
+ * of one file or of several small ones.
+ */
 #define SN_TIDY_PIECE (256 * 1024)
 
 struct sn_tidy;

@@ -474,6 +474,23 @@ static void finished_directories_are_compressed_bit_by_bit(void **state)
 	assert_int_equal(lines_of("2016_08_02_02_24.out/log_tcp_complete.gz"), 1);
 }
 
+/* Where nothing goes on, time advances seldom. */
+static void small_directories_are_compressed_with_the_next_advances(void **state)
+{
+	(void)state;
+	options.steps = 1;
+	options.gzip_finished = true;
+	open_logs();
+	advance(T0);
+	give(1);
+	advance(T0 + STEP);
+	advance(T0 + STEP + SN_NS_PER_S);
+	assert_false(exists(FIRST "/log_tcp_complete"));
+	assert_false(exists(FIRST "/log_mm_complete"));
+	assert_int_equal(lines_of(FIRST "/log_tcp_complete.gz"), 2);
+	close_logs();
+}
+
 /* Several workers ---------------------------------------------------------------- */
 
 #define WORKERS 4
@@ -678,6 +695,7 @@ int main(void)
 		TEST(lines_can_be_read_within_a_second),
 		TEST(compressed_logs_hold_the_same_lines),
 		TEST(finished_directories_are_compressed_bit_by_bit),
+		TEST(small_directories_are_compressed_with_the_next_advances),
 		TEST(workers_write_whole_lines_into_one_directory),
 		TEST(without_the_directory_the_error_names_it),
 		TEST(logs_that_are_removed_are_noticed),
