@@ -10,6 +10,12 @@
 #include "base/mem.h"
 
 #define CLUSTER_S 10 /* for servers of the cluster to make a table, too */
+/*
+ * A server that is started again in the second in which it was killed keeps the directory of a part
+ * that it was fetching, and does not fetch that part before the directory is so old; if nobody says
+ * so, that is a day.  One that something is still written to is not old.
+ */
+#define TEMPORARY_S 600
 
 static int check_names(const struct sn_dataset *dataset, struct sn_err *err)
 {
@@ -146,6 +152,8 @@ static void add_engine(struct sn_clickhouse *ch, const char *name, const char *l
 		sn_buf_adds(&ch->sql, "MergeTree");
 	}
 	sn_buf_adds(&ch->sql, " PARTITION BY _day ORDER BY (time, _number)");
+	if (ch->cluster != NULL)
+		sn_buf_addf(&ch->sql, " SETTINGS temporary_directories_lifetime = %d", TEMPORARY_S);
 }
 
 /* `local`: of a distributed table, that on each server. */
