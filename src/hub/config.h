@@ -44,7 +44,7 @@ struct sn_hub_config {
 	char *replica_of, *replica_ca, *replica_token_file, *replica_certificate, *replica_key;
 	int64_t replica_interval, replica_hold;
 	bool replica_drop;
-	bool announce; /* write the copy of hub.json that the CLI finds */
+	bool announce;                 /* write the copy of hub.json that the CLI finds */
 	struct sn_conf_texts annotate; /* files */
 	char *log_level;
 

@@ -255,8 +255,7 @@ static int check_rights(struct sn_http_request *request, const struct sn_who *wh
 	    (loopback && (access & SN_ACCESS_LOOPBACK) != 0))
 		return 0;
 	if (((access & SN_ACCESS_SELF) != 0 && !who->reduced) ||
-	    ((access & SN_ACCESS_REPLICA) != 0 &&
-	     sn_guard_would_permit(who, SN_MAY_ADMIN)) ||
+	    ((access & SN_ACCESS_REPLICA) != 0 && sn_guard_would_permit(who, SN_MAY_ADMIN)) ||
 	    ((access & SN_ACCESS_REPLICA) != 0 &&
 	     sn_guard_permits(who, SN_MAY_REPLICATE, pattern, &verdict)) ||
 	    ((access & SN_ACCESS_ADMIN) != 0 &&

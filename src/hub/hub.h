@@ -33,14 +33,14 @@
 #include "hub/quarantine.h"
 #include "hub/readers.h"
 #include "hub/replicas.h"
-#include "hub/store_jobs.h"
 #include "hub/retry.h"
+#include "hub/store_jobs.h"
 #include "hub/streams.h"
 #include "hub/supervisor/supervisor.h"
 #include "hub/throttle.h"
 #include "hub/trust.h"
-#include "hub/uploads.h"
 #include "hub/upkeep.h"
+#include "hub/uploads.h"
 #include "hub/web.h"
 #include "hub/work.h"
 #include "net/http_server.h"
@@ -108,7 +108,7 @@ struct sn_hub {
 	struct sn_web *web;
 	struct sn_work_pool *work, *passwords; /* apart: hashing takes memory */
 	struct sn_throttle *logins;            /* failed ones */
-	struct sn_math *math; /* logs that are fetched from probes */
+	struct sn_math *math;                  /* logs that are fetched from probes */
 	struct sn_http_server *server;
 	struct sn_http_route *routes;
 	sn_http_handler_fn **handlers; /* of the routes, behind the check of the query */

@@ -121,7 +121,7 @@ static void run(void *arg)
 		job->release(job->ctx);
 	if (failed != 0)
 		sn_warn("a job on the store failed kind=%s id=%s: %s", job->kind, job->id,
-			   err.text);
+			err.text);
 	uv_mutex_lock(&job->jobs->lock);
 	job->err = err;
 	job->ended_ns = sn_wall_ns();

@@ -10,8 +10,8 @@
  * Databases are copied with SQLite's backup interface in one read transaction: each is as it was
  * at one moment, and nobody who writes waits.  Rows that were acknowledged when a run begins are in
  * it; of those that come meanwhile some are.  The manifest is written last and at once: a run that
- * was interrupted leaves the backup before it as it was, and the next one goes on from what this one
- * has copied.  Keys, tokens and databases have mode 0600 as in the state, the directories 0700:
+ * was interrupted leaves the backup before it as it was, and the next one goes on from what this
+ * one has copied.  Keys, tokens and databases have mode 0600 as in the state, the directories 0700:
  * whoever can read a backup can be the hub.
  *
  * A restored day file goes on with numbers of rows and ids of blocks that the original has not

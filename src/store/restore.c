@@ -109,8 +109,7 @@ static int check_state(struct restore *restore, struct sn_err *err)
  * Numbers of rows and ids of blocks that the original gave after the backup are not given again,
  * as they stand for other rows elsewhere; and what is here need not be fetched from the original.
  */
-static const char renew[] =
-	SN_REPLICA_TABLE
+static const char renew[] = SN_REPLICA_TABLE
 	"INSERT OR REPLACE INTO _replica"
 	" SELECT f.value, n.dataset, n.version, n.next FROM _number AS n, _file AS f"
 	" WHERE f.key = 'epoch';"

@@ -14,14 +14,14 @@
 #define KNOWN_MAX (SN_DATASET_COLUMNS_MAX + 16) /* parameters of one route */
 
 static const struct sn_api_routes *const groups[] = {
-	&sn_api_enrol,        &sn_api_node,         &sn_api_nodes,        &sn_api_invites,
-	&sn_api_capabilities, &sn_api_measurements, &sn_api_hub,          &sn_api_datasets,
-	&sn_api_export, &sn_api_dumps, &sn_api_kml,       &sn_api_series,       &sn_api_store,        &sn_api_store_jobs,
-	&sn_api_replication,  &sn_api_sources,      &sn_api_migrate,      &sn_api_groups,
-	&sn_api_session,      &sn_api_users,        &sn_api_certificates, &sn_api_policy,
-	&sn_api_events,       &sn_api_annotation,   &sn_api_quarantine,   &sn_api_uploads,
-	&sn_api_imports,      &sn_api_openapi,      &sn_api_metrics,      &sn_api_math,
-	&sn_api_mplane,       &sn_api_web,
+	&sn_api_enrol,        &sn_api_node,         &sn_api_nodes,       &sn_api_invites,
+	&sn_api_capabilities, &sn_api_measurements, &sn_api_hub,         &sn_api_datasets,
+	&sn_api_export,       &sn_api_dumps,        &sn_api_kml,         &sn_api_series,
+	&sn_api_store,        &sn_api_store_jobs,   &sn_api_replication, &sn_api_sources,
+	&sn_api_migrate,      &sn_api_groups,       &sn_api_session,     &sn_api_users,
+	&sn_api_certificates, &sn_api_policy,       &sn_api_events,      &sn_api_annotation,
+	&sn_api_quarantine,   &sn_api_uploads,      &sn_api_imports,     &sn_api_openapi,
+	&sn_api_metrics,      &sn_api_math,         &sn_api_mplane,      &sn_api_web,
 };
 
 /* Routes -------------------------------------------------------------------- */

@@ -16,8 +16,8 @@
 #include "meter/output/summary.h"
 #include "meter/series/rows.h"
 #include "meter/session.h"
-#include "net/enrich.h"
 #include "meter/view/networks.h"
+#include "net/enrich.h"
 
 struct meter_parts {
 	const struct meter_options *options;

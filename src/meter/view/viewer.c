@@ -10,8 +10,8 @@
 #include "meter/app/video.h"
 #include "meter/view/anonymise.h"
 #include "meter/view/community.h"
-#include "net/enrich.h"
 #include "meter/view/view.h"
+#include "net/enrich.h"
 
 #define CACHE_SLOTS 4096 /* a power of two */
 #define TEXTS_MAX   20   /* of one view */

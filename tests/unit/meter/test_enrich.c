@@ -10,9 +10,9 @@
 
 #include "base/fs.h"
 #include "base/util.h"
-#include "net/enrich.h"
-#include "meter/view/privacy.h"
 #include "lib/mmdb.h"
+#include "meter/view/privacy.h"
+#include "net/enrich.h"
 
 /* As GeoLite2 has it: networks in one file, countries in another. */
 static void put_asn(struct mmdb *db, const char *ip, unsigned bits, uint32_t asn)

@@ -20,8 +20,8 @@
 #include "meter/log/log.h"
 #include "meter/output/rows.h"
 #include "meter/output/summary.h"
-#include "net/enrich.h"
 #include "meter/worker.h"
+#include "net/enrich.h"
 #include "secrets.h"
 
 #define FILES_MAX 256
