@@ -115,7 +115,7 @@ void sn_enrichment_close(struct sn_enrichment *enrichment)
 
 static void add_clean(struct sn_buf *out, const char *text)
 {
-	for (size_t i = 0; text[i] != '\0' && i < TYPE_SHOWN_MAX; i++)
+	for (size_t i = 0; i < TYPE_SHOWN_MAX && text[i] != '\0'; i++)
 		sn_buf_addc(out, text[i] > ' ' && text[i] <= '~' && text[i] != ',' ? text[i] : '_');
 }
 
