@@ -369,7 +369,7 @@ int sn_blocks_put_draft_at(struct sn_db *db, const struct sn_blocks_draft *draft
 int sn_blocks_put(struct sn_db *db, const struct sn_columns *columns, size_t from, size_t count,
 		  int64_t *first, struct sn_err *err)
 {
-	struct sn_blocks_draft *draft;
+	struct sn_blocks_draft *draft = NULL;
 	int rc = sn_blocks_draft(columns, from, count, &draft, err);
 
 	if (rc != 0)

@@ -76,7 +76,8 @@ static void tell(struct sn_math_worker *worker, const char *reason)
 
 	pthread_mutex_lock(&worker->lock);
 	same = strncmp(worker->status.reason, reason, SN_MATH_REASON_MAX - 1) == 0;
-	snprintf(worker->status.reason, sizeof(worker->status.reason), "%s", reason);
+	snprintf(worker->status.reason, sizeof(worker->status.reason), "%.*s",
+		 (int)sizeof(worker->status.reason) - 1, reason);
 	worker->reason_ns = sn_wall_ns();
 	pthread_mutex_unlock(&worker->lock);
 	if (!same)
