@@ -372,7 +372,7 @@ int sn_blocks_put(struct sn_db *db, const struct sn_columns *columns, size_t fro
 	struct sn_blocks_draft *draft = NULL;
 	int rc = sn_blocks_draft(columns, from, count, &draft, err);
 
-	if (rc != 0)
+	if (draft == NULL)
 		return rc;
 	rc = sn_blocks_put_draft(db, draft, first, err);
 	sn_blocks_draft_destroy(draft);
