@@ -312,11 +312,15 @@ int sn_uploads_begin(struct sn_uploads *uploads, const struct sn_upload *wanted,
 
 static int hash_begin(struct sn_upload *upload, struct sn_err *err)
 {
-	upload->hash = sn_new(struct sn_upload_hash);
-	if (gnutls_hash_init(&upload->hash->state, GNUTLS_DIG_SHA256) == 0)
-		return 0;
-	free(sn_steal(&upload->hash));
-	return sn_err_set(err, -ENOMEM, "cannot compute a digest");
+	struct sn_upload_hash *hash = sn_new(struct sn_upload_hash);
+
+	if (gnutls_hash_init(&hash->state, GNUTLS_DIG_SHA256) != 0) {
+		free(hash);
+		sn_err_set(err, -ENOMEM, "cannot compute a digest");
+		return -ENOMEM;
+	}
+	upload->hash = hash;
+	return 0;
 }
 
 /* The hub was started again since: what is there is read once. */
