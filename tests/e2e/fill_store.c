@@ -40,13 +40,7 @@ static uint64_t mix(uint64_t x)
 }
 
 static const char *const texts[] = {
-	"example.net",
-	"with, comma",
-	"with \"quotes\"",
-	"gr\xc3\xbc\xc3\x9f"
-	"e",
-	"two\nlines",
-	"",
+	"example.net", "with, comma", "with \"quotes\"", "gr\xc3\xbc\xc3\x9f\x65", "two\nlines", "",
 };
 
 static bool set_place(struct sn_columns *columns, const struct fill *fill, int column, uint64_t k)
