@@ -82,9 +82,12 @@ static int read_day(struct sn_store *store, struct latest *latest, int32_t numbe
 		*err = remote;
 		return rc;
 	}
-	latest->wanted |= part.wanted;
+	/* Who has no connection says so in place of asking: a hub's loop never waits for a server.
+	 */
 	if (rc == -EREMOTE)
 		latest->unasked = remote;
+	else
+		latest->wanted |= part.wanted;
 	return db != NULL ? sn_blocks_latest(db, latest->dataset, latest->since_ns, note_row,
 					     latest, err)
 			  : 0;
