@@ -7,6 +7,7 @@
 #include "unit/store/world.h"
 
 #include "store/blocks_query.h"
+#include "store/clickhouse.h"
 #include "store/moving.h"
 #include "store/sqlite.h"
 
@@ -192,6 +193,27 @@ static void a_store_without_clickhouse_says_what_it_lacks(void **state)
 		-EREMOTE);
 }
 
+/* A hub's loop never waits for a server: it has no connection to ask through. */
+static void a_local_store_hands_out_newest_rows_and_says_what_it_did_not_ask(void **state)
+{
+	struct world *world = *state;
+	struct sn_clickhouse_options clickhouse = {.url = "http://127.0.0.1:9/default"};
+	struct sn_store_options options = {.clickhouse = &clickhouse, .local = true};
+	struct sn_moving_unit unit;
+	struct sn_store *store;
+	int rows = 0;
+
+	store_rows(world, 10);
+	store_rows(world, 10);
+	unit = begin(world, 11);
+	end(world, &unit);
+	assert_int_equal(sn_store_open_with(world->dir, &options, &store, &world->err), 0);
+	assert_int_equal(sn_store_latest(store, &sample, DAY_1, count_row, &rows, &world->err),
+			 -EREMOTE);
+	assert_int_equal(rows, 1);
+	sn_store_close(store);
+}
+
 static int take_day(const struct sn_store_day *day, void *ctx)
 {
 	*(struct sn_store_day *)ctx = *day;
@@ -289,6 +311,7 @@ int main(void)
 		WITH_WORLD(a_unit_is_read_as_it_was_stored),
 		WITH_WORLD(blocks_on_their_way_are_not_put_together_with_others),
 		WITH_WORLD(a_store_without_clickhouse_says_what_it_lacks),
+		WITH_WORLD(a_local_store_hands_out_newest_rows_and_says_what_it_did_not_ask),
 		WITH_WORLD(totals_count_rows_that_have_left),
 		WITH_WORLD(rows_come_back_under_their_numbers),
 		WITH_WORLD(a_file_after_a_damaged_one_begins_with_other_numbers),
