@@ -27,6 +27,7 @@
 #include "bench/rows.h"
 #include "data/codec.h"
 #include "net/pki.h"
+#include "process_seconds.h"
 #include "store/store.h"
 #include "tls_clients.h"
 
@@ -207,24 +208,6 @@ static void stop_hub(void)
 	waitpid(bench.hub, NULL, 0);
 }
 
-static double hub_seconds(void)
-{
-	sn_autofree char *path = sn_xasprintf("/proc/%d/stat", (int)bench.hub);
-	unsigned long user = 0, system = 0;
-	char text[1024] = "", *rest;
-	FILE *file = fopen(path, "re");
-
-	if (file != NULL) {
-		text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-		fclose(file);
-	}
-	rest = strrchr(text, ')');
-	if (rest != NULL)
-		sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-		       &system);
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
-}
-
 /* Identities ----------------------------------------------------------------------------- */
 
 static char *issue(const char *id, int64_t now_s)
@@ -372,7 +355,8 @@ static void report(double cpu, double own, double seconds)
 static void run_hub(void)
 {
 	uint64_t start_ns = tls_now(), end_ns = start_ns + (uint64_t)bench.seconds * SN_NS_PER_S;
-	double cpu = hub_seconds(), own = bench_cpu_seconds(), per_ns = bench.rate / 1e9;
+	double cpu = process_seconds(bench.hub), own = bench_cpu_seconds(),
+	       per_ns = bench.rate / 1e9;
 	uint64_t now_ns = start_ns, sent = 0;
 	unsigned at = 0;
 
@@ -397,7 +381,8 @@ static void run_hub(void)
 	while (tls_clients_pending(bench.clients) > 0)
 		tls_clients_turn(bench.clients, 1000);
 	now_ns = tls_now();
-	report(hub_seconds() - cpu, bench_cpu_seconds() - own, (double)(now_ns - start_ns) / 1e9);
+	report(process_seconds(bench.hub) - cpu, bench_cpu_seconds() - own,
+	       (double)(now_ns - start_ns) / 1e9);
 }
 
 static unsigned argument(int argc, char **argv, int i, unsigned otherwise)

@@ -25,6 +25,7 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "net/pki.h"
+#include "process_seconds.h"
 #include "tls_clients.h"
 
 #define POLL_NS    (10 * SN_NS_PER_S)
@@ -132,24 +133,6 @@ static void stop_hub(void)
 {
 	kill(bench.hub, SIGTERM);
 	waitpid(bench.hub, NULL, 0);
-}
-
-static double hub_seconds(void)
-{
-	sn_autofree char *path = sn_xasprintf("/proc/%d/stat", (int)bench.hub);
-	unsigned long user = 0, system = 0;
-	char text[1024] = "", *rest;
-	FILE *file = fopen(path, "re");
-
-	if (file != NULL) {
-		text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-		fclose(file);
-	}
-	rest = strrchr(text, ')');
-	if (rest != NULL)
-		sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-		       &system);
-	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static unsigned long hub_megabytes(void)
@@ -336,7 +319,7 @@ static void report(const char *what, unsigned operations, double cpu, uint64_t w
 static void connect_all(void)
 {
 	uint64_t start_ns = tls_now();
-	double cpu = hub_seconds();
+	double cpu = process_seconds(bench.hub);
 
 	bench.clients = tls_clients_create(bench.ca_pem.p, bench.key.p, bench.port, answered, NULL);
 	bench.components = sn_new_n(struct tls_client *, bench.count);
@@ -348,7 +331,7 @@ static void connect_all(void)
 	}
 	bench.client = tls_clients_add(bench.clients, bench.certs[bench.count], bench.count);
 	drain();
-	report("connections with mutual TLS", bench.count, hub_seconds() - cpu,
+	report("connections with mutual TLS", bench.count, process_seconds(bench.hub) - cpu,
 	       tls_now() - start_ns);
 }
 
@@ -369,7 +352,7 @@ static void send_registration(unsigned i)
 static void registrations(const char *what)
 {
 	uint64_t start_ns = tls_now();
-	double cpu = hub_seconds();
+	double cpu = process_seconds(bench.hub);
 
 	for (unsigned i = 0; i < bench.count; i++) {
 		send_registration(i);
@@ -377,13 +360,13 @@ static void registrations(const char *what)
 			tls_clients_turn(bench.clients, 1000);
 	}
 	drain();
-	report(what, bench.count, hub_seconds() - cpu, tls_now() - start_ns);
+	report(what, bench.count, process_seconds(bench.hub) - cpu, tls_now() - start_ns);
 }
 
 static void poll_for(uint64_t length_ns)
 {
 	uint64_t start_ns = tls_now(), due_ns = start_ns;
-	double cpu = hub_seconds();
+	double cpu = process_seconds(bench.hub);
 	unsigned sent = 0;
 
 	while (due_ns - start_ns < length_ns) {
@@ -402,7 +385,7 @@ static void poll_for(uint64_t length_ns)
 		tls_clients_turn(bench.clients, 0);
 	}
 	drain();
-	cpu = hub_seconds() - cpu;
+	cpu = process_seconds(bench.hub) - cpu;
 	report("polls, each component every 10 s", sent, cpu, tls_now() - start_ns);
 	printf("%34s the hub used %.0f %% of its core and %lu MB\n", "",
 	       100 * cpu / ((double)(tls_now() - start_ns) / 1e9), hub_megabytes());
@@ -461,11 +444,12 @@ static void measurements(void)
 {
 	unsigned rounds = SN_MIN(bench.count, (unsigned)ROUNDS_MAX);
 	uint64_t start_ns = tls_now();
-	double cpu = hub_seconds();
+	double cpu = process_seconds(bench.hub);
 
 	for (unsigned i = 0; i < rounds; i++)
 		measure_once(i, i);
-	report("measurements, all five steps", rounds, hub_seconds() - cpu, tls_now() - start_ns);
+	report("measurements, all five steps", rounds, process_seconds(bench.hub) - cpu,
+	       tls_now() - start_ns);
 }
 
 int main(int argc, char **argv)
