@@ -46,15 +46,18 @@ class Feeder(threading.Thread):
         return answer.status, answer.read()
 
     def run(self):
-        connection = None
-        while not self.ended.is_set():
+        """A batch that was begun may be in the store without an answer: it is sent until there is one."""
+        connection, begun = None, False
+        while begun or not self.ended.is_set():
             try:
                 connection = connection or self.connect()
+                begun = True
                 status, text = self.send(connection, self.batch)
                 if status == 200:
                     self.duplicates += b'"duplicate":true' in text
                     self.batch += 1
                     self.acknowledged = self.batch * self.rows
+                    begun = False
                 elif status < 500:
                     self.trouble = (status, text)
                     return

@@ -19,14 +19,33 @@ def free_ports(count):
     return ports
 
 
-class Hub(Program):
+class Service(Program):
+    """A program with a directory of its own, `state`, and a lock in it that says its pid."""
+
+    def __init__(self, place, name, state, *argv):
+        super().__init__(place, name, *argv)
+        self.state = state
+
+    def has_lock(self):
+        try:
+            return int((self.state / "lock").read_text(encoding="utf-8")) == self.pid
+        except (OSError, ValueError):
+            return False
+
+    def stop(self, seconds=15):
+        """Not before it minds the signal: until then it would be killed by it."""
+        until(f"{self.name} has started", 20, lambda: not self.alive() or self.has_lock())
+        return super().stop(seconds) if self.alive() else self.status
+
+
+class Hub(Service):
     def __init__(self, place, name="hub", **settings):
         self.local_port, self.port = free_ports(2)
-        self.state = place.path / name
+        state = place.path / name
         settings = {"local": f"127.0.0.1:{self.local_port}", "listen": f"127.0.0.1:{self.port}", "announce": "false",
                     "heartbeat_interval": "1s", **settings}
         arguments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-        super().__init__(place, name, "sonde-hub", "--state", self.state, "--json", *arguments)
+        super().__init__(place, name, state, "sonde-hub", "--state", state, "--json", *arguments)
         self.api = Api(self.state / "hub.json")
         self.url = f"https://127.0.0.1:{self.port}"
 
@@ -45,11 +64,11 @@ class Hub(Program):
         return self.api.post("/api/v1/invites", wishes)["token"]
 
 
-class Node(Program):
+class Node(Service):
     def __init__(self, place, name, **settings):
-        self.state = place.path / name
+        state = place.path / name
         arguments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-        super().__init__(place, name, "sonde-node", "--state", self.state, *arguments)
+        super().__init__(place, name, state, "sonde-node", "--state", state, *arguments)
         self.id = None
 
     def join(self, hub, token=None):

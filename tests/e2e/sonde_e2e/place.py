@@ -114,7 +114,7 @@ class Program:
             return
         try:
             self.signal(signal.SIGCONT)
-            self.stop(5)
+            Program.stop(self, 5)
         except subprocess.TimeoutExpired:
             self.kill()
 
