@@ -15,7 +15,6 @@
 #define STATS_EVERY_NS (1 * SN_NS_PER_S)
 /* A packet may lie in a block of the ring for this long before we see it. */
 #define RING_DELAY_NS (500 * SN_NS_PER_MS)
-#define LAST_BLOCK_NS (120 * SN_NS_PER_MS) /* until the kernel hands over the block in use */
 
 struct watch {
 	struct sn_session *session;
@@ -171,13 +170,15 @@ static int64_t wait_of(const struct watch *watch)
 	return duration_ns > 0 ? SN_MIN(TURN_NS, duration_ns - passed_ns) : TURN_NS;
 }
 
-/* What was captured before the end but lies in a block that is not full yet. */
-static void take_last_block(const struct watch *watch)
+/* What came in before the end is metered; only then losses are exact. */
+static int take_rest(const struct watch *watch, struct sn_err *err)
 {
-	struct pollfd poller = {.fd = sn_live_fd(watch->lives[0]), .events = POLLIN};
+	struct sn_workers *threads = watch->session->threads;
 
-	poll(&poller, 1, (int)(LAST_BLOCK_NS / SN_NS_PER_MS));
-	sn_live_drain(watch->lives[0], take_packets, watch->session);
+	if (watch->count > 1)
+		return threads != NULL ? sn_workers_finish(threads, err) : 0;
+	sn_live_finish(watch->lives[0], take_packets, watch->session);
+	return 0;
 }
 
 int sn_session_watch(struct sn_session *session, struct sn_live **lives, size_t count,
@@ -185,7 +186,8 @@ int sn_session_watch(struct sn_session *session, struct sn_live **lives, size_t 
 {
 	bool aside = count > 1;
 	struct watch watch = {.session = session, .lives = lives, .count = count};
-	int result = 0;
+	struct sn_err late = {0};
+	int result = 0, rest;
 
 	session->live = true;
 	session_add_source(session, sn_live_interface(lives[0]));
@@ -201,9 +203,12 @@ int sn_session_watch(struct sn_session *session, struct sn_live **lives, size_t 
 			watch.stats_ns = watch.now_ns;
 		}
 	}
-	if (result == 0 && !aside)
-		take_last_block(&watch);
+	rest = take_rest(&watch, &late);
 	note_losses(&watch);
 	session->full = true;
+	if (result == 0 && rest < 0) {
+		*err = late;
+		result = rest;
+	}
 	return result;
 }

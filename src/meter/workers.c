@@ -34,7 +34,6 @@
 #define AHEAD         8
 #define QUEUE_MIN     4 /* batches */
 #define TURN_MS       500
-#define LAST_BLOCK_MS 120 /* until the kernel hands over the block in use */
 /* A packet may lie in a block of the ring for this long before we see it. */
 #define RING_DELAY_NS (500 * SN_NS_PER_MS)
 
@@ -63,7 +62,6 @@ struct worker {
 	int wake_fd;
 	/* both */
 	int error; /* the worker's own */
-	bool gone;
 	struct sn_err err;
 };
 
@@ -438,12 +436,8 @@ int sn_workers_advance(struct sn_workers *workers, int64_t now_ns)
 
 /* Sources of their own ------------------------------------------------------------ */
 
-/* An interface that is down may come up again, one that was removed does not. */
-static void check_interface(struct worker *worker)
+static void tell_gone(struct worker *worker)
 {
-	if (sn_live_alive(worker->live))
-		return;
-	worker->gone = true;
 	sn_err_set(&worker->err, -ENODEV, "cannot go on metering: interface '%s' is gone",
 		   sn_live_interface(worker->live));
 	fail(worker, -ENODEV);
@@ -461,18 +455,18 @@ static void *run_live(void *arg)
 {
 	const struct thread *thread = arg;
 	struct worker *worker = &thread->workers->workers[thread->number];
+	bool alive = true;
 
-	while (!atomic_load(&worker->workers->stopping) && !worker->gone) {
+	/* An interface that is down may come up again, one that was removed does not. */
+	while (!atomic_load(&worker->workers->stopping) && alive) {
 		wait_for_packets(worker, TURN_MS);
 		if (sn_live_drain(worker->live, work, worker) == 0)
-			check_interface(worker);
+			alive = sn_live_alive(worker->live);
 		go_on(worker, sn_wall_ns() - RING_DELAY_NS);
 	}
-	/* What was captured before the end but lies in a block that is not full yet. */
-	if (!worker->gone) {
-		poll(NULL, 0, LAST_BLOCK_MS);
-		sn_live_drain(worker->live, work, worker);
-	}
+	sn_live_finish(worker->live, work, worker);
+	if (!alive)
+		tell_gone(worker);
 	finish(worker);
 	return NULL;
 }

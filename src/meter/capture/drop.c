@@ -168,10 +168,15 @@ static int allow_partly(scmp_filter_ctx filter)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(prlimit64), 1, asking);
 	if (result == 0)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(prctl), 1, naming);
-	if (result == 0) /* another filter for the capture */
+	/* Another filter for the capture, and at its end the last one. */
+	if (result == 0)
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(setsockopt), 2,
 					  SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
 					  SCMP_A2(SCMP_CMP_EQ, SO_ATTACH_FILTER));
+	if (result == 0)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(setsockopt), 2,
+					  SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
+					  SCMP_A2(SCMP_CMP_EQ, SO_LOCK_FILTER));
 	if (result == 0) /* abort(3) */
 		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(tgkill), 1, myself);
 	return result;

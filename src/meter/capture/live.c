@@ -100,6 +100,14 @@ size_t sn_live_drain(struct sn_live *live, sn_ring_packets_fn *fn, void *ctx)
 				 : sn_ring_drain(live->ring, fn, ctx);
 }
 
+void sn_live_finish(struct sn_live *live, sn_ring_packets_fn *fn, void *ctx)
+{
+	if (live->xsk != NULL)
+		sn_xsk_finish(live->xsk, fn, ctx);
+	else
+		sn_ring_finish(live->ring, fn, ctx);
+}
+
 int sn_live_read_losses(struct sn_live *live, struct sn_capture_losses *losses)
 {
 	return live->xsk != NULL ? sn_xsk_read_losses(live->xsk, losses)

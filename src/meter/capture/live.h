@@ -32,6 +32,7 @@ int sn_live_fd(const struct sn_live *live);
 const char *sn_live_interface(const struct sn_live *live);
 int sn_live_link(const struct sn_live *live);
 size_t sn_live_drain(struct sn_live *live, sn_ring_packets_fn *fn, void *ctx);
+void sn_live_finish(struct sn_live *live, sn_ring_packets_fn *fn, void *ctx);
 int sn_live_read_losses(struct sn_live *live, struct sn_capture_losses *losses);
 /* Takes the error away that a poll on the descriptor may have reported. */
 bool sn_live_alive(struct sn_live *live);

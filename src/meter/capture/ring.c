@@ -11,6 +11,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <pcap/dlt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define BLOCK_BYTES (256 * 1024) /* holds the largest packet that offloading makes */
 #define FRAME_BYTES 2048         /* V3 packs frames by their size; this only has to divide */
 #define RETIRE_MS   50           /* a block that is not full is handed over after this time */
+#define LAST_MS     120          /* so it has been, certainly, after this */
 
 struct sn_ring {
 	int fd, link, index;
@@ -439,6 +441,18 @@ size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packets_fn *fn, void *ctx)
 		ring->current = (ring->current + 1) % ring->blocks;
 	}
 	return handed;
+}
+
+void sn_ring_finish(struct sn_ring *ring, sn_ring_packets_fn *fn, void *ctx)
+{
+	const int on = 1;
+	struct sn_err err;
+
+	/* Locked, because another thread may be about to change the filter. */
+	attach_nothing(ring, &err);
+	setsockopt(ring->fd, SOL_SOCKET, SO_LOCK_FILTER, &on, sizeof(on));
+	poll(NULL, 0, LAST_MS);
+	sn_ring_drain(ring, fn, ctx);
 }
 
 int sn_ring_read_stats(struct sn_ring *ring, struct sn_ring_stats *stats)

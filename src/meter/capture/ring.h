@@ -79,6 +79,12 @@ int sn_ring_link(const struct sn_ring *ring); /* a DLT_ value */
 int sn_ring_set_filter(struct sn_ring *ring, const char *expression, struct sn_err *err);
 /* Hands over the packets of the blocks that are ready, at most one turn of the ring. */
 size_t sn_ring_drain(struct sn_ring *ring, sn_ring_packets_fn *fn, void *ctx);
+/*
+ * Lets nothing in any more, waits until the kernel hands over the block in use (about 0.1 s), and
+ * hands over all that is left.  What is counted afterwards is exact: each packet that came in and
+ * was not dropped has been handed over.
+ */
+void sn_ring_finish(struct sn_ring *ring, sn_ring_packets_fn *fn, void *ctx);
 /* Ask before the ring is closed; `stats` holds the sums since it was opened. */
 int sn_ring_read_stats(struct sn_ring *ring, struct sn_ring_stats *stats);
 /*

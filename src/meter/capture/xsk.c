@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <pcap/dlt.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -35,6 +36,7 @@
 #define BUSY_TURN_MS 10
 #define BUSY_TURNS   50
 #define DRAIN_ROUNDS 64 /* of SN_RING_BATCH packets per queue */
+#define LAST_MS      20 /* packets on their way through the program have arrived after this */
 
 _Static_assert(SN_XSK_PACKET_MAX <= FRAME_BYTES - 256 - 256, "headroom of kernel and driver");
 
@@ -459,6 +461,23 @@ size_t sn_xsk_drain(struct sn_xsk *xsk, sn_ring_packets_fn *fn, void *ctx)
 				break;
 	xsk->packets += handed;
 	return handed;
+}
+
+void sn_xsk_finish(struct sn_xsk *xsk, sn_ring_packets_fn *fn, void *ctx)
+{
+	struct now now = {.wall_ns = sn_wall_ns()};
+	size_t handed = 0;
+
+	/* The program leaves the interface with its link. */
+	if (xsk->link_fd >= 0)
+		close(xsk->link_fd);
+	xsk->link_fd = -1;
+	poll(NULL, 0, LAST_MS);
+	now.ahead_ns = now.wall_ns - (int64_t)sn_mono_ns();
+	for (unsigned i = 0; i < xsk->queue_count; i++)
+		while (drain_some(xsk, &xsk->queues[i], &now, &handed, fn, ctx) > 0)
+			;
+	xsk->packets += handed;
 }
 
 int sn_xsk_read_losses(struct sn_xsk *xsk, struct sn_capture_losses *losses)

@@ -38,6 +38,8 @@ const char *sn_xsk_interface(const struct sn_xsk *xsk);
 int sn_xsk_link(const struct sn_xsk *xsk);
 int sn_xsk_set_filter(struct sn_xsk *xsk, const char *expression, struct sn_err *err);
 size_t sn_xsk_drain(struct sn_xsk *xsk, sn_ring_packets_fn *fn, void *ctx);
+/* What comes from now on goes to the system. */
+void sn_xsk_finish(struct sn_xsk *xsk, sn_ring_packets_fn *fn, void *ctx);
 int sn_xsk_read_losses(struct sn_xsk *xsk, struct sn_capture_losses *losses);
 bool sn_xsk_alive(struct sn_xsk *xsk);
 

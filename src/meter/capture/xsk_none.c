@@ -47,6 +47,12 @@ size_t sn_xsk_drain(struct sn_xsk *xsk SN_UNUSED, sn_ring_packets_fn *fn SN_UNUS
 	abort();
 }
 
+void sn_xsk_finish(struct sn_xsk *xsk SN_UNUSED, sn_ring_packets_fn *fn SN_UNUSED,
+		   void *ctx SN_UNUSED)
+{
+	abort();
+}
+
 int sn_xsk_read_losses(struct sn_xsk *xsk SN_UNUSED, struct sn_capture_losses *losses SN_UNUSED)
 {
 	abort();
