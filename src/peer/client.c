@@ -82,6 +82,25 @@ static bool is_encrypted(const char *url)
 	return strncmp(url, "https://", 8) == 0;
 }
 
+static bool is_home(const struct sn_peer_client *client, const char *url)
+{
+	struct sn_buf same = {0};
+	int rc = sn_peer_link_resolve(client->url, url, &same);
+
+	sn_buf_finish(&same);
+	return rc == 0;
+}
+
+void sn_peer_client_prove(const struct sn_peer_client *client, const char *url,
+			  const char **headers)
+{
+	if (client->forged_header != NULL && !is_encrypted(url))
+		*headers++ = client->forged_header;
+	if (client->authorisation != NULL && is_home(client, url))
+		*headers++ = client->authorisation;
+	*headers = NULL;
+}
+
 static int target_of(const struct sn_peer_client *client, const char *link, struct sn_buf *url,
 		     struct sn_err *err)
 {
@@ -102,16 +121,14 @@ static int target_of(const struct sn_peer_client *client, const char *link, stru
 static int post(struct send *send, const struct sn_mp_message *message, const char *link)
 {
 	struct sn_peer_client *client = send->client;
-	const char *headers[] = {"Content-Type: " SN_MP_MEDIA_TYPE, NULL, NULL};
+	const char *headers[1 + SN_PEER_PROOFS_MAX + 1] = {"Content-Type: " SN_MP_MEDIA_TYPE};
 	struct sn_http_fetch_spec spec = {
 		.method = "POST", .headers = headers, .on_done = answered, .ctx = send};
 	struct sn_buf url = {0}, body = {0};
 	int rc = target_of(client, link, &url, &send->err);
 
 	if (rc == 0) {
-		/* Nobody can be forged through TLS. */
-		if (!is_encrypted(url.p))
-			headers[1] = client->forged_header;
+		sn_peer_client_prove(client, url.p, headers + 1);
 		sn_mp_encode(message, client->write_flags, &body);
 		spec.url = url.p;
 		spec.body = body.p;
@@ -159,6 +176,8 @@ struct sn_peer_client *sn_peer_client_create(const struct sn_peer_client_config 
 	if (config->forged_identity != NULL)
 		client->forged_header =
 			sn_xasprintf(SN_PEER_IDENTITY_HEADER ": %s", config->forged_identity);
+	if (config->authorisation != NULL)
+		client->authorisation = sn_xstrdup(config->authorisation);
 	client->http = sn_http_client_create(config->loop, &http);
 	sn_list_init(&client->sends);
 	sn_list_init(&client->discoveries);
@@ -175,5 +194,8 @@ void sn_peer_client_destroy(struct sn_peer_client *client)
 	sn_http_client_destroy(client->http); /* cancels what is under way */
 	free(client->url);
 	free(client->forged_header);
+	if (client->authorisation != NULL)
+		explicit_bzero(client->authorisation, strlen(client->authorisation));
+	free(client->authorisation);
 	free(client);
 }

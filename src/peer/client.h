@@ -22,9 +22,10 @@ struct sn_peer_client_config {
 	const char *url; /* where capabilities are, and messages go that have no link */
 	const char *ca_file, *cert_file, *key_file;
 	const char *forged_identity; /* plain HTTP only; may be NULL */
-	const char
-		*authorisation; /* a header line "Authorization: ...", for a hub of ours; or NULL */
-	bool no_name_check;     /* old PKIs without names: the chain is still verified */
+	/* A header line "Authorization: ...", for a hub of ours; or NULL.  Only `url`'s host and
+	 * port get it, wherever links lead. */
+	const char *authorisation;
+	bool no_name_check; /* old PKIs without names: the chain is still verified */
 	int write_flags;
 };
 struct sn_peer_client *sn_peer_client_create(const struct sn_peer_client_config *config);

@@ -211,7 +211,7 @@ static void answered(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http
 static int start_page(struct page *page)
 {
 	struct sn_peer_client *client = page->discovery->client;
-	const char *headers[] = {ACCEPT, client->forged_header, NULL};
+	const char *headers[1 + SN_PEER_PROOFS_MAX + 1] = {ACCEPT};
 	struct sn_http_fetch_spec spec = {
 		.method = "GET",
 		.url = page->url,
@@ -220,8 +220,7 @@ static int start_page(struct page *page)
 		.ctx = page,
 	};
 
-	if (strncmp(page->url, "https://", 8) == 0)
-		headers[1] = NULL;
+	sn_peer_client_prove(client, page->url, headers + 1);
 	page->fetch = sn_http_fetch(client->http, &spec);
 	return page->fetch != NULL ? 0 : -EINVAL;
 }

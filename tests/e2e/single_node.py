@@ -132,6 +132,22 @@ def results_of_a_standing_measurement_arrive(world):
         assert row["timestamps"] == "kernel", row
 
 
+def shell_measures_on_our_hub(world):
+    world.need_ping()
+    where = world.hub.api.where()
+    token = world.place.path / "token"
+    token.write_text(where["token"], encoding="ascii")
+    token.chmod(0o600)
+    lines = ["listcap", "set targets 127.0.0.1", "set count 2", "runcap ping", "showmeas ping-0"]
+    world.place.env["SONDE_TOKEN_FILE"] = str(token)
+    try:
+        done = world.place.run("sonde", "shell", "--hub", where["url"], *(word for line in lines for word in ("-c", line)))
+    finally:
+        del world.place.env["SONDE_TOKEN_FILE"]
+    assert done.returncode == 0 and re.search(r"^ping +\w{32}  attic$", done.stdout, re.M), done
+    assert re.search(r"  127\.0\.0\.1  127\.0\.0\.1  4 .* ok ", done.stdout), done.stdout
+
+
 def results_are_the_same_in_all_forms(world):
     world.need_ping()
     query = {"until": until("a row", 10, lambda: world.hub.api.rows("ping", limit=1)[0]["time"]), "limit": 20,
@@ -321,6 +337,7 @@ CASES = [
     hub_that_is_not_the_tokens_is_refused,
     started_node_is_online,
     results_of_a_standing_measurement_arrive,
+    shell_measures_on_our_hub,
     results_are_the_same_in_all_forms,
     results_are_followed_as_events,
     node_measures_on_without_its_hub,

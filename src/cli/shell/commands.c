@@ -11,7 +11,8 @@
 #include "cli/table.h"
 #include "mplane/codec.h"
 
-#define NAME_SHOWN 80
+#define NAME_SHOWN  80
+#define LABEL_SHOWN 48
 
 static void print_message(const struct sn_shell *shell, const struct sn_mp_message *message)
 {
@@ -74,8 +75,23 @@ static int getcap(struct sn_shell *shell, const char *rest, struct sn_err *err)
 	return 0;
 }
 
+static unsigned widest_label(const struct sn_shell *shell)
+{
+	size_t widest = 0;
+
+	for (size_t i = 0; i < shell->capability_count; i++) {
+		const char *label = shell->capabilities[i]->label;
+
+		if (label != NULL)
+			widest = SN_MAX(widest, strlen(label));
+	}
+	return (unsigned)SN_MIN(widest, (size_t)LABEL_SHOWN);
+}
+
 static int listcap(struct sn_shell *shell, const char *rest SN_UNUSED, struct sn_err *err SN_UNUSED)
 {
+	unsigned width = widest_label(shell);
+
 	for (size_t i = 0; i < shell->capability_count; i++) {
 		const struct sn_mp_message *capability = shell->capabilities[i];
 		const char *system = sn_mp_meta(capability, "System_ID");
@@ -86,7 +102,7 @@ static int listcap(struct sn_shell *shell, const char *rest SN_UNUSED, struct sn
 		sn_autofree char *label =
 			sn_text_defused(capability->label != NULL ? capability->label : "-");
 
-		sn_print_pair(stdout, 32, label, text);
+		sn_print_pair(stdout, width + 1, label, text);
 	}
 	if (shell->capability_count == 0)
 		printf("no capabilities (getcap reads them)\n");

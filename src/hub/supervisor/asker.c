@@ -114,6 +114,27 @@ void sn_supervisor_release(struct sn_hub *hub, char *who, uint64_t bytes)
 
 /* May they ------------------------------------------------------------------------------------ */
 
+/* What is one's own may also be read and stopped by who may do so with everybody's. */
+static void widen(const struct sn_authority *authority, struct sn_policy_ask *ask)
+{
+	static const enum sn_policy_action about_all[] = {
+		[SN_MAY_READ] = SN_MAY_READ_ALL,
+		[SN_MAY_STOP] = SN_MAY_STOP_ALL,
+	};
+	struct sn_policy_verdict verdict;
+	struct sn_policy_ask wider = *ask;
+
+	if (ask->action != SN_MAY_READ && ask->action != SN_MAY_STOP)
+		return;
+	sn_policy_decide(sn_authority_policy(authority), ask, &verdict);
+	if (verdict.allowed)
+		return;
+	wider.action = about_all[ask->action];
+	sn_policy_decide(sn_authority_policy(authority), &wider, &verdict);
+	if (verdict.allowed)
+		*ask = wider;
+}
+
 bool sn_sup_may(struct sn_supervisor *sup, const struct sn_asker *asker,
 		enum sn_policy_action action, const char *label, const struct sn_hub_offer *offer,
 		const char *subject, struct sn_err *reason)
@@ -134,6 +155,7 @@ bool sn_sup_may(struct sn_supervisor *sup, const struct sn_asker *asker,
 		ask.nodes = &node;
 		ask.node_count = 1;
 	}
+	widen(sup->hub->authority, &ask);
 	may = asker->count > 0 && sn_authority_permit(sup->hub->authority, &ask, subject, &verdict);
 	if (!may)
 		sn_err_set(reason, -EACCES, "%s may not %s %s: %s", sn_sup_identity(asker),

@@ -25,6 +25,7 @@ static struct page {
 } pages[16];
 static unsigned page_count, requests, elsewhere;
 static char last_path[128], last_accept[128], last_forged[64];
+static char last_proof[64], proof_elsewhere[64];
 static struct sn_mp_message *last_message;
 
 static void add_page(const char *path, unsigned status, const char *type, const char *body)
@@ -49,6 +50,7 @@ static void serve(struct sn_http_request *request, void *ctx SN_UNUSED)
 	snprintf(last_path, sizeof(last_path), "%s", path);
 	note_header(request, "Accept", last_accept, sizeof(last_accept));
 	note_header(request, SN_PEER_IDENTITY_HEADER, last_forged, sizeof(last_forged));
+	note_header(request, "Authorization", last_proof, sizeof(last_proof));
 	if (body.n > 0) {
 		sn_mp_message_destroy(last_message);
 		last_message = sn_mp_decode(world.registries, body.p, body.n, SN_MP_READ_STRICT,
@@ -77,6 +79,7 @@ static void serve(struct sn_http_request *request, void *ctx SN_UNUSED)
 static void serve_elsewhere(struct sn_http_request *request, void *ctx SN_UNUSED)
 {
 	elsewhere++;
+	note_header(request, "Authorization", proof_elsewhere, sizeof(proof_elsewhere));
 	sn_http_reply(request, 200, "text/html", "", 0);
 }
 
@@ -88,6 +91,7 @@ static const struct sn_http_route routes[] = {
 };
 static const struct sn_http_route other_routes[] = {
 	{"GET", "/{rest*}", serve_elsewhere, 0, 0, NULL},
+	{"POST", "/{rest*}", serve_elsewhere, 100000, 0, NULL},
 };
 
 static struct sn_http_server *server_of(const struct sn_http_route *list, size_t count,
@@ -383,6 +387,38 @@ static void a_secret_way_does_not_become_an_open_one(void **state SN_UNUSED)
 	sn_peer_client_destroy(client);
 }
 
+static void a_proof_is_shown_at_home_and_to_nobody_else(void **state SN_UNUSED)
+{
+	struct sn_peer_client_config config = {
+		.loop = world.loop,
+		.registries = world.registries,
+		.url = url,
+		.authorisation = "Authorization: Bearer s3cret",
+	};
+	struct sn_addr other_addr;
+	struct sn_http_server *other = server_of(other_routes, SN_COUNT(other_routes), &other_addr);
+	struct sn_peer_client *client = sn_peer_client_create(&config);
+	sn_automp struct sn_mp_message *message = peer_token_only(SN_MP_REDEMPTION, "t1");
+	char text[SN_ADDR_TEXT_MAX], link[128];
+
+	add_page("/", 200, JSON, CAP("1"));
+	sn_peer_client_discover(client, heard_message, &heard);
+	assert_true(peer_until(&world, &heard.calls, 1));
+	assert_string_equal(last_proof, "Bearer s3cret");
+	last_proof[0] = '\0';
+	sn_peer_client_send(client, message, "/", heard_message, &heard);
+	assert_true(peer_until(&world, &heard.calls, 2));
+	assert_string_equal(last_proof, "Bearer s3cret");
+	snprintf(link, sizeof(link), "http://%s/x",
+		 sn_addr_format_port(&other_addr, text, sizeof(text)));
+	sn_peer_client_send(client, message, link, heard_message, &heard);
+	assert_true(peer_until(&world, &heard.calls, 3));
+	assert_int_equal(elsewhere, 1);
+	assert_string_equal(proof_elsewhere, "");
+	sn_peer_client_destroy(client);
+	sn_http_server_destroy(other);
+}
+
 static void exceptions_are_answers_with_200_and_errors_without(void **state SN_UNUSED)
 {
 	static const char body[] = "{\"exception\":\"t1\",\"message\":\"the\\u0007 antenna\"}";
@@ -432,6 +468,7 @@ int main(void)
 		TEST(a_client_may_go_inside_its_callback),
 		TEST(a_message_goes_to_its_link),
 		TEST(a_secret_way_does_not_become_an_open_one),
+		TEST(a_proof_is_shown_at_home_and_to_nobody_else),
 		TEST(exceptions_are_answers_with_200_and_errors_without),
 	};
 
