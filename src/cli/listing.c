@@ -106,17 +106,20 @@ void sn_listing_add(struct sn_table *table, const struct sn_listing *listing, co
 struct print {
 	const struct sn_listing *listing;
 	struct sn_table *table; /* NULL: JSON */
+	uint64_t items;
 };
+
+#define ENOUGH 1 /* ends the walk over the pages */
 
 static int print_item(const json_t *item, void *ctx)
 {
-	const struct print *print = ctx;
+	struct print *print = ctx;
 
 	if (print->table != NULL)
 		sn_listing_add(print->table, print->listing, item);
 	else
 		sn_output_json_line(stdout, item);
-	return 0;
+	return ++print->items == print->listing->most ? ENOUGH : 0;
 }
 
 int sn_listing_run(struct sn_client *client, const struct sn_listing *listing, const char *path,
@@ -136,5 +139,5 @@ int sn_listing_run(struct sn_client *client, const struct sn_listing *listing, c
 	else if (print.table != NULL && rc == 0)
 		fprintf(stderr, "%s\n", listing->none);
 	sn_table_destroy(print.table);
-	return rc;
+	return rc == ENOUGH ? 0 : rc;
 }

@@ -32,6 +32,7 @@ struct sn_listing {
 	const struct sn_listing_column *columns;
 	size_t count;
 	const char *none; /* what to say when there is no item: why, and what to do */
+	uint64_t most;    /* items to show; 0: all */
 };
 
 /* Writes every item of `path`, all its pages.  With `json` an object per line, as the hub sent it.

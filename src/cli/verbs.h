@@ -23,6 +23,7 @@ extern const struct sn_cli_verbs sn_cli_results_verbs;      /* results.c */
 extern const struct sn_cli_verbs sn_cli_task_verbs;         /* task.c, without "task add ..." */
 extern const struct sn_cli_verbs sn_cli_user_verbs;         /* user.c */
 extern const struct sn_cli_verbs sn_cli_account_verbs;      /* account.c */
+extern const struct sn_cli_verbs sn_cli_audit_verbs;        /* audit.c */
 extern const struct sn_cli_verbs sn_cli_policy_verbs;       /* policy.c */
 extern const struct sn_cli_verbs sn_cli_store_verbs;        /* store/store.c */
 extern const struct sn_cli_verbs sn_cli_ca_verbs;           /* ca/ca.c */

@@ -322,6 +322,15 @@ bool sn_authority_permit(struct sn_authority *authority, const struct sn_policy_
 	return record(authority, ask, subject, verdict);
 }
 
+void sn_authority_note(struct sn_authority *authority, const struct sn_policy_ask *ask,
+		       const char *subject, const char *why)
+{
+	struct sn_policy_verdict verdict = {.allowed = true};
+
+	snprintf(verdict.reason, sizeof(verdict.reason), "%s", why);
+	(void)record(authority, ask, subject, &verdict);
+}
+
 bool sn_authority_permit_own(struct sn_authority *authority, const struct sn_policy_ask *ask,
 			     enum sn_policy_action own, bool is_theirs, const char *subject,
 			     struct sn_policy_verdict *verdict)

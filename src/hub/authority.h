@@ -9,10 +9,12 @@
  * directory), and there is a problem for people to see until the file is good again.
  *
  * Decisions go to the audit trail.  What starts, ends or stops a measurement is written at
- * once, as a part of the open transaction if there is one.  Of what peers ask for all day
- * (polls, listings, results) the first allowed one of an identity, action and capability is
- * written; a refusal at most once a minute per identity and action, with the number of those
- * between.  These are written at the end of the turn of the loop, all in one transaction.
+ * once, as a part of the open transaction if there is one.  Who looks at something (`read`,
+ * `read-all`, `admin`) is written every ten minutes for each thing that he looks at.  Of what
+ * peers ask for all day (polls, listings, results) the first allowed one of an identity, action
+ * and capability is written; a refusal at most once a minute per identity and action.  Each line
+ * has the number of those between.  These are written at the end of the turn of the loop, all in
+ * one transaction.
  *
  * Loop thread only.
  */
@@ -80,6 +82,9 @@ void sn_authority_reload(struct sn_authority *authority);
  */
 bool sn_authority_permit(struct sn_authority *authority, const struct sn_policy_ask *ask,
 			 const char *subject, struct sn_policy_verdict *verdict);
+/* Writes down what is allowed without asking the policy; `why` says by what. */
+void sn_authority_note(struct sn_authority *authority, const struct sn_policy_ask *ask,
+		       const char *subject, const char *why);
 /*
  * The same for what is one's own or anybody's: ask->action is that about anybody's ("stop-all"),
  * `own` is asked if that is refused and it is theirs; only what decided is written down.

@@ -2,8 +2,9 @@
 /*
  * What of the decisions goes to the audit trail, and when.
  *
- * `seen` holds two kinds of keys: "+asker\naction\nlabel" for what was written as allowed,
- * and "-asker\naction" for refusals, with the time of the last one and how many came since.
+ * `seen` holds two kinds of keys: "+asker\naction\nlabel" for what was written as allowed (of
+ * those who look at something, the thing in place of the label), and "-asker\naction" for
+ * refusals; with the time of the last one and how many came since.
  */
 #define SN_MODULE "policy"
 #include <errno.h>
@@ -17,10 +18,11 @@
 #include "hub/control.h"
 
 #define REFUSAL_NS (60 * SN_NS_PER_S)
+#define LOOK_NS    (600 * SN_NS_PER_S)
 
 struct seen {
 	int64_t written_ns;
-	unsigned held; /* refusals since */
+	unsigned held; /* since */
 };
 
 /* Queue ------------------------------------------------------------------------------- */
@@ -151,22 +153,43 @@ static struct seen *find_seen(struct sn_authority *authority, const char *key)
 	return seen;
 }
 
-/* `*held`: like it, refused and not written, since the last line. */
-static bool is_news(struct sn_authority *authority, const struct sn_policy_ask *ask, bool allowed,
-		    int64_t now_ns, unsigned *held)
+/* Somebody looks at what is there: what they looked at is the news. */
+static bool is_look(enum sn_policy_action action)
+{
+	return action == SN_MAY_READ || action == SN_MAY_READ_ALL || action == SN_MAY_ADMIN;
+}
+
+/* For how long the same is not written again. */
+static int64_t silence_of(const struct sn_policy_ask *ask, bool allowed)
+{
+	if (!allowed)
+		return REFUSAL_NS;
+	return is_look(ask->action) ? LOOK_NS : INT64_MAX;
+}
+
+static char *key_of(const struct sn_policy_ask *ask, const char *subject, bool allowed)
 {
 	const char *who = ask->identities[0] != NULL ? ask->identities[0] : "";
-	const char *label = allowed && ask->label != NULL ? ask->label : "";
-	sn_autofree char *key = sn_xasprintf("%c%s\n%s\n%s", allowed ? '+' : '-', who,
-					     sn_policy_action_name(ask->action), label);
+	const char *label = ask->label != NULL ? ask->label : "";
+	const char *about = !allowed ? "" : is_look(ask->action) ? subject : label;
+
+	return sn_xasprintf("%c%s\n%s\n%s", allowed ? '+' : '-', who,
+			    sn_policy_action_name(ask->action), about);
+}
+
+/* `*held`: like it and not written, since the last line. */
+static bool is_news(struct sn_authority *authority, const struct sn_policy_ask *ask,
+		    const char *subject, bool allowed, int64_t now_ns, unsigned *held)
+{
+	sn_autofree char *key = key_of(ask, subject, allowed);
 	struct seen *seen = find_seen(authority, key);
 
 	*held = 0;
-	if (seen->written_ns != 0 && (allowed || now_ns - seen->written_ns < REFUSAL_NS)) {
+	if (seen->written_ns != 0 && now_ns - seen->written_ns < silence_of(ask, allowed)) {
 		seen->held++;
 		return false;
 	}
-	*held = allowed ? 0 : seen->held;
+	*held = seen->held;
 	*seen = (struct seen){.written_ns = now_ns};
 	return true;
 }
@@ -191,15 +214,15 @@ int sn_authority_record(struct sn_authority *authority, const struct sn_policy_a
 	unsigned held = 0;
 	int failed = 0;
 
-	if (!at_once && !is_news(authority, ask, verdict->allowed, line.time_ns, &held))
-		return 0;
 	if (subject == NULL)
 		subject = ask->label != NULL ? ask->label : "";
+	if (!at_once && !is_news(authority, ask, subject, verdict->allowed, line.time_ns, &held))
+		return 0;
 	line.actor = sn_xstrdup(ask->identities[0] != NULL ? ask->identities[0] : "-");
 	line.subject = sn_xstrdup(subject);
-	line.reason =
-		held > 0 ? sn_xasprintf("%s (and %u more refused before)", verdict->reason, held)
-			 : sn_xstrdup(verdict->reason);
+	line.reason = held > 0 ? sn_xasprintf("%s (and %u more %s before)", verdict->reason, held,
+					      verdict->allowed ? "like it" : "refused")
+			       : sn_xstrdup(verdict->reason);
 	if (!at_once) {
 		enqueue(authority, &line);
 		return 0;

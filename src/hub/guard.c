@@ -217,15 +217,24 @@ static int refuse(struct sn_http_request *request, const struct sn_who *who)
 	return -EACCES;
 }
 
+bool sn_guard_is_local(const struct sn_who *who, const struct sn_policy_ask *ask,
+		       const char *subject)
+{
+	if (who->means != SN_BY_LOCAL_TOKEN)
+		return false;
+	sn_authority_note(who->hub->authority, ask, subject, "by the local token");
+	return true;
+}
+
 bool sn_guard_permits(const struct sn_who *who, enum sn_policy_action action, const char *subject,
 		      struct sn_policy_verdict *verdict)
 {
 	struct sn_asker asker;
 	struct sn_policy_ask ask = {.action = action, .identities = asker.list};
 
-	if (who->means == SN_BY_LOCAL_TOKEN)
-		return true;
 	sn_guard_asker(who, &asker);
+	if (sn_guard_is_local(who, &ask, subject))
+		return true;
 	return sn_authority_permit(who->hub->authority, &ask, subject, verdict);
 }
 
@@ -248,7 +257,7 @@ static int check_rights(struct sn_http_request *request, const struct sn_who *wh
 {
 	struct sn_policy_verdict verdict = {.reason = "a token of a lower role makes no proofs for "
 						      "its owner"};
-	const char *pattern = sn_http_request_route(request)->pattern;
+	const char *path = sn_http_path(request);
 
 	if (who->kind != SN_WHO_USER ||
 	    (access & (SN_ACCESS_OPEN | SN_ACCESS_USER | SN_ACCESS_PEER)) != 0 ||
@@ -257,11 +266,11 @@ static int check_rights(struct sn_http_request *request, const struct sn_who *wh
 	if (((access & SN_ACCESS_SELF) != 0 && !who->reduced) ||
 	    ((access & SN_ACCESS_REPLICA) != 0 && sn_guard_would_permit(who, SN_MAY_ADMIN)) ||
 	    ((access & SN_ACCESS_REPLICA) != 0 &&
-	     sn_guard_permits(who, SN_MAY_REPLICATE, pattern, &verdict)) ||
+	     sn_guard_permits(who, SN_MAY_REPLICATE, path, &verdict)) ||
 	    ((access & SN_ACCESS_ADMIN) != 0 &&
-	     sn_guard_permits(who, SN_MAY_ADMIN, pattern, &verdict)) ||
+	     sn_guard_permits(who, SN_MAY_ADMIN, path, &verdict)) ||
 	    ((access & SN_ACCESS_DATA) != 0 &&
-	     sn_guard_permits(who, SN_MAY_READ_ALL, pattern, &verdict)))
+	     sn_guard_permits(who, SN_MAY_READ_ALL, path, &verdict)))
 		return 0;
 	sn_http_problem(request, 403, "forbidden", "The policy does not allow this", "%s",
 			verdict.reason);

@@ -77,6 +77,9 @@ void sn_guard_asker(const struct sn_who *who, struct sn_asker *asker);
 /* May they do what is about no capability in particular (`admin`, `read-all`)? */
 bool sn_guard_permits(const struct sn_who *who, enum sn_policy_action action, const char *subject,
 		      struct sn_policy_verdict *verdict);
+/* Do they come by the local token, which may do all that accounts may?  Written down, if so. */
+bool sn_guard_is_local(const struct sn_who *who, const struct sn_policy_ask *ask,
+		       const char *subject);
 /* The same for showing what is possible; nothing goes to the audit trail. */
 bool sn_guard_would_permit(const struct sn_who *who, enum sn_policy_action action);
 /* Is the proof still good, and worth as much?  For streams that live longer than a request. */

@@ -19,9 +19,10 @@ static const struct sn_api_routes *const groups[] = {
 	&sn_api_export,       &sn_api_dumps,        &sn_api_kml,         &sn_api_series,
 	&sn_api_store,        &sn_api_store_jobs,   &sn_api_replication, &sn_api_sources,
 	&sn_api_migrate,      &sn_api_groups,       &sn_api_session,     &sn_api_users,
-	&sn_api_certificates, &sn_api_policy,       &sn_api_events,      &sn_api_annotation,
-	&sn_api_quarantine,   &sn_api_uploads,      &sn_api_imports,     &sn_api_openapi,
-	&sn_api_metrics,      &sn_api_math,         &sn_api_mplane,      &sn_api_web,
+	&sn_api_audit,        &sn_api_certificates, &sn_api_policy,      &sn_api_events,
+	&sn_api_annotation,   &sn_api_quarantine,   &sn_api_uploads,     &sn_api_imports,
+	&sn_api_openapi,      &sn_api_metrics,      &sn_api_math,        &sn_api_mplane,
+	&sn_api_web,
 };
 
 /* Routes -------------------------------------------------------------------- */

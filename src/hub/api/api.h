@@ -44,6 +44,7 @@ extern const struct sn_api_routes sn_api_replication;  /* replication.c */
 extern const struct sn_api_routes sn_api_migrate;      /* migrate.c */
 extern const struct sn_api_routes sn_api_session;      /* session.c */
 extern const struct sn_api_routes sn_api_users;        /* users.c */
+extern const struct sn_api_routes sn_api_audit;        /* audit.c */
 extern const struct sn_api_routes sn_api_policy;       /* policy.c */
 extern const struct sn_api_routes sn_api_certificates; /* certificates.c */
 extern const struct sn_api_routes sn_api_hub;          /* hub.c */

@@ -33,11 +33,13 @@ static bool may(const struct sn_hub *hub, const struct sn_http_request *request,
 	struct sn_policy_ask ask = {.action = own, .label = measure->specification->label};
 	struct sn_asker asker;
 
-	if (who->means == SN_BY_LOCAL_TOKEN)
+	*verdict = (struct sn_policy_verdict){.allowed = who->means == SN_BY_LOCAL_TOKEN};
+	if (verdict->allowed && !recorded)
 		return true;
 	sn_guard_asker(who, &asker);
 	ask.identities = asker.list;
-	*verdict = (struct sn_policy_verdict){0};
+	if (sn_guard_is_local(who, &ask, measure->id))
+		return true;
 	if (is_own(measure, &asker))
 		sn_policy_decide(sn_authority_policy(hub->authority), &ask, verdict);
 	if (!verdict->allowed)
@@ -308,10 +310,10 @@ static bool may_stop(struct sn_hub *hub, const struct sn_http_request *request,
 				    .label = measure->specification->label};
 	struct sn_asker asker;
 
-	if (who->means == SN_BY_LOCAL_TOKEN)
-		return true;
 	sn_guard_asker(who, &asker);
 	ask.identities = asker.list;
+	if (sn_guard_is_local(who, &ask, measure->id))
+		return true;
 	return sn_authority_permit_own(hub->authority, &ask, SN_MAY_STOP, is_own(measure, &asker),
 				       measure->id, verdict);
 }

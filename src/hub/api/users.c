@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Users, API tokens and the audit trail. */
+/* Users and API tokens. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,48 +212,6 @@ static void delete_token(struct sn_http_request *request, void *ctx)
 	sn_api_empty(request);
 }
 
-/* Audit --------------------------------------------------------------------------------- */
-
-static const char *query_text(const struct sn_http_request *request, const char *name)
-{
-	const char *text = sn_http_query(request, name);
-
-	return text != NULL ? text : "";
-}
-
-static void get_audit(struct sn_http_request *request, void *ctx)
-{
-	struct sn_hub *hub = ctx;
-	const char *cursor = sn_http_query(request, "cursor");
-	uint64_t limit = SN_API_LIMIT, before = INT64_MAX;
-	sn_autofree char *next = NULL;
-	struct sn_err err = {0};
-	json_t *items;
-
-	if (!sn_api_query_u64(request, "limit", 1, SN_API_LIMIT_MAX, &limit) ||
-	    (cursor != NULL && !sn_api_query_u64(request, "cursor", 1, INT64_MAX, &before)))
-		return;
-	sn_authority_flush(hub->authority);
-	items = sn_sql_json(hub->control, &err,
-			    "SELECT id AS \"id\", time AS \"time:time\", actor AS \"actor\","
-			    " action AS \"action\", subject AS \"subject\", outcome AS \"outcome\","
-			    " line AS \"line\", detail AS \"detail\" FROM audit WHERE id < ?1"
-			    " AND (?2 = '' OR actor = ?2 OR actor = 'user:' || ?2)"
-			    " AND (?3 = '' OR action = ?3)"
-			    " AND (?4 = '' OR outcome = ?4) ORDER BY id DESC LIMIT ?5",
-			    "ittti", (int64_t)before, query_text(request, "actor"),
-			    query_text(request, "action"), query_text(request, "outcome"),
-			    (int64_t)limit);
-	if (items == NULL) {
-		sn_api_trouble(request, &err);
-		return;
-	}
-	if (json_array_size(items) == limit)
-		next = sn_xasprintf("%lld", (long long)json_integer_value(json_object_get(
-						    json_array_get(items, limit - 1), "id")));
-	sn_api_reply_page(request, items, next);
-}
-
 /* Declarations ------------------------------------------------------------------- */
 
 static const struct sn_api_field user_wanted_fields[] = {
@@ -302,19 +260,6 @@ static const struct sn_api_field token_fields[] = {
 static const struct sn_api_schema token_schema = {"Token", "An API token, without its secret.",
 						  token_fields, SN_COUNT(token_fields)};
 
-static const struct sn_api_field audit_fields[] = {
-	{"id", SN_API_INTEGER, true, false, "grows with time"},
-	{"time", SN_API_TIME, true, false, "when"},
-	{"actor", SN_API_TEXT, true, false, "user or node id"},
-	{"action", SN_API_TEXT, true, false, "noun.verb; policy.<action> for what was decided"},
-	{"subject", SN_API_TEXT, true, false, "to what"},
-	{"outcome", SN_API_TEXT, true, false, "done; of the policy allowed or refused"},
-	{"line", SN_API_INTEGER, true, true, "of the policy, that decided"},
-	{"detail", SN_API_TEXT, true, true, "anything else worth knowing; why"},
-};
-static const struct sn_api_schema audit_schema = {"AuditLine", "Who did what.", audit_fields,
-						  SN_COUNT(audit_fields)};
-
 #define LIST_DOC(id_, tag_, summary_, answer_)                                                     \
 	{                                                                                          \
 		.id = (id_), .tag = (tag_), .summary = (summary_), .params = sn_api_list_params,   \
@@ -357,23 +302,6 @@ static const struct sn_api_doc add_token_doc = {
 };
 static const struct sn_api_doc remove_token_doc =
 	EMPTY_DOC("removeToken", "session", "make an API token worthless");
-static const struct sn_api_param audit_params[] = {
-	{"limit", SN_API_INTEGER, "items of a page, 1 to 10,000, default 100", false},
-	{"cursor", SN_API_TEXT, "'next' of the page before", false},
-	{"actor", SN_API_TEXT, "only what this one did or asked for; 'x' is 'user:x', too", false},
-	{"action", SN_API_TEXT, "only this action, as 'policy.measure'", false},
-	{"outcome", SN_API_TEXT, "done, allowed or refused", false},
-};
-static const struct sn_api_doc audit_doc = {
-	.id = "listAudit",
-	.tag = "users",
-	.summary = "who did what, and what the policy said, newest first",
-	.params = audit_params,
-	.param_count = SN_COUNT(audit_params),
-	.kind = SN_ANSWER_LIST,
-	.answer = &audit_schema,
-};
-
 static const struct sn_http_route routes[] = {
 	{"GET", "/api/v1/users", get_users, 0, SN_ACCESS_ADMIN, &users_doc},
 	{"POST", "/api/v1/users", post_user, 1024, SN_ACCESS_ADMIN, &add_user_doc},
@@ -382,6 +310,5 @@ static const struct sn_http_route routes[] = {
 	{"GET", "/api/v1/tokens", get_tokens, 0, SN_ACCESS_SELF, &tokens_doc},
 	{"POST", "/api/v1/tokens", post_token, 1024, SN_ACCESS_SELF, &add_token_doc},
 	{"DELETE", "/api/v1/tokens/{id}", delete_token, 0, SN_ACCESS_SELF, &remove_token_doc},
-	{"GET", "/api/v1/audit", get_audit, 0, SN_ACCESS_ADMIN, &audit_doc},
 };
 const struct sn_api_routes sn_api_users = {routes, SN_COUNT(routes)};

@@ -282,6 +282,35 @@ static void every_measurement_that_is_allowed_is_written_at_once(void **state)
 	assert_non_null(strstr(json_string_value(json_object_get(line, "detail")), "line 3"));
 }
 
+static void who_looks_at_what_is_written_every_ten_minutes(void **state)
+{
+	static const char reading[] =
+		"roles: {a: \"user:a\"}\n"
+		"rules:\n"
+		"  - {allow: [read, read-all], roles: a, capabilities: \"*\"}\n";
+	const char *const who[] = {"user:a", NULL};
+	struct sn_policy_ask looks = {.action = SN_MAY_READ_ALL, .identities = who};
+	sn_autojson json_t *lines = NULL;
+
+	(void)state;
+	write_policy(reading);
+	must_open(world.file);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_true(sn_authority_permit(world.authority, &looks, "/rows/ping", NULL));
+		assert_true(sn_authority_permit(world.authority, &looks, "/rows/flow", NULL));
+	}
+	assert_int_equal(lines_of("policy.read-all"), 2);
+	wait_s(601);
+	assert_true(sn_authority_permit(world.authority, &looks, "/rows/ping", NULL));
+	sn_authority_note(world.authority, &looks, "/rows/trace", "by the local token");
+	lines = trail("policy.read-all");
+	assert_int_equal(json_array_size(lines), 4);
+	assert_non_null(strstr(
+		json_string_value(json_object_get(json_array_get(lines, 2), "detail")), "4 more"));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(lines, 3), "detail")),
+			    "by the local token");
+}
+
 static void refusals_are_written_once_a_minute_with_their_number(void **state)
 {
 	sn_autojson json_t *lines = NULL;
@@ -444,6 +473,7 @@ int main(void)
 		TEST(last_good_one_outlives_a_restart),
 		TEST(what_peers_do_all_day_is_written_once),
 		TEST(every_measurement_that_is_allowed_is_written_at_once),
+		TEST(who_looks_at_what_is_written_every_ten_minutes),
 		TEST(refusals_are_written_once_a_minute_with_their_number),
 		TEST(decisions_of_one_turn_cost_one_transaction),
 		TEST(allowed_measurement_is_a_part_of_the_open_transaction),

@@ -247,6 +247,18 @@ static void refusals_are_in_the_audit_trail(void **state)
 	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
 	assert_true(json_is_string(json_object_get(reply.json, "next")));
 	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET",
+		       "/api/v1/audit?action=admin&subject=/api/v1/audit&since=-1h&until=now",
+		       NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 1);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/audit?actor=mallory&until=-1h", NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 0);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 400, "GET", "/api/v1/audit?outcome=perhaps", NULL);
+	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 400, "GET", "/api/v1/audit?since=soon", NULL);
+	reply_release(&reply);
 	reply = expect(&world, AS_LOCAL, 200, "GET", "/api/v1/audit?actor=nobody", NULL);
 	assert_int_equal(json_array_size(json_object_get(reply.json, "items")), 0);
 	reply_release(&reply);
