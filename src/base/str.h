@@ -49,6 +49,8 @@ int sn_parse_rate(struct sn_str text, uint64_t *bits_per_second);
 int sn_parse_ratio(struct sn_str text, double *ratio);
 /* RFC 3339 with any number of fraction digits, Unix time in nanoseconds; also "now", "-15m". */
 int sn_parse_time(struct sn_str text, int64_t now_ns, int64_t *unix_ns);
+/* The same as people say it: also "2026-03-01", which is the beginning of that day in UTC. */
+int sn_parse_when(struct sn_str text, int64_t now_ns, int64_t *unix_ns);
 
 /* Writers; `out` is NUL-terminated and truncated to `size`.  Return `out`. */
 #define SN_TIME_TEXT_MAX     40

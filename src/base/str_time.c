@@ -173,6 +173,19 @@ int sn_parse_time(struct sn_str text, int64_t now_ns, int64_t *unix_ns)
 	return rc;
 }
 
+int sn_parse_when(struct sn_str text, int64_t now_ns, int64_t *unix_ns)
+{
+	struct sn_str rest = text;
+	int64_t days, parsed;
+
+	if (!take_date(&rest, &days) || rest.n > 0)
+		return sn_parse_time(text, now_ns, unix_ns);
+	if (__builtin_mul_overflow(days, SECONDS_PER_DAY * SN_NS_PER_S, &parsed))
+		return -ERANGE;
+	*unix_ns = parsed;
+	return 0;
+}
+
 char *sn_format_time(int64_t unix_ns, char *out, size_t size)
 {
 	int64_t seconds = unix_ns / SN_NS_PER_S, nanos = unix_ns % SN_NS_PER_S;

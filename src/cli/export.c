@@ -26,8 +26,8 @@ static const struct sn_opt options[] = {
 		"from then on: 2026-03-01T12:00:00Z, 2026-03-01, or -24h"),
 	 .group = "Which rows"},
 	{SN_OPT("to", 0, SN_OPT_TEXT, to, "TIME", "before then")},
-	{SN_OPT("where", 'w', SN_OPT_TEXTS, where, "COLUMN=VALUE",
-		"only rows like this; the value may begin with > >= < <= ! or ~ (contains)")},
+	{SN_OPT("where", 'w', SN_OPT_TEXTS, where, "CONDITION",
+		"only rows like this: COLUMN=VALUE, or with > >= < <= != or ~ (contains)")},
 	{SN_OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only rows of this node (name or id)")},
 	{SN_OPT("within", 0, SN_OPT_TEXT, within, "LAT,LON,LAT,LON",
 		"only rows of the area between two corners")},
@@ -85,23 +85,6 @@ static void read_name(struct options *given)
 
 /* Options ------------------------------------------------------------------------------- */
 
-static int read_time(const char *option, const char *text, bool *is_given, int64_t *unix_ns)
-{
-	sn_autofree char *day = NULL;
-
-	if (text == NULL)
-		return SN_EXIT_OK;
-	*is_given = true;
-	day = sn_xasprintf("%sT00:00:00Z", text); /* a day alone is its beginning, UTC */
-	if (sn_parse_time(sn_str(text), sn_wall_ns(), unix_ns) == 0 ||
-	    (strlen(text) == strlen("2026-03-01") && sn_parse_time(sn_str(day), 0, unix_ns) == 0))
-		return SN_EXIT_OK;
-	return sn_cli_fail(SN_EXIT_USAGE,
-			   "option '--%s': '%s' is no time (write it like 2026-03-01T12:00:00Z, "
-			   "2026-03-01 or -24h)",
-			   option, text);
-}
-
 static int read_query(const struct options *given, const char *dataset, struct sn_rows_query *query)
 {
 	int code;
@@ -113,16 +96,15 @@ static int read_query(const struct options *given, const char *dataset, struct s
 		.where = given->where.items,
 		.where_count = given->where.count,
 	};
-	code = read_time("from", given->from, &query->has_since, &query->since_ns);
+	code = sn_option_time("from", given->from, &query->has_since, &query->since_ns);
 	if (code == SN_EXIT_OK)
-		code = read_time("to", given->to, &query->has_until, &query->until_ns);
+		code = sn_option_time("to", given->to, &query->has_until, &query->until_ns);
 	if (code == SN_EXIT_OK && query->has_since && query->has_until &&
 	    query->since_ns >= query->until_ns)
 		code = sn_cli_fail(SN_EXIT_USAGE, "'--to' is not after '--from'");
 	for (unsigned i = 0; code == SN_EXIT_OK && i < given->where.count; i++)
-		if (strchr(given->where.items[i], '=') == NULL)
-			code = sn_cli_fail(SN_EXIT_USAGE,
-					   "'%.60s' is no condition (write it like 's_port=443')",
+		if (!sn_rows_is_condition(given->where.items[i]))
+			code = sn_cli_fail(SN_EXIT_USAGE, SN_ROWS_NO_CONDITION,
 					   given->where.items[i]);
 	if (code == SN_EXIT_OK && given->json && strcmp(given->file, "-") == 0)
 		code = sn_cli_fail(SN_EXIT_USAGE, "'--json' goes with '--output FILE': standard "
@@ -145,8 +127,11 @@ static void say(const struct options *given, const struct sn_rows_query *query, 
 	if (strcmp(given->file, "-") == 0)
 		return;
 	if (!given->json) {
-		fprintf(stderr, "sonde: %llu bytes of '%s' are in '%s'\n",
-			(unsigned long long)bytes, query->name, given->file);
+		char size[32];
+
+		fprintf(stderr, "sonde: %s of '%s' are in '%s', as %s\n",
+			sn_format_bytes(bytes, size, sizeof(size)), query->name, given->file,
+			given->format != NULL ? given->format : "csv");
 		return;
 	}
 	told = json_pack("{s:s, s:s, s:s, s:I}", "dataset", query->name, "file", given->file,
@@ -205,7 +190,7 @@ static const struct sn_verb verbs[] = {
 		.arguments = "DATASET",
 		.help = "Take rows of a dataset away as a file.",
 		.examples = "sonde export ping --from 2026-03-01 --to 2026-04-01 -o ping.parquet\n"
-			    "sonde export flow --where 's_port=443' -o flows.csv.gz",
+			    "sonde export flow -w s_port=443 -w 'c_bytes>=1000' -o flows.csv.gz",
 		.options = options,
 		.option_count = SN_COUNT(options),
 		.options_size = sizeof(struct options),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "cli/download.h"
 #include "cli/options.h"
@@ -14,13 +15,14 @@
 struct options {
 	struct sn_client_options client;
 	const char *node, *from, *to, *gap, *split, *network, *file;
+	bool json;
 };
 
 #define WHICH                                                                                      \
 	{SN_OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "whose (name, id, or NodeId)"),            \
 	 .group = "Which places"},                                                                 \
 		{SN_OPT("from", 0, SN_OPT_TEXT, from, "TIME",                                      \
-			"from then on (a day before the end): 2026-03-01T00:00:00Z, or -24h")},    \
+			"from then on (a day before the end): 2026-03-01, or -24h")},              \
 		{SN_OPT("to", 0, SN_OPT_TEXT, to, "TIME",                                          \
 			"before then (a day after the begin, or now)")},                           \
 	{                                                                                          \
@@ -28,7 +30,10 @@ struct options {
 		       "leave out places that are nearer in time to the one before")               \
 	}
 #define WHERE                                                                                      \
-	{SN_OPT("output", 'o', SN_OPT_TEXT, file, "FILE", "where to"), .group = "Output"},         \
+	{SN_OPT("output", 'o', SN_OPT_TEXT, file, "FILE",                                          \
+		"where to; '-' is standard output, which is the default"),                         \
+	 .group = "Output"},                                                                       \
+		{SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "tell in JSON what was written")},   \
 		SN_CLIENT_OPTION(struct options, client)
 
 static const struct sn_opt track_options[] = {
@@ -58,20 +63,37 @@ static void add(struct sn_buf *path, const char *name, const char *value)
 	sn_url_encode(path, sn_str(value));
 }
 
-static char *make_path(const struct options *given, const char *what)
+/* A time of an option as the API's `name`; SN_EXIT_OK, or another exit code after the reason. */
+static int add_time(struct sn_buf *path, const char *option, const char *text, const char *name)
+{
+	char when[SN_TIME_TEXT_MAX];
+	bool is_given = false;
+	int64_t unix_ns = 0;
+	int code = sn_option_time(option, text, &is_given, &unix_ns);
+
+	if (code == SN_EXIT_OK && is_given)
+		add(path, name, sn_format_time(unix_ns, when, sizeof(when)));
+	return code;
+}
+
+/* The path is in `*made`, malloc'ed, in any case. */
+static int make_path(const struct options *given, const char *what, char **made)
 {
 	struct sn_buf path = {0};
+	int code;
 
 	sn_buf_addf(&path, "/api/v1/kml/%s?node=", what);
 	sn_url_encode(&path, sn_str(given->node));
-	add(&path, "since", given->from);
-	add(&path, "until", given->to);
+	code = add_time(&path, "from", given->from, "since");
+	if (code == SN_EXIT_OK)
+		code = add_time(&path, "to", given->to, "until");
 	add(&path, "min_gap", given->gap);
 	add(&path, "split", given->split);
 	add(&path, "operator", given->network);
 	add(&path, "format", is_packed(given->file) ? "kmz" : NULL);
 	sn_buf_cstr(&path);
-	return path.p;
+	*made = path.p;
+	return code;
 }
 
 /* The images lie beside the file, which names them. */
@@ -121,25 +143,57 @@ static int fetch_marks(struct sn_client *client, const char *file)
 	return code;
 }
 
+static int check(struct options *given)
+{
+	if (given->node == NULL)
+		return sn_cli_fail(SN_EXIT_USAGE, "say with '--node NODE' whose places to draw");
+	if (given->file == NULL)
+		given->file = "-";
+	if (given->json && strcmp(given->file, "-") == 0)
+		return sn_cli_fail(SN_EXIT_USAGE, "'--json' goes with '--output FILE': standard "
+						  "output has the map");
+	return SN_EXIT_OK;
+}
+
+static void say(const struct options *given, const char *what, uint64_t bytes)
+{
+	sn_autojson json_t *told = NULL;
+	char size[32];
+
+	if (!given->json) {
+		fprintf(stderr, "sonde: the %s of '%s' is in '%s', %s\n", what, given->node,
+			given->file, sn_format_bytes(bytes, size, sizeof(size)));
+		return;
+	}
+	told = json_pack("{s:s, s:s, s:s, s:I}", "node", given->node, "map", what, "file",
+			 given->file, "bytes", (json_int_t)bytes);
+	sn_output_json_line(stdout, told);
+}
+
 static int draw(struct options *given, const char *what, bool has_marks)
 {
 	sn_autofree char *path = NULL;
 	struct sn_download download = {.label = "KML", .whole_or_not = true};
 	struct sn_client *client;
 	struct sn_err err = {0};
-	int code;
+	bool to_file;
+	uint64_t bytes;
+	int code = check(given);
 
-	if (given->node == NULL || given->file == NULL)
-		return sn_cli_fail(SN_EXIT_USAGE, "'--node NODE' and '--output FILE' are needed");
+	if (code == SN_EXIT_OK)
+		code = make_path(given, what, &path);
+	if (code != SN_EXIT_OK)
+		return code;
 	if (sn_client_open(&given->client, &client, &err) != 0)
 		return sn_client_fail(&err);
-	path = make_path(given, what);
+	to_file = strcmp(given->file, "-") != 0;
 	download.path = path;
 	download.file = given->file;
-	code = sn_download_run(client, &download, NULL);
-	if (code == SN_EXIT_OK && has_marks && !is_packed(given->file) &&
-	    strcmp(given->file, "-") != 0)
+	code = sn_download_run(client, &download, &bytes);
+	if (code == SN_EXIT_OK && has_marks && !is_packed(given->file) && to_file)
 		code = fetch_marks(client, given->file);
+	if (code == SN_EXIT_OK && to_file)
+		say(given, what, bytes);
 	sn_client_close(client);
 	return code;
 }
@@ -165,7 +219,7 @@ static const struct sn_verb verbs[] = {
 		.path = "kml track",
 		.arguments = "",
 		.help = "Draw where a node was, as KML for maps.",
-		.examples = "sonde kml track --node 206 --from 2026-03-01T00:00:00Z -o track.kml",
+		.examples = "sonde kml track --node 206 --from 2026-03-01 -o track.kml",
 		.options = track_options,
 		.option_count = SN_COUNT(track_options),
 		.options_size = sizeof(struct options),

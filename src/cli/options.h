@@ -6,7 +6,9 @@
 #ifndef SONDE_CLI_OPTIONS_H
 #define SONDE_CLI_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/cli.h"
 
@@ -18,5 +20,11 @@
 	{                                                                                          \
 		SN_OPT("json", 'j', SN_OPT_FLAG, json, NULL, "JSON, one object per line")          \
 	}
+
+/*
+ * The time that is said with `--option`, in the forms of sn_parse_when(); NULL leaves both alone.
+ * SN_EXIT_OK, or SN_EXIT_USAGE after the reason.
+ */
+int sn_option_time(const char *option, const char *text, bool *given, int64_t *unix_ns);
 
 #endif

@@ -31,8 +31,8 @@ static const struct sn_opt options[] = {
 	{SN_OPT("since", 's', SN_OPT_TEXT, since, "TIME",
 		"from then on: 2026-03-01T12:00:00Z, or -15m for a quarter of an hour ago")},
 	{SN_OPT("until", 'u', SN_OPT_TEXT, until, "TIME", "until then")},
-	{SN_OPT("where", 'w', SN_OPT_TEXTS, where, "COLUMN=VALUE",
-		"only rows like this; the value may begin with > >= < <= ! or ~ (contains)")},
+	{SN_OPT("where", 'w', SN_OPT_TEXTS, where, "CONDITION",
+		"only rows like this: COLUMN=VALUE, or with > >= < <= != or ~ (contains)")},
 	{SN_OPT("limit", 'l', SN_OPT_U64, limit, "N",
 		"the newest N rows (50 as a table, all as --json and --csv)"),
 	 .min = 1, .max = SN_ROWS_LIMIT_MAX},
@@ -49,19 +49,6 @@ static const struct sn_opt options[] = {
 	SN_CLIENT_OPTION(struct options, client),
 };
 
-static int read_time(const char *option, const char *text, bool *given, int64_t *unix_ns)
-{
-	if (text == NULL)
-		return SN_EXIT_OK;
-	*given = true;
-	if (sn_parse_time(sn_str(text), sn_wall_ns(), unix_ns) == 0)
-		return SN_EXIT_OK;
-	return sn_cli_fail(SN_EXIT_USAGE,
-			   "option '--%s': '%s' is no time (write it like 2026-03-01T12:00:00Z or "
-			   "-15m)",
-			   option, text);
-}
-
 static int read_query(const struct options *given, const char *dataset, struct sn_rows_query *query)
 {
 	int code;
@@ -75,9 +62,9 @@ static int read_query(const struct options *given, const char *dataset, struct s
 		.where_count = given->where.count,
 		.limit = given->limit,
 	};
-	code = read_time("since", given->since, &query->has_since, &query->since_ns);
+	code = sn_option_time("since", given->since, &query->has_since, &query->since_ns);
 	if (code == SN_EXIT_OK)
-		code = read_time("until", given->until, &query->has_until, &query->until_ns);
+		code = sn_option_time("until", given->until, &query->has_until, &query->until_ns);
 	if (code == SN_EXIT_OK && query->has_since && query->has_until &&
 	    query->since_ns >= query->until_ns)
 		code = sn_cli_fail(SN_EXIT_USAGE, "'--until' is not after '--since'");
@@ -208,7 +195,7 @@ static const struct sn_verb verbs[] = {
 		.path = "flows",
 		.arguments = "",
 		.help = "Show flows that nodes have metered, or who had most of them.",
-		.examples = "sonde flows --where 's_port=443' --where 'c_bytes=>100000'\n"
+		.examples = "sonde flows --where 's_port=443' --where 'c_bytes>100000'\n"
 			    "sonde flows --top server_name --since -24h",
 		.options = options,
 		.option_count = SN_COUNT(options),

@@ -57,6 +57,44 @@ static void add_time(struct sn_buf *path, const char *name, int64_t unix_ns)
 	add_parameter(path, name, sn_str(sn_format_time(unix_ns, text, sizeof(text))));
 }
 
+/*
+ * The column and what the API's parameter of that name says: "=443" is "443", ">443" itself,
+ * "!=443" is "!443".  `sign` is what comes before `value`.
+ */
+static bool split_condition(const char *text, struct sn_str *name, const char **sign,
+			    struct sn_str *value)
+{
+	size_t n = strcspn(text, "=<>!~");
+
+	if (n == 0 || text[n] == '\0')
+		return false;
+	*name = (struct sn_str){text, n};
+	*sign = strncmp(text + n, "!=", 2) == 0 ? "!" : "";
+	*value = sn_str(text + n + (**sign != '\0' ? 2 : text[n] == '=' ? 1 : 0));
+	return true;
+}
+
+bool sn_rows_is_condition(const char *text)
+{
+	struct sn_str name, value;
+	const char *sign;
+
+	return split_condition(text, &name, &sign, &value);
+}
+
+static void add_condition(struct sn_buf *path, const char *text)
+{
+	sn_autofree char *column = NULL, *says = NULL;
+	struct sn_str name, value;
+	const char *sign;
+
+	if (!split_condition(text, &name, &sign, &value))
+		return;
+	column = sn_xstrndup(name.p, name.n);
+	says = sn_xasprintf("%s%.*s", sign, (int)value.n, value.p);
+	add_parameter(path, column, sn_str(says));
+}
+
 static void begin_path(struct sn_buf *path, const struct sn_rows_query *query, const char *what)
 {
 	sn_buf_adds(path, "/api/v1/datasets/");
@@ -83,14 +121,8 @@ static void add_filters(struct sn_buf *path, const struct sn_rows_query *query)
 		add_parameter(path, "target", sn_str(query->target));
 	if (query->task != NULL)
 		add_parameter(path, "task", sn_str(query->task));
-	for (unsigned i = 0; i < query->where_count; i++) {
-		struct sn_str value = sn_str(query->where[i]), name;
-		char copy[64];
-
-		sn_str_split(&value, '=', &name);
-		snprintf(copy, sizeof(copy), "%.*s", (int)name.n, name.p);
-		add_parameter(path, copy, value);
-	}
+	for (unsigned i = 0; i < query->where_count; i++)
+		add_condition(path, query->where[i]);
 }
 
 char *sn_rows_path(const struct sn_rows_query *query, const char *order)
@@ -580,18 +612,31 @@ static int pick_columns(struct run *run)
 int sn_rows_check_where(const struct sn_rows_query *query, struct sn_err *err)
 {
 	for (unsigned i = 0; i < query->where_count; i++) {
-		struct sn_str value = sn_str(query->where[i]), name;
 		sn_autofree char *copy = NULL;
+		struct sn_str name, value;
+		const char *sign;
 
-		if (!sn_str_split(&value, '=', &name) || value.p == NULL)
-			return sn_err_set(err, -EINVAL,
-					  "'%.60s' is no condition (write it like 'c_bytes=>1000')",
-					  query->where[i]);
+		if (!split_condition(query->where[i], &name, &sign, &value))
+			return sn_err_set(err, -EINVAL, SN_ROWS_NO_CONDITION, query->where[i]);
 		copy = sn_xstrndup(name.p, name.n);
 		if (sn_dataset_column(query->dataset, copy) < 0)
 			return unknown_column(query->dataset, copy, err);
 	}
 	return 0;
+}
+
+/* Rows that were imported may be of nodes that never joined: then what was said is their name. */
+static int check_foreign_node(struct run *run)
+{
+	const struct sn_rows_query any = {
+		.name = run->query->name, .node = run->query->node, .limit = 1};
+	sn_autofree char *path = sn_rows_path(&any, "newest");
+	sn_autojson json_t *answer = NULL;
+	int rc = sn_client_get(run->client, path, &answer, run->err);
+
+	if (rc == 0 && json_array_size(json_object_get(answer, "items")) == 0)
+		rc = sn_names_unknown(run->names, run->query->node, run->err);
+	return rc;
 }
 
 static int prepare(struct run *run)
@@ -614,7 +659,7 @@ static int prepare(struct run *run)
 	if (rc == 0 && (run->form == SN_ROWS_TABLE || query->node != NULL))
 		rc = sn_names_fetch(run->client, &run->names, run->err);
 	if (rc == 0 && query->node != NULL && sn_names_id(run->names, query->node) == NULL)
-		rc = sn_names_unknown(run->names, query->node, run->err);
+		rc = check_foreign_node(run);
 	return rc;
 }
 

@@ -22,7 +22,7 @@ struct sn_rows_query {
 	const struct sn_dataset *dataset;
 	const char *name; /* of the dataset */
 	const char *node, *target, *task, *fields;
-	const char *const *where; /* "column=value" */
+	const char *const *where; /* "column=value", "column>value", ... */
 	unsigned where_count;
 	bool has_since, has_until;
 	int64_t since_ns, until_ns;
@@ -38,7 +38,11 @@ struct sn_rows_export { /* members may be NULL: the hub's default */
 char *sn_rows_export_path(const struct sn_rows_query *query, const struct sn_rows_export *wanted);
 /* "/api/v1/datasets/flow/groups?..."; `weight` may be NULL: the number of rows. */
 char *sn_rows_groups_path(const struct sn_rows_query *query, const char *by, const char *weight);
-/* Filters name columns that there are; -EINVAL with the nearest one. */
+#define SN_ROWS_NO_CONDITION                                                                       \
+	"'%.60s' is no condition (write it like 's_port=443' or 'c_bytes>1000')"
+/* "column=value" or with one of > >= < <= != ~ between. */
+bool sn_rows_is_condition(const char *text);
+/* Filters are conditions and name columns that there are; -EINVAL with the nearest one. */
 int sn_rows_check_where(const struct sn_rows_query *query, struct sn_err *err);
 /* The row of an event, an object of the dataset's columns, as a row of `batch`. */
 int sn_rows_add_json(struct sn_batch *batch, const json_t *row, struct sn_err *err);

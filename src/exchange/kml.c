@@ -137,13 +137,13 @@ static int64_t time_of(const struct sn_columns *columns, size_t row)
 	return value_of(columns, row, "time").i;
 }
 
-/* "$GPRMC,..." and the same of receivers for other satellites. */
-static bool is_rmc(const struct sn_columns *columns, size_t row)
+/* "$GPRMC,..." and the same of receivers for other satellites; or a row without any sentence. */
+static bool is_fix(const struct sn_columns *columns, size_t row)
 {
 	struct sn_value nmea = value_of(columns, row, "nmea");
 
-	return nmea.type == SN_TYPE_TEXT && nmea.s.n > 6 && nmea.s.p[0] == '$' &&
-	       memcmp(nmea.s.p + 3, "RMC", 3) == 0;
+	return nmea.type == SN_TYPE_NULL ||
+	       (nmea.s.n > 6 && nmea.s.p[0] == '$' && memcmp(nmea.s.p + 3, "RMC", 3) == 0);
 }
 
 /* Makes a row the last fix; false if it is none, or too near to the one before. */
@@ -160,7 +160,7 @@ static bool take_fix(struct sn_kml *kml, const struct sn_columns *fixes, size_t 
 	};
 
 	/* A comparison with NAN is false, too. */
-	if (!is_rmc(fixes, row) || !(fabs(fix.latitude) <= 90) || !(fabs(fix.longitude) <= 180))
+	if (!is_fix(fixes, row) || !(fabs(fix.latitude) <= 90) || !(fabs(fix.longitude) <= 180))
 		return false;
 	if (kml->fix.known && kml->min_gap_ns > 0 && fix.time - kml->fix.time < kml->min_gap_ns)
 		return false;
@@ -444,6 +444,11 @@ void sn_kml_end(struct sn_kml *kml, struct sn_buf *out)
 {
 	end_line(kml, out);
 	sn_buf_adds(out, "</Document>\n</kml>\n");
+}
+
+const char *sn_kml_node(const struct sn_kml *kml)
+{
+	return kml->node;
 }
 
 size_t sn_kml_places(const struct sn_kml *kml)

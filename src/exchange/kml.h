@@ -5,8 +5,8 @@
  *
  * Rows are those of MONROE's tables monroe_meta_device_gps and
  * monroe_meta_device_modem of one node, in the order of time.  Of the receiver's
- * sentences only RMC ones are taken, as each fix gives one of them.  A place's
- * description says what is known and leaves out what is not.
+ * sentences only RMC ones are taken, as each fix gives one of them; a row without a
+ * sentence is a fix.  A place's description says what is known and leaves out what is not.
  *
  * A track has a placemark per fix and, for each stretch without a gap, a line.  Coverage has one
  * per fix and modem, with what the modem told last, and one per record of a modem, with the last
@@ -50,6 +50,7 @@ void sn_kml_track(struct sn_kml *kml, const struct sn_columns *fixes, struct sn_
 void sn_kml_coverage(struct sn_kml *kml, const struct sn_columns *fixes,
 		     const struct sn_columns *modems, struct sn_buf *out);
 void sn_kml_end(struct sn_kml *kml, struct sn_buf *out);
+const char *sn_kml_node(const struct sn_kml *kml);
 size_t sn_kml_places(const struct sn_kml *kml); /* so far */
 
 /* The images that coverage refers to: the name of the file, NULL behind the last one. */

@@ -11,9 +11,10 @@
 #include "base/mem.h"
 #include "data/json_read.h"
 
-#define TABLES_MAX 32
-#define DATA_ID    "dataid"
-#define NODE_ID    "nodeid"
+#define TABLES_MAX     32
+#define DATA_ID        "dataid"
+#define NODE_ID        "nodeid"
+#define NAME_SHOWN_MAX 40
 
 typedef __int128 i128;
 
@@ -450,6 +451,21 @@ static int check_key(struct sn_monroe_records *records, const struct form *form,
 	return 0;
 }
 
+/* By its name, unless that is none to print. */
+static int refuse_member(struct sn_monroe_records *records, const struct form *form, size_t i)
+{
+	struct sn_str name = records->members[i].name;
+	bool plain = name.n > 0 && name.n <= NAME_SHOWN_MAX;
+
+	for (size_t at = 0; plain && at < name.n; at++)
+		plain = name.p[at] > ' ' && name.p[at] < 0x7f && name.p[at] != '\'';
+	if (!plain)
+		return sn_err_set(&records->why, -EINVAL, "member %zu is no column of '%s'", i + 1,
+				  form->table->name);
+	return sn_err_set(&records->why, -EINVAL, "member '%.*s' is no column of '%s'", (int)name.n,
+			  name.p, form->table->name);
+}
+
 static int take_members(struct sn_monroe_records *records, struct form *form,
 			struct sn_columns *columns, int64_t *time_ns)
 {
@@ -461,8 +477,7 @@ static int take_members(struct sn_monroe_records *records, struct form *form,
 		uint64_t bit;
 
 		if (column < 0 && records->options->strict)
-			return sn_err_set(&records->why, -EINVAL, "member %zu is no column of '%s'",
-					  i + 1, form->table->name);
+			return refuse_member(records, form, i);
 		records->counts->unknown += column < 0;
 		if (column < 0)
 			continue;

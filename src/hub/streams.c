@@ -228,6 +228,8 @@ static void begin_answer(struct sn_stream *stream, bool has_pieces)
 	if (!has_pieces && stream->err.code == -EACCES) {
 		sn_http_problem(request, 403, "forbidden", "Not for you any more", "%s",
 				stream->err.text);
+	} else if (!has_pieces && stream->err.code == -ENOENT) {
+		sn_api_not_found(request, stream->err.text);
 	} else if (!has_pieces && stream->err.code != 0) {
 		sn_api_trouble(request, &stream->err);
 	} else {

@@ -6,7 +6,7 @@
  * The thread reads with a store of its own and hands pieces over through a bounded
  * queue; when that is full it waits, so that a slow client costs memory for the
  * queue only.  The answer begins with the first piece: what fails before it is an
- * ordinary problem document, what fails later breaks the connection off, so that
+ * ordinary problem document (-ENOENT of a maker is 404), what fails later breaks the connection off, so that
  * no client takes half an answer for a whole one.  A stream ends when its client
  * goes away and when the session or token that it was asked with is no good any
  * more.

@@ -163,6 +163,7 @@ def only_what_is_asked_for_comes(world):
     assert count("--to", "2026-03-02") == ROWS // 2
     assert count("--from", "2026-03-02T12:00:00Z") == ROWS // 4
     assert count("--where", "seq=<1000", "--where", "seq=>=10") == 990
+    assert count("--where", "seq<1000", "--where", "seq>=10", "--where", "seq!=500") == 989
     inside = count("--within", "48.1,11.5,48.2,11.6", dataset="monroe_meta_device_gps")
     assert 0 < inside < FIXES / 2, inside
     for wrong in (("--where", "nothing"), ("--from", "never"), ("--fields", "no_such"), ("--within", "1,2")):

@@ -67,7 +67,8 @@ static void refuse_parameter(struct sn_http_request *request, const struct sn_ap
 		names[count++] = dataset->columns[i].name;
 	near = sn_suggest(name, names, count);
 	sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
-			"%.64s: unknown%s%s%s", name, near != NULL ? " (did you mean '" : "",
+			"%.64s: there is no such %s%s%s%s", name,
+			dataset != NULL ? "column or parameter" : "parameter", near != NULL ? " (did you mean '" : "",
 			near != NULL ? near : "", near != NULL ? "'?)" : "");
 }
 
@@ -239,10 +240,11 @@ bool sn_api_query_time(struct sn_hub *hub, struct sn_http_request *request, cons
 {
 	const char *text = sn_http_query(request, name);
 
-	if (text == NULL || sn_parse_time(sn_str(text), sn_hub_now(hub), value) == 0)
+	if (text == NULL || sn_parse_when(sn_str(text), sn_hub_now(hub), value) == 0)
 		return true;
 	sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
-			"%s: '%.60s' is not a time like '2026-03-01T12:00:00Z', '-15m' or 'now'",
+			"%s: '%.60s' is not a time like '2026-03-01T12:00:00Z', '2026-03-01', "
+			"'-15m' or 'now'",
 			name, text);
 	return false;
 }

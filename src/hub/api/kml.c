@@ -28,6 +28,7 @@ struct drawing {
 	struct sn_kml *kml;
 	struct sn_zip *zip; /* NULL: plain */
 	struct sn_columns *fix_rows, *modem_rows;
+	const char *node; /* its name, of `kml` */
 	int64_t since_ns, until_ns;
 	struct sn_buf text, out; /* KML; what goes out */
 	struct sn_stream *stream;
@@ -122,6 +123,19 @@ static int add_marks(struct drawing *drawing)
 	return rc;
 }
 
+static int say_there_is_nothing(const struct drawing *drawing, struct sn_err *err)
+{
+	char since[SN_TIME_TEXT_MAX], until[SN_TIME_TEXT_MAX];
+
+	return sn_err_set(err, -ENOENT,
+			  "no place of node '%.60s' is known from %s to %s in the rows of '%s'%s "
+			  "(ask for another time)",
+			  drawing->node, sn_format_time(drawing->since_ns, since, sizeof(since)),
+			  sn_format_time(drawing->until_ns, until, sizeof(until)),
+			  sn_dataset_monroe_meta_device_gps.name,
+			  drawing->modems != NULL ? " and of its modems" : "");
+}
+
 static int make(struct sn_stream *stream, struct sn_store *store, void *ctx, struct sn_err *err)
 {
 	struct drawing *drawing = ctx;
@@ -131,6 +145,8 @@ static int make(struct sn_stream *stream, struct sn_store *store, void *ctx, str
 	sn_kml_begin(drawing->kml, &drawing->text);
 	for (int64_t t = drawing->since_ns; rc == 0 && t < drawing->until_ns; t += WINDOW_NS)
 		rc = draw_window(drawing, store, t, SN_MIN(t + WINDOW_NS, drawing->until_ns), err);
+	if (rc == 0 && sn_kml_places(drawing->kml) == 0)
+		return say_there_is_nothing(drawing, err);
 	sn_kml_end(drawing->kml, &drawing->text);
 	if (rc == 0)
 		rc = hand_over(drawing, false);
@@ -237,6 +253,7 @@ static void answer(struct sn_hub *hub, struct sn_http_request *request, struct d
 	struct sn_buf name = {0};
 
 	drawing->kml = sn_kml_create(options);
+	drawing->node = sn_kml_node(drawing->kml);
 	drawing->fix_rows = sn_columns_create(&sn_dataset_monroe_meta_device_gps);
 	drawing->modem_rows = sn_columns_create(&sn_dataset_monroe_meta_device_modem);
 	drawing->zip = packed ? sn_zip_create(&drawing->out) : NULL;

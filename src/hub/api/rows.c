@@ -82,11 +82,11 @@ int sn_rows_parse_filter(const struct sn_dataset *dataset, int column, const cha
 		return sn_err_set(err, -EINVAL, "%s: longer than %d bytes", declared->name,
 				  SN_TEXT_MAX - 1);
 	if (filter->op == SN_CONTAINS && declared->type != SN_TYPE_TEXT)
-		return sn_err_set(err, -EINVAL, "%s: '~' is for texts, and this is a %s",
+		return sn_err_set(err, -EINVAL, "%s: '~' is for texts, and this is of type '%s'",
 				  declared->name, sn_type_name(declared->type));
 	snprintf(text, SN_TEXT_MAX, "%s", value);
 	if (parse_value(declared->type, sn_str(text), now_ns, &filter->value) != 0)
-		return sn_err_set(err, -EINVAL, "%s: '%.60s' is not a %s", declared->name, value,
+		return sn_err_set(err, -EINVAL, "%s: '%.60s' is no %s", declared->name, value,
 				  sn_type_name(declared->type));
 	return 0;
 }

@@ -313,6 +313,26 @@ static void times_may_be_relative_to_now(void **state)
 	assert_int_equal(ns, 100 * SN_NS_PER_S);
 }
 
+static void a_day_alone_is_its_beginning(void **state)
+{
+	static const char *const bad[] = {"2026-02-29",  "2026-3-1",    "20260301",
+					  "2026-03-01 ", "2026-03-01T", "0000-01-01"};
+	int64_t ns = 0;
+
+	(void)state;
+	assert_int_equal(sn_parse_when(s("2026-03-01"), 0, &ns), 0);
+	assert_int_equal(ns, 1772323200 * SN_NS_PER_S);
+	assert_int_equal(sn_parse_when(s("1969-12-31"), 0, &ns), 0);
+	assert_int_equal(ns, -86400 * SN_NS_PER_S);
+	assert_int_equal(sn_parse_when(s("2026-03-01T12:00:00Z"), 0, &ns), 0);
+	assert_int_equal(ns, 1772366400 * SN_NS_PER_S);
+	assert_int_equal(sn_parse_when(s("-1s"), 5 * SN_NS_PER_S, &ns), 0);
+	assert_int_equal(ns, 4 * SN_NS_PER_S);
+	for (size_t i = 0; i < SN_COUNT(bad); i++)
+		assert_true(sn_parse_when(s(bad[i]), 0, &ns) < 0);
+	assert_int_equal(ns, 4 * SN_NS_PER_S);
+}
+
 static void times_are_written_with_nanoseconds(void **state)
 {
 	char text[SN_TIME_TEXT_MAX];
@@ -411,6 +431,7 @@ int main(void)
 		cmocka_unit_test(times_are_read_with_offset_and_fraction),
 		cmocka_unit_test(times_outside_the_calendar_are_refused),
 		cmocka_unit_test(times_may_be_relative_to_now),
+		cmocka_unit_test(a_day_alone_is_its_beginning),
 		cmocka_unit_test(times_are_written_with_nanoseconds),
 		cmocka_unit_test(every_day_of_four_centuries_comes_back),
 		cmocka_unit_test(bytes_are_rounded_to_one_decimal),

@@ -45,6 +45,13 @@ static const struct canned {
 	 "Content-Type: application/x-ndjson\r\n",
 	 "{\"time\":\"1970-01-01T00:00:02Z\",\"node\":\"01A\",\"seq\":1,\"target\":\"t\"}\n"
 	 "{\"time\":\"1970-01-01T00:00:01Z\",\"node\":\"01A\",\"seq\":0,\"target\":\"t\"}\n"},
+	{"GET /api/v1/datasets/ping/rows?order=newest&limit=1&node=roma ", 200, JSON_HEAD,
+	 "{\"items\":[],\"next\":null}"},
+	{"GET /api/v1/datasets/ping/rows?order=newest&limit=1&node=41 ", 200, JSON_HEAD,
+	 "{\"items\":[{\"node\":\"41\"}],\"next\":null}"},
+	{"GET /api/v1/datasets/ping/rows?order=newest&limit=3&node=41 ", 200,
+	 "Content-Type: application/x-ndjson\r\n",
+	 "{\"time\":\"1970-01-01T00:00:02Z\",\"node\":\"41\",\"seq\":7}\n"},
 	{"GET /api/v1/datasets/ping/rows?order=oldest ", 200, "Content-Type: text/csv\r\n",
 	 "as,it\r\nis,\r\n"},
 };
@@ -346,6 +353,15 @@ static void without_a_limit_the_hub_s_lines_pass_as_they_are(void **state)
 	free(text);
 }
 
+static void a_node_that_never_joined_is_known_by_its_rows(void **state)
+{
+	char *text =
+		rows_as(*state, (struct sn_rows_query){.node = "41", .limit = 3}, SN_ROWS_JSON);
+
+	assert_non_null(strstr(text, "\"node\":\"41\",\"seq\":7"));
+	free(text);
+}
+
 static void unknown_nodes_and_columns_are_refused_before_anything_is_printed(void **state)
 {
 	static const char *const where[] = {"los_ratio=1"};
@@ -385,6 +401,7 @@ int main(void)
 		TEST(a_stream_gives_its_pieces_and_a_refusal_none),
 		TEST(the_newest_rows_are_printed_oldest_first_in_every_form),
 		TEST(without_a_limit_the_hub_s_lines_pass_as_they_are),
+		TEST(a_node_that_never_joined_is_known_by_its_rows),
 		TEST(unknown_nodes_and_columns_are_refused_before_anything_is_printed),
 	};
 

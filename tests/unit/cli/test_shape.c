@@ -175,6 +175,33 @@ static void a_query_becomes_a_path_with_everything_encoded(void **state)
 	free(path);
 }
 
+static void conditions_are_written_with_their_sign_between(void **state)
+{
+	static const struct {
+		const char *condition, *parameter;
+	} cases[] = {
+		{"s_port=443", "s_port=443"},        {"s_port=", "s_port="},
+		{"c_bytes>1000", "c_bytes=%3E1000"}, {"c_bytes>=1000", "c_bytes=%3E%3D1000"},
+		{"rtt<0.5", "rtt=%3C0.5"},           {"rtt<=0.5", "rtt=%3C%3D0.5"},
+		{"status!=ok", "status=%21ok"},      {"status!ok", "status=%21ok"},
+		{"c_ip~10.1", "c_ip=~10.1"},         {"c_bytes=>1000", "c_bytes=%3E1000"},
+		{"error=a=b>c", "error=a%3Db%3Ec"},
+	};
+	static const char *const bad[] = {"", "s_port", "=443", ">443"};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		const struct sn_rows_query query = {
+			.name = "flow", .where = &cases[i].condition, .where_count = 1};
+		sn_autofree char *path = sn_rows_path(&query, "newest");
+
+		assert_true(sn_rows_is_condition(cases[i].condition));
+		assert_string_equal(strchr(path, '&') + 1, cases[i].parameter);
+	}
+	for (size_t i = 0; i < SN_COUNT(bad); i++)
+		assert_false(sn_rows_is_condition(bad[i]));
+}
+
 static void rows_of_events_become_rows_of_a_batch(void **state)
 {
 	static const char text[] = "{\"time\":\"1970-01-01T00:00:01Z\",\"target\":\"x\","
@@ -219,6 +246,7 @@ int main(void)
 		cmocka_unit_test(times_are_local_with_their_offset),
 		cmocka_unit_test(distances_in_time_are_told_in_words),
 		cmocka_unit_test(a_query_becomes_a_path_with_everything_encoded),
+		cmocka_unit_test(conditions_are_written_with_their_sign_between),
 		cmocka_unit_test(rows_of_events_become_rows_of_a_batch),
 		cmocka_unit_test(rows_about_other_targets_are_not_wanted),
 	};

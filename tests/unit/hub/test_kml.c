@@ -90,8 +90,8 @@ static void a_track_has_a_line_for_each_stretch(void **state SN_UNUSED)
 	reply = get("track?node=alpha&split=0&" DAY);
 	assert_int_equal(count(reply.body, "<LineString>"), 0);
 	reply_release(&reply);
-	reply = get("track?node=nobody&" DAY);
-	assert_int_equal(count(reply.body, "<Placemark>"), 0);
+	reply = get("track?node=alpha&since=2016-11-30");
+	assert_int_equal(count(reply.body, "<Point>"), 7);
 	reply_release(&reply);
 }
 
@@ -155,6 +155,10 @@ static void what_cannot_be_drawn_is_refused_by_name(void **state SN_UNUSED)
 		{"coverage?node=a&format=png", "format", 400},
 		{"coverage?node=a&nod=b", "nod", 400},
 		{"marks/x.png", "image", 404},
+		{"track?node=nobody&" DAY,
+		 "no place of node 'nobody' is known from 2016-11-30T00:", 404},
+		{"coverage?node=alpha&operator=nix&since=2016-01-01", "modems", 404},
+		{"coverage?node=nobody&format=kmz&since=2016-01-01", "'nobody'", 404},
 	};
 
 	for (size_t i = 0; i < SN_COUNT(cases); i++) {
