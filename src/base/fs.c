@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +13,18 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "base/str.h"
 
-#define READ_STEP 65536
+#define READ_STEP      65536
+#define PID_TEXT_MAX   32
+#define LOCK_LOOK_MS   10
+#define LOCK_LIVING_MS 100
+#define LOCK_DEAD_MS   2000
 
 static int read_all(int fd, size_t max, struct sn_buf *out)
 {
@@ -238,30 +246,67 @@ char *sn_fs_self_dir(void)
 	return dir_of(path);
 }
 
-static int lock_refused(int fd, const char *path, struct sn_err *err)
+/* What the file says of who holds it, as text without the end of the line. */
+static void read_holder(int fd, char pid[PID_TEXT_MAX])
 {
-	char pid[32];
-	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+	ssize_t n = pread(fd, pid, PID_TEXT_MAX - 1, 0);
 
 	pid[n > 0 ? n : 0] = '\0';
 	pid[strcspn(pid, "\n")] = '\0';
+}
+
+/* Another user's process cannot be signalled, but is there. */
+static bool holder_lives(int fd)
+{
+	char text[PID_TEXT_MAX];
+	uint64_t pid;
+
+	read_holder(fd, text);
+	return sn_parse_u64(sn_str(text), 1, INT32_MAX, &pid) == 0 &&
+	       (kill((pid_t)pid, 0) == 0 || errno == EPERM);
+}
+
+static int lock_refused(int fd, const char *path, struct sn_err *err)
+{
+	char pid[PID_TEXT_MAX];
+
+	read_holder(fd, pid);
 	return sn_err_set(err, -EAGAIN, "cannot lock '%s': held by process %s (stop it first)",
 			  path, pid[0] == '\0' ? "unknown" : pid);
+}
+
+/*
+ * A process that was killed holds its files until the kernel has taken it apart, and who only
+ * looks whether there is a holder has a shared lock for a moment.
+ */
+static int lock_soon(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_LOOK_MS * SN_NS_PER_MS};
+
+	for (unsigned waited = 0;; waited += LOCK_LOOK_MS) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (waited >= (holder_lives(fd) ? LOCK_LIVING_MS : LOCK_DEAD_MS))
+			return -EAGAIN;
+		nanosleep(&pause, NULL);
+	}
 }
 
 int sn_fs_lock(const char *path, struct sn_err *err)
 {
 	sn_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	char pid[32];
-	int n;
+	char pid[PID_TEXT_MAX];
+	int n, error;
 
 	if (fd < 0)
 		return sn_err_sys(err, -errno, "cannot open '%s'", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (errno == EWOULDBLOCK)
-			return lock_refused(fd, path, err);
-		return sn_err_sys(err, -errno, "cannot lock '%s'", path);
-	}
+	error = lock_soon(fd);
+	if (error == -EAGAIN)
+		return lock_refused(fd, path, err);
+	if (error != 0)
+		return sn_err_sys(err, error, "cannot lock '%s'", path);
 
 	/* The pid is for people only: the lock holds even if it cannot be written. */
 	n = snprintf(pid, sizeof(pid), "%d\n", (int)getpid());

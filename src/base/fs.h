@@ -29,7 +29,10 @@ int64_t sn_fs_free_bytes(const char *path); /* space for unprivileged users; neg
 char *sn_fs_join(const char *dir, const char *name); /* malloc'ed */
 /* Directory of the running program, malloc'ed: sibling programs are found there. */
 char *sn_fs_self_dir(void);
-/* Exclusive lock file; the descriptor, or -EAGAIN with a text that names the holder's pid. */
+/*
+ * Exclusive lock file; the descriptor, or -EAGAIN with a text that names the holder's pid.  Waits
+ * for one that is about to let go: 100 ms, and 2 s if the process that the file names is dead.
+ */
 int sn_fs_lock(const char *path, struct sn_err *err);
 
 #endif

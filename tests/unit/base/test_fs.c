@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -161,6 +162,64 @@ static void a_lock_is_exclusive_and_names_its_holder(void **state)
 	close(fd);
 }
 
+/* In a child: holds the lock with flock()'s `mode` for a while, and ends. */
+static pid_t hold_elsewhere(int mode, const char *pid, unsigned hold_ms)
+{
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	assert_int_equal(sn_fs_write_atomic(at("lock"), pid, strlen(pid), 0600, NULL), 0);
+	assert_int_equal(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		int fd = open(at("lock"), O_RDONLY);
+
+		if (flock(fd, mode) != 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		usleep(hold_ms * 1000);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	close(ready[1]);
+	return child;
+}
+
+static void assert_lock_comes_after(pid_t holder)
+{
+	struct sn_err err = {0};
+	int fd = sn_fs_lock(at("lock"), &err);
+
+	assert_string_equal(err.text, "");
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(waitpid(holder, NULL, 0), holder);
+}
+
+static void a_lock_waits_for_who_only_looks(void **state)
+{
+	char pid[32];
+
+	(void)state;
+	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
+	assert_lock_comes_after(hold_elsewhere(LOCK_SH, pid, 20));
+}
+
+static void a_lock_waits_for_the_end_of_a_holder_that_is_dead(void **state)
+{
+	pid_t gone = fork();
+	char pid[32];
+
+	(void)state;
+	if (gone == 0)
+		_exit(0);
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	snprintf(pid, sizeof(pid), "%d\n", (int)gone);
+	assert_lock_comes_after(hold_elsewhere(LOCK_EX, pid, 300));
+	assert_lock_comes_after(hold_elsewhere(LOCK_EX, "", 300));
+}
+
 static void paths_are_joined_with_one_slash(void **state)
 {
 	sn_autofree char *a = sn_fs_join("/x", "y"), *b = sn_fs_join("/x/", "y");
@@ -185,6 +244,8 @@ int main(void)
 		T(directories_are_made_with_their_parents),
 		T(removing_a_tree_does_not_follow_links),
 		T(a_lock_is_exclusive_and_names_its_holder),
+		T(a_lock_waits_for_who_only_looks),
+		T(a_lock_waits_for_the_end_of_a_holder_that_is_dead),
 		T(paths_are_joined_with_one_slash),
 	};
 
