@@ -83,7 +83,7 @@ static void check_ping(struct sn_findings *findings, const char *check, int fami
 		[SN_WARN] = {"ping over IPv6 does not work here", "enable IPv6 in the kernel"},
 		[SN_BAD] = {"ping does not work for this user",
 			    "as root: sysctl -w net.ipv4.ping_group_range='0 2147483647', or "
-			    "setcap cap_net_raw+ep on sonde-probe"},
+			    "setcap cap_net_raw+ep on sonde-probe, or run sonde-priv for the node"},
 	};
 	int error = try_socket(family, SOCK_DGRAM, protocol);
 

@@ -114,7 +114,7 @@ int sn_rights_find(const char *user, const char *program, struct sn_rights *righ
 	return 0;
 }
 
-size_t sn_rights_prefix(const struct sn_rights *rights, bool raw, char *argv[SN_RIGHTS_ARGS_MAX])
+size_t sn_rights_prefix(const struct sn_rights *rights, char *argv[SN_RIGHTS_ARGS_MAX])
 {
 	size_t count = 0;
 
@@ -124,12 +124,7 @@ size_t sn_rights_prefix(const struct sn_rights *rights, bool raw, char *argv[SN_
 	argv[count++] = sn_xasprintf("--reuid=%u", (unsigned)rights->uid);
 	argv[count++] = sn_xasprintf("--regid=%u", (unsigned)rights->gid);
 	argv[count++] = sn_xstrdup("--clear-groups");
-	if (raw) {
-		argv[count++] = sn_xstrdup("--inh-caps=-all,+net_raw");
-		argv[count++] = sn_xstrdup("--ambient-caps=-all,+net_raw");
-	} else {
-		argv[count++] = sn_xstrdup("--inh-caps=-all");
-	}
+	argv[count++] = sn_xstrdup("--inh-caps=-all");
 	/* Changing the user has cleared what made it die with its parent. */
 	argv[count++] = sn_xstrdup("--pdeathsig=KILL");
 	argv[count++] = sn_xstrdup("--");

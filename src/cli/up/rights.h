@@ -30,9 +30,9 @@ int sn_rights_find(const char *user, const char *program, struct sn_rights *righ
 
 /*
  * Puts setpriv and its options, if they are needed, at the start of `argv`; returns
- * how many there are now.  `raw` lets the program open raw sockets.
+ * how many there are now.
  */
 #define SN_RIGHTS_ARGS_MAX 12
-size_t sn_rights_prefix(const struct sn_rights *rights, bool raw, char *argv[SN_RIGHTS_ARGS_MAX]);
+size_t sn_rights_prefix(const struct sn_rights *rights, char *argv[SN_RIGHTS_ARGS_MAX]);
 
 #endif

@@ -106,7 +106,7 @@ static int run_join(struct sn_up *up, const char *token, const char *name, struc
 	struct sn_proc *proc = NULL;
 	int rc;
 
-	sn_up_command(up, "sonde-node", false, &argv);
+	sn_up_command(up, "sonde-node", &argv);
 	sn_up_arg(&argv, "join");
 	sn_up_arg(&argv, "%s", up->node_url);
 	sn_up_arg(&argv, "%s", token);

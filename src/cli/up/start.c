@@ -80,10 +80,10 @@ void sn_up_argv_finish(struct sn_up_argv *argv)
 	*argv = (struct sn_up_argv){0};
 }
 
-void sn_up_command(const struct sn_up *up, const char *name, bool raw, struct sn_up_argv *argv)
+void sn_up_command(const struct sn_up *up, const char *name, struct sn_up_argv *argv)
 {
 	sn_up_argv_finish(argv);
-	argv->count = sn_rights_prefix(&up->rights, raw, argv->items);
+	argv->count = sn_rights_prefix(&up->rights, argv->items);
 	sn_up_arg(argv, "%s/%s", up->programs, name);
 }
 
@@ -189,7 +189,7 @@ static void hub_command(struct sn_up *up, const char *local, const char *listen)
 {
 	struct sn_up_argv *argv = &up->hub_argv;
 
-	sn_up_command(up, "sonde-hub", false, argv);
+	sn_up_command(up, "sonde-hub", argv);
 	sn_up_arg(argv, "--state");
 	sn_up_arg(argv, "%s", up->hub_dir);
 	sn_up_arg(argv, "--json");
@@ -360,8 +360,7 @@ int sn_up_start_node(struct sn_up *up, struct sn_err *err)
 	sn_child_init(&up->node, up->loop, "sonde-node");
 	up->node.ctx = up;
 	up->node.on_end = child_ended;
-	/* Probes get the right to open raw sockets only where ping sockets are forbidden. */
-	sn_up_command(up, "sonde-node", !up->rights.ping_socket, argv);
+	sn_up_command(up, "sonde-node", argv);
 	sn_up_arg(argv, "--state");
 	sn_up_arg(argv, "%s", up->node_dir);
 	sn_up_arg(argv, "--set");

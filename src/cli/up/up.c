@@ -47,7 +47,8 @@ static void say_missing(const struct sn_up *up)
 	if (!rights->ping_socket && !rights->raw_socket && !rights->switches)
 		printf("missing: ping is not allowed for user '%s'; as root either of\n"
 		       "           sysctl -w net.ipv4.ping_group_range='0 2147483647'\n"
-		       "           setcap cap_net_raw+ep %s/sonde-probe\n",
+		       "           setcap cap_net_raw+ep %s/sonde-probe\n"
+		       "         or start 'sonde up' as root\n",
 		       rights->user, up->programs);
 	if (!rights->capture && !rights->switches)
 		printf("missing: flows of interfaces cannot be metered by user '%s'; as root\n"

@@ -69,7 +69,7 @@ void sn_up_wake(struct sn_up *up);
 void sn_up_arg(struct sn_up_argv *argv, const char *format, ...) SN_PRINTF(2, 3);
 void sn_up_argv_finish(struct sn_up_argv *argv);
 /* "setpriv ... <programs>/<name>" */
-void sn_up_command(const struct sn_up *up, const char *name, bool raw, struct sn_up_argv *argv);
+void sn_up_command(const struct sn_up *up, const char *name, struct sn_up_argv *argv);
 
 /* setup.c --------------------------------------------------------------- */
 int sn_up_enrol(struct sn_up *up, struct sn_err *err);

@@ -21,6 +21,7 @@ void sn_handed_add_fd(struct sn_handed *handed, const char *option, const char *
 {
 	sn_autofree char *value = sn_xasprintf("%s%zu", prefix, FIRST_FD + handed->fd_count);
 
+	assert(handed->fd_count < SN_HANDED_FDS_MAX);
 	sn_handed_add(handed, option, value);
 	handed->fds[handed->fd_count++] = fd;
 }

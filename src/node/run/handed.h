@@ -8,13 +8,14 @@
 
 #include <stddef.h>
 
-#define SN_HANDED_MAX 8
+#define SN_HANDED_MAX     8
+#define SN_HANDED_FDS_MAX 4
 
 struct sn_handed { /* zeroed is empty */
 	const char *options[SN_HANDED_MAX];
 	char *values[SN_HANDED_MAX];
 	size_t count;
-	int fds[2]; /* owned; the process has the first as descriptor 3 */
+	int fds[SN_HANDED_FDS_MAX]; /* owned; the process has the first as descriptor 3 */
 	size_t fd_count;
 };
 

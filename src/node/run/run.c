@@ -18,6 +18,7 @@
 #include "base/proc.h"
 #include "data/codec.h"
 #include "node/run/meters.h"
+#include "node/run/pings.h"
 
 #define LAST_WORDS_MAX 200
 #define NAME_MAX_BYTES 64
@@ -339,6 +340,7 @@ static int hand(const struct sn_run *run, const json_t *parameters, struct sn_ha
 	int error = sn_meters_hand(handed, run->method, parameters, runner->priv_socket,
 				   runner->meter_dir, run->name, err);
 
+	sn_pings_hand(handed, run->method, runner->priv_socket, run->name);
 	if (sn_run_has_targets(run->method) && runner->never_fd >= 0)
 		sn_handed_add_fd(handed, "--never-probe", "/proc/self/fd/",
 				 fcntl(runner->never_fd, F_DUPFD_CLOEXEC, 3));

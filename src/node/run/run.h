@@ -4,9 +4,10 @@
  *
  * The one place where a node starts a measurement, for its tasks and as a plain
  * component alike: the command line follows from the method's declaration
- * (data/method.h), a meter gets its capture socket from the root helper, standard
- * output is read as rows, and of standard error the last line is kept, because it
- * says why a process has failed (all of it goes on to our own).
+ * (data/method.h), a meter gets its capture socket from the root helper and so does a
+ * ping that may open none by itself, standard output is read as rows, and of standard
+ * error the last line is kept, because it says why a process has failed (all of it goes
+ * on to our own).
  *
  * The runner holds what all runs share, so that a run costs little memory.
  */
@@ -30,9 +31,10 @@ struct sn_run;
 struct sn_runner_config { /* texts are copied */
 	struct sn_loop *loop;
 	const char *program_dir; /* where sonde-probe and sonde-meter are */
-	const char *priv_socket; /* of the root helper; NULL or "": meters capture by themselves */
-	const char *meter_dir;   /* node/run/meters.h; NULL or "": no control and no logs */
-	uint64_t stop_ns;        /* 0: SN_RUN_STOP_NS */
+	const char
+		*priv_socket;  /* of the root helper; NULL or "": all open sockets by themselves */
+	const char *meter_dir; /* node/run/meters.h; NULL or "": no control and no logs */
+	uint64_t stop_ns;      /* 0: SN_RUN_STOP_NS */
 };
 
 struct sn_runner *sn_runner_create(const struct sn_runner_config *config);

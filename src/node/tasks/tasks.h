@@ -48,7 +48,8 @@ struct sn_tasks_config { /* texts are copied */
 	struct sn_loop *loop;
 	const char *program_dir; /* where sonde-probe and sonde-meter are */
 	const char *state_dir;
-	const char *priv_socket; /* of the root helper; NULL or "": meters capture by themselves */
+	const char
+		*priv_socket; /* of the root helper; NULL or "": all open sockets by themselves */
 	sn_tasks_rows_fn *on_rows;
 	/* Rows that were given are to be on disk when this returns; may be NULL. */
 	void (*settle)(void *ctx);
