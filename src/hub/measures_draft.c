@@ -138,16 +138,30 @@ static struct sn_mp_when window_of(const struct sn_mp_when *asked, int64_t now_n
 	return when;
 }
 
+/* The capability is written for peers, in whole seconds; our own nodes can do what the method can.
+ */
+static struct sn_mp_when offered_of(const struct sn_draft *draft)
+{
+	const struct sn_mp_offer *native = draft->measured->measure.native;
+	const struct sn_param *period =
+		native != NULL ? sn_method_param(native->method, "period") : NULL;
+	struct sn_mp_when offered = draft->capability->when;
+
+	if (period != NULL && (int64_t)period->min < offered.span.period_ns)
+		offered.span.period_ns = (int64_t)period->min;
+	return offered;
+}
+
 /* Who gives no period takes the shortest there is, as in sn_mp_match(). */
 static int follows(const struct sn_draft *draft, const struct sn_mp_when *asked, struct sn_err *err)
 {
-	struct sn_mp_when wanted = *asked;
+	struct sn_mp_when wanted = *asked, offered = offered_of(draft);
 	struct sn_mp_span *span =
 		wanted.repeated && wanted.has_inner ? &wanted.inner : &wanted.span;
 
 	if (span->period_ns == 0)
 		span->period_ns = sn_mp_when_period(&draft->capability->when);
-	return sn_mp_when_follows(&wanted, &draft->capability->when, draft->now_ns, err);
+	return sn_mp_when_follows(&wanted, &offered, draft->now_ns, err);
 }
 
 static int make_scope(struct sn_draft *draft, struct sn_err *err)

@@ -14,13 +14,14 @@
  * day of week (0 and 7 are Sunday), month, all of which must fit.  Accepted beyond
  * the grammar, because peers send it: "T" and "Z" in times, trailing blanks, hours
  * up to 59 in a crontab, "inf", "now + inf ... future"; and, for people, ranges in
- * the lists of a crontab ("1-5,7").  Refused with the position: what the reference
- * implementation misreads in silence ("now + 1.5s", "now + 30", "now + 5m3h"), what
+ * the lists of a crontab ("1-5,7"), and milliseconds ("/ 500ms").  Refused with the position: what
+ * the reference implementation misreads in silence ("now + 1.5s", "now + 30", "now + 5m3h"), what
  * starts in the "future" or ends in the "past", and periods of 0.
  *
- * The canonical text has whole seconds in durations (parts are rounded up) and
+ * The canonical text has milliseconds in durations (parts are rounded up) and
  * microseconds in times (cut off), crontabs as full lists, and "100000d" for a
  * duration without end, because not every peer knows "inf"; 100000d is read as that.
+ * Peers know whole seconds only: who offers no parts of a second is asked for none.
  *
  * Pure: the caller brings the time.  Times are Unix nanoseconds, UTC.
  */
@@ -103,7 +104,8 @@ struct sn_mp_when sn_mp_when_iteration(const struct sn_mp_when *when, int64_t st
 /*
  * May a specification with `wanted` be given to a capability with `offered`?  -EINVAL says why not.
  * A period that is offered is the shortest one, and none may be missing except for a single
- * sample; start or absolute end must lie within what is offered.
+ * sample; start or absolute end must lie within what is offered.  Parts of a second may be
+ * wanted only of who offers a period with some.
  */
 int sn_mp_when_follows(const struct sn_mp_when *wanted, const struct sn_mp_when *offered,
 		       int64_t t0_ns, struct sn_err *err);

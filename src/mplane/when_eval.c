@@ -222,6 +222,22 @@ static int check_period(const struct sn_mp_when *wanted, const struct sn_mp_when
 	return 0;
 }
 
+/* True as well of durations that are none, and of those without end. */
+static bool is_whole(int64_t ns)
+{
+	return ns <= 0 || ns == SN_MP_FOREVER || ns % SN_NS_PER_S == 0;
+}
+
+static bool is_span_whole(const struct sn_mp_span *span)
+{
+	return is_whole(span->duration_ns) && is_whole(span->period_ns);
+}
+
+static bool is_whole_seconds(const struct sn_mp_when *when)
+{
+	return is_span_whole(&when->span) && (!when->has_inner || is_span_whole(&when->inner));
+}
+
 static bool in_scope(int64_t point, const struct sn_mp_when *offered, int64_t t0_ns)
 {
 	return span_start(&offered->span, t0_ns) <= point &&
@@ -241,6 +257,8 @@ int sn_mp_when_follows(const struct sn_mp_when *wanted, const struct sn_mp_when 
 	rc = check_period(wanted, offered, err);
 	if (rc != 0)
 		return rc;
+	if (!is_whole_seconds(wanted) && is_whole_seconds(offered))
+		return refuse(wanted, offered, "whole seconds are all that is known there", err);
 	start = span_start(&wanted->span, t0_ns);
 	end = wanted->span.end == SN_MP_NOW ? t0_ns : wanted->span.end;
 	/* A message takes its time, and clocks differ. */

@@ -15,13 +15,11 @@ struct reader {
 };
 
 static const struct {
-	char letter;
+	const char *name;
 	int64_t ns;
 } units[] = {
-	{'d', SN_MP_NS_PER_DAY},
-	{'h', 3600 * SN_NS_PER_S},
-	{'m', 60 * SN_NS_PER_S},
-	{'s', SN_NS_PER_S},
+	{"d", SN_MP_NS_PER_DAY}, {"h", 3600 * SN_NS_PER_S}, {"m", 60 * SN_NS_PER_S},
+	{"s", SN_NS_PER_S},      {"ms", SN_NS_PER_MS},
 };
 
 static const struct {
@@ -83,9 +81,11 @@ static uint64_t take_number(struct reader *reader)
 /* The unit at the front, from units[first] on; SN_COUNT(units) when there is none. */
 static size_t find_unit(const struct reader *reader, size_t first)
 {
+	bool is_ms = sn_str_has_prefix(reader->rest, "ms");
 	size_t i = first;
 
-	while (i < SN_COUNT(units) && (reader->rest.n == 0 || reader->rest.p[0] != units[i].letter))
+	while (i < SN_COUNT(units) && (!sn_str_has_prefix(reader->rest, units[i].name) ||
+				       (strlen(units[i].name) == 2) != is_ms))
 		i++;
 	return i;
 }
@@ -93,12 +93,12 @@ static size_t find_unit(const struct reader *reader, size_t first)
 static int refuse_unit(struct reader *reader)
 {
 	if (find_unit(reader, 0) < SN_COUNT(units))
-		return refuse(reader, "the parts of a duration come in the order d, h, m, s, each "
-				      "once");
+		return refuse(reader, "the parts of a duration come in the order d, h, m, s, ms, "
+				      "each once");
 	if (reader->rest.n > 0 && reader->rest.p[0] == '.')
-		return refuse(reader, "durations are whole numbers of days, hours, minutes and "
-				      "seconds");
-	return refuse(reader, "a unit is missing (d, h, m or s)");
+		return refuse(reader, "durations are whole numbers of days, hours, minutes, "
+				      "seconds and milliseconds");
+	return refuse(reader, "a unit is missing (d, h, m, s or ms)");
 }
 
 static int read_duration(struct reader *reader, int64_t *duration_ns)
@@ -115,7 +115,7 @@ static int read_duration(struct reader *reader, int64_t *duration_ns)
 
 		if (unit == SN_COUNT(units))
 			return refuse_unit(reader);
-		skip(reader, 1);
+		skip(reader, strlen(units[unit].name));
 		next_unit = unit + 1;
 		if (__builtin_mul_overflow(number, units[unit].ns, &part) ||
 		    __builtin_add_overflow(total, part, &total) ||

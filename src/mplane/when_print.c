@@ -23,16 +23,20 @@ static void print_point(int64_t point, bool brief, struct sn_buf *out)
 	sn_buf_adds(out, text);
 }
 
-/* Peers know whole seconds only; a part of one is rounded up, so that no period gets shorter. */
+/* Less than a millisecond is rounded up, so that no period gets shorter. */
 static void print_duration(int64_t duration_ns, bool brief, struct sn_buf *out)
 {
 	static const struct {
-		char letter;
-		int64_t seconds;
-	} units[] = {{'d', SN_MP_SECONDS_PER_DAY}, {'h', 3600}, {'m', 60}, {'s', 1}};
-	int64_t left = duration_ns / SN_NS_PER_S + (duration_ns % SN_NS_PER_S > 0);
+		const char *name;
+		int64_t ms;
+	} units[] = {{"d", SN_MP_SECONDS_PER_DAY * 1000},
+		     {"h", 3600 * 1000},
+		     {"m", 60 * 1000},
+		     {"s", 1000},
+		     {"ms", 1}};
+	int64_t left = duration_ns / SN_NS_PER_MS + (duration_ns % SN_NS_PER_MS > 0);
 
-	if (left >= (int64_t)SN_MP_FOREVER_DAYS * SN_MP_SECONDS_PER_DAY) {
+	if (left >= (int64_t)SN_MP_FOREVER_DAYS * SN_MP_SECONDS_PER_DAY * 1000) {
 		if (brief)
 			sn_buf_adds(out, "inf");
 		else
@@ -42,11 +46,11 @@ static void print_duration(int64_t duration_ns, bool brief, struct sn_buf *out)
 	if (left == 0)
 		sn_buf_adds(out, "0s");
 	for (size_t i = 0; i < SN_COUNT(units); i++) {
-		if (left < units[i].seconds)
+		if (left < units[i].ms)
 			continue;
-		sn_buf_add_i64(out, left / units[i].seconds);
-		sn_buf_addc(out, units[i].letter);
-		left %= units[i].seconds;
+		sn_buf_add_i64(out, left / units[i].ms);
+		sn_buf_adds(out, units[i].name);
+		left %= units[i].ms;
 	}
 }
 

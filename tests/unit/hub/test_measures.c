@@ -287,6 +287,7 @@ static void what_is_wrong_is_named(void **state)
 		{"{" PING ",\"when\":\"tomorrow\"}", -EINVAL, "when"},
 		{"{" PING ",\"when\":\"2020-01-01 00:00:00 + 1h / 10s\"}", -EINVAL, "when"},
 		{"{" PING ",\"when\":\"now + 1.5h\"}", -EINVAL, "when"},
+		{"{" PING ",\"when\":\"now + 1h / 99ms\"}", -EINVAL, "/ 100ms"},
 		{"{" PING ",\"nodes\":[]}", -EINVAL, "nodes"},
 		{"{" PING ",\"nodes\":[\"nobody\"]}", -EINVAL, "nobody"},
 		{"{" PING ",\"nodes\":\"rome\"}", -EINVAL, "nodes"},

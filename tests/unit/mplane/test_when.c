@@ -66,6 +66,7 @@ static void every_form_has_its_canonical_text(void **state)
 		{"past ... future", "past ... future"},
 		{"past ... now", "past ... now"},
 		{"now + 30s / 1s", "now + 30s / 1s"},
+		{"now + 1m1500ms / 250ms", "now + 1m1s500ms / 250ms"},
 		{"now + 90s", "now + 1m30s"},
 		{"now + 1500s", "now + 25m"},
 		{"now + 0s", "now + 0s"},
@@ -143,6 +144,7 @@ static void what_could_be_misread_is_refused_at_its_position(void **state)
 		{"now + 30", 9, "unit is missing"},
 		{"now + 5m3h", 10, "order d, h, m, s"},
 		{"now + 5m3m", 10, "each once"},
+		{"now + 5ms3s", 11, "each once"},
 		{"now + 5w", 8, "unit is missing"},
 		{"now+30s", 4, "blank"},
 		{"now +30s", 4, "blank"},
@@ -254,7 +256,8 @@ static int64_t random_duration(struct sn_prng *prng)
 {
 	static const int64_t limits[] = {2, 100, 10000, 1000000, 8639999999};
 
-	return random_below(prng, limits[random_below(prng, SN_COUNT(limits))]) * SN_NS_PER_S;
+	return random_below(prng, limits[random_below(prng, SN_COUNT(limits))]) * SN_NS_PER_S +
+	       random_below(prng, 2) * random_below(prng, 1000) * SN_NS_PER_MS;
 }
 
 static struct sn_mp_span random_span(struct sn_prng *prng, bool singleton)
@@ -365,16 +368,16 @@ static void any_scope_is_read_back_from_its_text(void **state)
 	}
 }
 
-static void parts_of_a_second_are_rounded_up_for_peers(void **state)
+static void parts_of_a_second_are_written_down_to_milliseconds(void **state)
 {
 	struct sn_mp_when when = parse("now + 1s / 1s");
 
 	(void)state;
 	when.span.duration_ns = 1500 * SN_NS_PER_MS;
 	when.span.period_ns = 1;
-	assert_prints(&when, "now + 2s / 1s");
+	assert_prints(&when, "now + 1s500ms / 1ms");
 	when.span.duration_ns = SN_MP_FOREVER - 1;
-	assert_prints(&when, "now + 100000d / 1s");
+	assert_prints(&when, "now + 100000d / 1ms");
 	when = (struct sn_mp_when){0};
 	assert_prints(&when, "");
 }
@@ -742,6 +745,12 @@ static void specifications_follow_capabilities_or_the_reason_is_said(void **stat
 		{"now + 30s / 1s", "now ... future / 2s", "shorter"},
 		{"now + 30s", "now ... future / 1s", "missing"},
 		{"now ... future", "now ... future / 1s", "missing"},
+		/* Of peers, which know whole seconds, no parts are wanted. */
+		{"now + 30s / 250ms", "now ... future / 100ms", NULL},
+		{"now + 30s / 50ms", "now ... future / 100ms", "now ... future / 100ms"},
+		{"now + 30s / 250ms", "now ... future", "whole seconds"},
+		{"now + 1500ms", "now ... future", "whole seconds"},
+		{"repeat now + 1d / 1h { now + 1s / 500ms }", "now ... future", "whole seconds"},
 		/* One sample keeps to every limit. */
 		{"now", "now ... future / 1s", NULL},
 		/* Without a period nothing is limited. */
@@ -822,7 +831,7 @@ int main(void)
 		cmocka_unit_test(what_could_be_misread_is_refused_at_its_position),
 		cmocka_unit_test(an_empty_and_an_overlong_text_are_refused),
 		cmocka_unit_test(any_scope_is_read_back_from_its_text),
-		cmocka_unit_test(parts_of_a_second_are_rounded_up_for_peers),
+		cmocka_unit_test(parts_of_a_second_are_written_down_to_milliseconds),
 		cmocka_unit_test(equality_looks_at_what_counts_only),
 		cmocka_unit_test(start_and_end_are_seen_from_the_time_of_asking),
 		cmocka_unit_test(resolved_scopes_have_no_relative_points),
