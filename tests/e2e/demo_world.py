@@ -340,10 +340,10 @@ def broken_delay_shows_with_its_size(world):
         shows_within(world, "delay of node-3 in the store",
                      lambda: any(row["received_packets"] > 0 and row["rtt_max_seconds"] > expected - EARLY
                                  for row in newest(world, "node-1", "198.51.100.2", begin)))
-        full = until("a run with that delay throughout", 10, lambda: [
-            row for row in newest(world, "node-1", "198.51.100.2", begin)
-            if row["received_packets"] == 10 and row["rtt_min_seconds"] > expected - EARLY])
-        assert min(row["rtt_min_seconds"] for row in full) < expected + LATE, full
+        # On a busy machine all ten of a run may be late.
+        until("a run with that delay throughout, and no more", 20, lambda: any(
+            row["received_packets"] == 10 and expected - EARLY < row["rtt_min_seconds"] < expected + LATE
+            for row in newest(world, "node-1", "198.51.100.2", begin)))
 
 
 def node_that_is_cut_off_catches_up(world):

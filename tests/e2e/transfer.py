@@ -148,6 +148,11 @@ class World:
         assert found == wanted, (f"{len(found)} rows, {len(set(found))} different, {len(wanted)} wanted: "
                                  f"{sorted(set(wanted) - set(found))[:5]} {sorted(set(found) - set(wanted))[:5]}")
 
+    def fetched(self, stream, files, seconds=30):
+        """The stream with so many files behind it; a file counts after its last row."""
+        until(f"{files} files of {stream}", seconds, lambda: self.stream(stream)["files"] == files)
+        return self.stream(stream)
+
     def reason(self, stream, part, seconds=30):
         until(f"the reason of {stream} has '{part}'", seconds, lambda: part in (self.stream(stream)["reason"] or ""))
 
@@ -241,7 +246,7 @@ def a_probe_announces_itself_and_each_row_comes_once(world):
     probe = world.probe(logs, "first", "-t", LOG, "-r", world.hub.url)
     until("it is announced", 20, lambda: world.stream("first"))
     world.arrives("first", wanted)
-    stream = world.stream("first")
+    stream = world.fetched("first", 4)
     assert (stream["by"], stream["files"], stream["bad_files"], stream["bad_lines"]) == \
         ("org.mplane.SSB.Components.probe", 4, 0, 0), stream
     until("it is current", 20, lambda: world.stream("first")["state"] == "current")
@@ -271,8 +276,8 @@ def what_is_odd_about_logs_costs_no_row(world):
     world.probe(logs, "odd")
     world.add(world.place.started[-1].url, "odd")
     world.arrives("odd", range(0, 303))
-    stream = world.stream("odd")
-    assert stream["bad_lines"] == 2 and stream["files"] == 5, stream
+    stream = world.fetched("odd", 5)
+    assert stream["bad_lines"] == 2, stream
     bad = [item for item in world.hub.api.items("/api/v1/quarantine") if item["source"] == "math:odd"]
     assert [(item["kind"], item["rows"]) for item in bad] == [("line", 2)] and "line 3" in bad[0]["reason"], bad
     again = world.hub.api.post(f"/api/v1/quarantine/{bad[0]['id']}/retry")
@@ -289,8 +294,7 @@ def what_is_odd_about_logs_costs_no_row(world):
     logs.put(35, gzip.compress(text(range(2000, 2400)).encode())[:-2000], LOG + ".gz")
     logs.put(36, "")
     wanted = [*range(0, 303), *range(900, 1050)]
-    until("late, grown and damaged files", 30, lambda: world.stream("odd")["files"] == 8)
-    stream, found = world.stream("odd"), world.numbers("odd")
+    stream, found = world.fetched("odd", 8), world.numbers("odd")
     assert stream["late_files"] == 1 and stream["bad_files"] == 1 and directory(35) in stream["reason"], stream
     damaged = [number for number in found if number >= 2000]
     assert [number for number in found if number < 2000] == wanted
@@ -321,8 +325,8 @@ def kills_of_either_side_lose_and_double_nothing(world):
             probe.first_line()
     tap.note(f"{kills[world.hub]} kills of the hub, {kills[probe]} of the probe")
     world.arrives("kills", wanted, 100)
-    stream = world.stream("kills")
-    assert stream["files"] == FILES and stream["bad_files"] == 0, stream
+    stream = world.fetched("kills", FILES)
+    assert stream["bad_files"] == 0, stream
     left = sorted(entry.name for entry in (world.hub.state / "math").iterdir() if entry.name.endswith(".part"))
     assert not left, left
     probe.stop()

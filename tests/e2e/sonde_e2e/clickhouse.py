@@ -15,6 +15,7 @@ Both need packages that are optional: needs_clickhouse() and needs_zookeeper() s
 """
 import pathlib
 import shutil
+import signal
 import socket
 import urllib.error
 import urllib.request
@@ -219,6 +220,12 @@ class Cluster:
         for server in self.servers:
             server.ready(seconds)
         return self
+
+    def start_fallen(self):
+        """18.16 at times reads a null pointer when ZooKeeper goes away: started again, as by a service manager."""
+        for server in self.servers:
+            if not server.alive() and server.status == -signal.SIGSEGV and "zkutil::ZooKeeper" in server.log_text():
+                server.start()
 
     def stop(self):
         for program in (*self.servers, self.zookeeper):
