@@ -15,10 +15,11 @@
 
 #include "base/err.h"
 
-#define SN_WEB_FILES_MAX 4096
-#define SN_WEB_DEPTH_MAX 8
-#define SN_WEB_FILE_MAX  (64 * 1024 * 1024)
-#define SN_WEB_ETAG_SIZE 20 /* with its quotes */
+#define SN_WEB_FILES_MAX   4096
+#define SN_WEB_DEPTH_MAX   8
+#define SN_WEB_FILE_MAX    (64 * 1024 * 1024)
+#define SN_WEB_ETAG_SIZE   20          /* with its quotes */
+#define SN_WEB_PLAIN_STYLE "plain.css" /* of the pages that are no part of the UI */
 
 struct sn_web_file {
 	char *path; /* on disk */

@@ -22,7 +22,7 @@ static const struct sn_api_routes *const groups[] = {
 	&sn_api_audit,        &sn_api_certificates, &sn_api_policy,      &sn_api_events,
 	&sn_api_annotation,   &sn_api_quarantine,   &sn_api_uploads,     &sn_api_imports,
 	&sn_api_openapi,      &sn_api_metrics,      &sn_api_math,        &sn_api_mplane,
-	&sn_api_web,
+	&sn_api_problems,     &sn_api_web,
 };
 
 /* Routes -------------------------------------------------------------------- */
@@ -68,8 +68,9 @@ static void refuse_parameter(struct sn_http_request *request, const struct sn_ap
 	near = sn_suggest(name, names, count);
 	sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
 			"%.64s: there is no such %s%s%s%s", name,
-			dataset != NULL ? "column or parameter" : "parameter", near != NULL ? " (did you mean '" : "",
-			near != NULL ? near : "", near != NULL ? "'?)" : "");
+			dataset != NULL ? "column or parameter" : "parameter",
+			near != NULL ? " (did you mean '" : "", near != NULL ? near : "",
+			near != NULL ? "'?)" : "");
 }
 
 /* Nodes, and whatever else would bring rows of its own: a replica has only its primary's. */

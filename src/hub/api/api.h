@@ -57,6 +57,7 @@ extern const struct sn_api_routes sn_api_openapi;      /* openapi.c */
 extern const struct sn_api_routes sn_api_metrics;      /* metrics.c */
 extern const struct sn_api_routes sn_api_math;         /* math.c */
 extern const struct sn_api_routes sn_api_mplane;       /* hub/supervisor/routes.c */
+extern const struct sn_api_routes sn_api_problems;     /* problems.c */
 extern const struct sn_api_routes sn_api_web;          /* web.c, last: it takes every other path */
 
 extern const struct sn_api_schema sn_api_clickhouse_schema; /* store.c */
@@ -90,6 +91,11 @@ bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_
 		      uint64_t *value);
 /* Does the client want `type` more than JSON?  By the Accept header, without weights. */
 bool sn_api_accepts(const struct sn_http_request *request, const char *type);
+
+/* Pages for people (problems.c) ---------------------------------------------- */
+void sn_api_page_begin(struct sn_hub *hub, struct sn_buf *page, const char *title);
+/* Answers with the page and releases it. */
+void sn_api_page_end(struct sn_http_request *request, unsigned status, struct sn_buf *page);
 
 /* Answers ------------------------------------------------------------------- */
 void sn_api_empty(struct sn_http_request *request); /* 204 */

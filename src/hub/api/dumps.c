@@ -211,12 +211,11 @@ static int list_day(const struct sn_dump_day *day, void *ctx)
 static void send_page(struct sn_hub *hub, struct sn_http_request *request, const char *prefix)
 {
 	struct page page = {.prefix = prefix, .one = strlen(prefix) == DAY_PATH_SIZE - 1};
+	char title[32];
 
-	sn_buf_addf(&page.html,
-		    "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-		    "<meta name=\"viewport\" content=\"width=device-width\">\n"
-		    "<title>Dumps %s</title>\n<h1>Dumps %s</h1>\n<table>\n<tr>%s\n",
-		    prefix, prefix,
+	snprintf(title, sizeof(title), "Dumps %s", prefix);
+	sn_api_page_begin(hub, &page.html, title);
+	sn_buf_addf(&page.html, "<table>\n<tr>%s\n",
 		    page.one ? "<th>file<th>rows<th>bytes<th>SHA-256"
 			     : "<th>day (UTC)<th>files<th>bytes<th>revision");
 	sn_dumps_each(hub->dumps, list_day, &page);
@@ -225,11 +224,7 @@ static void send_page(struct sn_hub *hub, struct sn_http_request *request, const
 		sn_buf_adds(&page.html, "<p>There are no dumps here.\n");
 	if (prefix[0] != '\0')
 		sn_buf_adds(&page.html, "<p><a href=\"/dumps/\">all days</a>\n");
-	sn_buf_adds(&page.html, "</html>\n");
-	sn_http_set_header(request, "Cache-Control", "no-cache");
-	sn_http_reply(request, page.any || prefix[0] == '\0' ? 200 : 404,
-		      "text/html; charset=utf-8", page.html.p, page.html.n);
-	sn_buf_finish(&page.html);
+	sn_api_page_end(request, page.any || prefix[0] == '\0' ? 200 : 404, &page.html);
 }
 
 /* "", "2026", "2026/03", "2026/03/01": digits where digits are; false for anything else. */

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "hub/api/api.h"
+#include "hub/problems.h"
 
 /* Styles are set from scripts through the object model only, which the policy allows. */
 #define POLICY                                                                                     \
@@ -61,16 +62,6 @@ static void reply_file(struct sn_http_request *request, const struct sn_web_file
 
 /* The built-in page ------------------------------------------------------------------- */
 
-static void add_escaped(struct sn_buf *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		if (strchr("&<>\"'", *text) != NULL)
-			sn_buf_addf(out, "&#%d;", *text);
-		else
-			sn_buf_addc(out, *text);
-	}
-}
-
 static void add_nodes(struct sn_buf *page, const struct sn_hub *hub)
 {
 	sn_buf_adds(page, "<table>\n<tr><th>node<th>state<th>last seen<th>place\n");
@@ -82,9 +73,9 @@ static void add_nodes(struct sn_buf *page, const struct sn_hub *hub)
 			sn_format_time(node->last_seen_ns / SN_NS_PER_S * SN_NS_PER_S, time,
 				       sizeof(time));
 		sn_buf_adds(page, "<tr><td>");
-		add_escaped(page, node->name);
+		sn_html_add(page, node->name, strlen(node->name));
 		sn_buf_addf(page, "<td>%s<td>%s<td>", sn_node_state_name(node->state), time);
-		add_escaped(page, node->place.name);
+		sn_html_add(page, node->place.name, strlen(node->place.name));
 		sn_buf_addc(page, '\n');
 	}
 	sn_buf_adds(page, "</table>\n");

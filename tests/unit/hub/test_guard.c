@@ -97,6 +97,8 @@ static const struct allowed {
 	{"GET", "/api/v1/datasets/{name}/export", "d"},
 	{"GET", "/api/v1/dumps", "d"},
 	{"POST", "/api/v1/dumps", "a"},
+	{"GET", "/problems", "o"},
+	{"GET", "/problems/{code}", "o"},
 	{"GET", "/dumps", "d"},
 	{"GET", "/dumps/{path*}", "d"},
 	{"GET", "/api/v1/kml/track", "d"},

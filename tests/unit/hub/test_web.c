@@ -194,6 +194,29 @@ static void names_tell_type_and_hash(void **state)
 	assert_false(sn_web_name_is_hashed("assets"));
 }
 
+static void the_type_of_a_problem_is_a_page_that_anybody_may_read(void **state)
+{
+	struct reply reply = get("/problems/not-json", "Accept: text/html\r\n");
+
+	(void)state;
+	assert_int_equal(reply.status, 200);
+	assert_non_null(strstr(reply_header(&reply, "Content-Type"), "text/html"));
+	assert_non_null(strstr(reply.body, "<h1>not-json</h1>"));
+	assert_non_null(strstr(reply.body, "<code>Content-Type: application/json</code>"));
+	reply_release(&reply);
+	reply = get("/problems/not-json", "");
+	assert_non_null(strstr(reply_header(&reply, "Content-Type"), "text/plain"));
+	assert_non_null(strstr(reply.body, "'Content-Type: application/json'"));
+	reply_release(&reply);
+	reply = get("/problems", "Accept: text/html\r\n");
+	assert_non_null(strstr(reply.body, "<a href=\"/problems/wrong-password\">"));
+	reply_release(&reply);
+	reply = get("/problems/%3Cscript%3E", "Accept: text/html\r\n");
+	assert_int_equal(reply.status, 404);
+	assert_null(strstr(reply.body, "script"));
+	reply_release(&reply);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +228,7 @@ int main(void)
 		cmocka_unit_test(nothing_outside_of_the_directory_is_served),
 		cmocka_unit_test(without_a_ui_there_is_a_page_that_says_how_to_get_it),
 		cmocka_unit_test(names_tell_type_and_hash),
+		cmocka_unit_test(the_type_of_a_problem_is_a_page_that_anybody_may_read),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
