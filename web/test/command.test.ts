@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 
 import { describe, expect, test } from 'vitest';
 
-import { commandOf, curlOf, pythonOf } from '../src/lib/command';
+import { commandOf, curlOf, pythonOf, rowsCommand } from '../src/lib/command';
 import { bodyOf } from '../src/lib/measure';
 
 const none = { nodes: [], tags: [], countries: [], networks: [] };
@@ -47,4 +47,14 @@ describe('a request as a program', () => {
 		const literal = /data=(".*")\.encode/.exec(text)![1]!;
 		expect(JSON.parse(JSON.parse(literal))).toEqual(nasty);
 	});
+});
+
+describe('rows as a command', () => {
+	test('names and filters are quoted for the shell', () => {
+		expect(rowsCommand('flows', { node: "it's far", since: '-1h', where: { c_bytes: '>1000', server_name: '~tls' } })).toBe(
+			`sonde flows --node 'it'\\''s far' --since -1h --where 'c_bytes=>1000' --where 'server_name=~tls'`,
+		);
+	});
+
+	test('what is not asked for is left out', () => expect(rowsCommand('results ping', { target: null })).toBe('sonde results ping'));
 });

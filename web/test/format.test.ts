@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, test } from 'vitest';
 
-import { ago, bytes, lossMood, quantity, ratio, relative, seconds } from '../src/lib/format';
+import { ago, bytes, lossMood, quantity, ratio, relative, seconds, zone } from '../src/lib/format';
 
 describe('numbers as people read them', () => {
 	test.each([
@@ -57,4 +57,20 @@ describe('values with their unit', () => {
 		expect(relative('2026-01-01T03:00:00Z', now)).toBe('in 3 h');
 		expect(relative(null, now)).toBe('–');
 	});
+});
+
+describe('times', () => {
+	test('what is long ago, or far ahead, is a date', () => {
+		const now = Date.parse('2026-06-15T12:00:00Z');
+		expect(ago('2015-07-12T12:00:00Z', now)).toBe('2015-07-12');
+		expect(relative('2027-06-15T12:00:00Z', now)).toBe('2027-06-15');
+		expect(ago('2026-05-15T12:00:00Z', now)).toBe('31 d ago');
+	});
+
+	test('the zone has a name and an offset', () => {
+		expect(zone().offset).toMatch(/^UTC([+−]\d{1,2}(:\d\d)?)?$/);
+		expect(zone().name).not.toBe('');
+	});
+
+	test('no time at all has no prefix', () => expect(seconds(0)).toBe('0 s'));
 });

@@ -56,7 +56,9 @@ export type Kind = (typeof KINDS)[number]['kind'];
 export const kindOf = (c: Pick<Capability, 'label' | 'method'>): Kind => (!c.method ? 'peer' : c.method === c.label ? 'node' : 'view');
 
 // Names as people count: node-2 before node-10.
-export const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, 'en', { numeric: true });
+const collator = new Intl.Collator('en', { numeric: true });
+export const compare = (a: string, b: string) => collator.compare(a, b);
+export const byName = (a: { name: string }, b: { name: string }) => compare(a.name, b.name);
 
 export const online = (c: Capability) => c.providers.filter((p) => p.state === 'online').length;
 

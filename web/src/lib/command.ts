@@ -34,6 +34,25 @@ export function commandOf(body: Body, targets?: string): string {
 	return words.map(quote).join(' ');
 }
 
+export interface RowsAsked {
+	node?: string; // by name
+	target?: string | null;
+	since?: string;
+	until?: string;
+	where?: Record<string, string>;
+	top?: string;
+}
+
+// `verb`: what rows to show, like "flows" or "results ping".
+export function rowsCommand(verb: string, { node, target, since, until, where, top }: RowsAsked): string {
+	const words = ['sonde', ...verb.split(' ')];
+	for (const [option, value] of Object.entries({ '--top': top, '--node': node, '--target': target, '--since': since, '--until': until })) {
+		if (value) words.push(option, value);
+	}
+	for (const [column, value] of Object.entries(where ?? {})) words.push('--where', `${column}=${value}`);
+	return words.map(quote).join(' ');
+}
+
 export interface Asked {
 	method?: string; // GET, or POST when there is a body
 	url: string;

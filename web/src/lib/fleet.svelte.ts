@@ -2,6 +2,7 @@
 // The nodes, and the last ping of each node to each target: loaded once, then kept by the stream.
 
 import { get, Problem, query } from './api';
+import { compare } from './capability';
 import { listen } from './events.svelte';
 import { session } from './session.svelte';
 import type { Page, Row, SondeNode } from './types';
@@ -15,32 +16,78 @@ export interface Path {
 	trend: (number | null)[];
 }
 
-export const fleet = $state({
-	nodes: [] as SondeNode[],
-	paths: {} as Record<string, Path>,
-	loaded: false,
-	problem: undefined as Problem | undefined,
-	now: Date.now(),
-});
+// Not deep state: with a thousand nodes what changes is put in as a whole, a few times a second.
+class Fleet {
+	nodes = $state.raw<SondeNode[]>([]);
+	paths = $state.raw<ReadonlyMap<string, Path>>(new Map());
+	loaded = $state(false);
+	pathsLoaded = $state(false);
+	problem = $state.raw<Problem | undefined>();
+	now = $state(Date.now());
 
-const key = (node: string, target: string) => `${node}\n${target}`;
-
-function setNode(node: SondeNode) {
-	const at = fleet.nodes.findIndex((n) => n.id === node.id);
-	if (at >= 0) fleet.nodes[at] = { ...fleet.nodes[at], ...node };
-	else fleet.nodes.push(node);
+	byId = $derived(new Map(this.nodes.map((n) => [n.id, n])));
+	byAddress = $derived.by(() => {
+		const all = new Map<string, SondeNode>();
+		for (const node of this.nodes) for (const link of node.interfaces ?? []) for (const address of link.addresses) if (!all.has(address)) all.set(address, node);
+		return all;
+	});
+	pathsByNode = $derived.by(() => {
+		const all = new Map<string, Path[]>();
+		for (const path of this.paths.values()) {
+			const of = all.get(path.node);
+			if (of) of.push(path);
+			else all.set(path.node, [path]);
+		}
+		for (const of of all.values()) of.sort((a, b) => compare(a.target, b.target));
+		return all;
+	});
 }
 
-function setPath(node: string, row: Row) {
-	const target = String(row.target);
-	const median = typeof row.rtt_p50_seconds === 'number' ? row.rtt_p50_seconds : null;
-	const path = fleet.paths[key(node, target)];
-	if (!path) {
-		fleet.paths[key(node, target)] = { node, target, last: row, trend: [median] };
-	} else if (String(row.time) > String(path.last.time)) {
-		path.last = row;
-		path.trend = [...path.trend.slice(1 - TREND), median];
+export const fleet = new Fleet();
+
+const key = (node: string, target: string) => `${node}\n${target}`;
+export const pathOf = (node: string, target: string) => fleet.paths.get(key(node, target));
+
+// What the stream tells is put in together.
+const SETTLE_MS = 200;
+let freshNodes = new Map<string, SondeNode>();
+let freshRows: { node: string; row: Row }[] = [];
+let settling: ReturnType<typeof setTimeout> | undefined;
+
+function settle() {
+	settling = undefined;
+	if (freshNodes.size > 0) {
+		const fresh = freshNodes;
+		freshNodes = new Map();
+		const old = fleet.nodes.map((n) => (fresh.has(n.id) ? { ...n, ...fresh.get(n.id)! } : n));
+		fleet.nodes = [...old, ...[...fresh.values()].filter((n) => !fleet.byId.has(n.id))];
 	}
+	if (freshRows.length > 0) {
+		const rows = freshRows;
+		freshRows = [];
+		putRows(rows);
+	}
+}
+
+function settleSoon() {
+	settling ??= setTimeout(settle, SETTLE_MS);
+}
+
+function putNode(node: SondeNode) {
+	freshNodes.set(node.id, { ...freshNodes.get(node.id), ...node });
+	settleSoon();
+}
+
+function putRows(rows: { node: string; row: Row }[]) {
+	const all = new Map(fleet.paths);
+	for (const { node, row } of rows) {
+		const target = String(row.target);
+		const median = typeof row.rtt_p50_seconds === 'number' ? row.rtt_p50_seconds : null;
+		const path = all.get(key(node, target));
+		if (!path) all.set(key(node, target), { node, target, last: row, trend: [median] });
+		else if (String(row.time) > String(path.last.time)) all.set(key(node, target), { ...path, last: row, trend: [...path.trend.slice(1 - TREND), median] });
+	}
+	fleet.paths = all;
 }
 
 async function loadNodes() {
@@ -64,17 +111,18 @@ async function loadNodes() {
 async function loadPaths() {
 	if (!session.readAll) return;
 	try {
-		for (const row of (await get<Page<Row>>('/datasets/ping/latest')).items) setPath(String(row.node), row);
+		putRows((await get<Page<Row>>('/datasets/ping/latest')).items.map((row) => ({ node: String(row.node), row })));
 	} catch {
 		// "no value" is what the views say
 	}
+	fleet.pathsLoaded = true;
 }
 
 export function follow(): () => void {
 	const load = () => void loadNodes();
 	load();
 	const tick = setInterval(() => (fleet.now = Date.now()), 1000);
-	const stop = listen(['nodes'], { node: setNode, reset: load });
+	const stop = listen(['nodes'], { node: putNode, reset: load });
 	return () => {
 		clearInterval(tick);
 		stop();
@@ -85,16 +133,19 @@ export function follow(): () => void {
 export function followPaths(): () => void {
 	const load = () => void loadPaths();
 	load();
-	return listen(['ping'], { rows: (_, node, rows) => rows.forEach((row) => setPath(node, row)), reset: load });
+	return listen(['ping'], {
+		rows: (_, node, rows) => {
+			freshRows.push(...rows.map((row) => ({ node, row })));
+			settleSoon();
+		},
+		reset: load,
+	});
 }
 
 // Rows name a node of ours by its id, and a peer by "peer:" and its identity.
-export const nodeName = (id: string) => fleet.nodes.find((n) => n.id === id)?.name ?? id.replace(/^peer:/, '');
+export const nodeName = (id: string) => fleet.byId.get(id)?.name ?? id.replace(/^peer:/, '');
 
-export const pathsOf = (node: string) =>
-	Object.values(fleet.paths)
-		.filter((p) => p.node === node)
-		.sort((a, b) => a.target.localeCompare(b.target, 'en', { numeric: true }));
+export const pathsOf = (node: string): readonly Path[] => fleet.pathsByNode.get(node) ?? [];
 
 // A path whose last row is older than this says nothing about now.
 const STALE_MS = 60000;
@@ -117,6 +168,6 @@ function sum(paths: Path[], column: string): number {
 
 // An address that belongs to one of our nodes, by that node's name; IPv6 says so, since a node has both.
 export function targetName(target: string): string {
-	const owner = fleet.nodes.find((n) => n.interfaces?.some((i) => i.addresses.includes(target)));
+	const owner = fleet.byAddress.get(target);
 	return owner ? `${owner.name}${target.includes(':') ? ' v6' : ''}` : target;
 }

@@ -5,6 +5,7 @@ const NONE = '–';
 
 export function seconds(value: number | null | undefined): string {
 	if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
+	if (value === 0) return '0 s';
 	const ms = value * 1000;
 	if (ms >= 10000) return `${value.toFixed(1)} s`;
 	if (ms >= 1000) return `${value.toFixed(2)} s`;
@@ -37,6 +38,8 @@ export function count(value: number | null | undefined): string {
 	return value === null || value === undefined ? NONE : value.toLocaleString('en-US').replaceAll(',', ' ');
 }
 
+const AGO_DAYS_MAX = 60; // a date says more about what is older
+
 export function ago(iso: string | null | undefined, now: number): string {
 	if (!iso) return 'never';
 	const s = Math.max(0, (now - Date.parse(iso)) / 1000);
@@ -44,13 +47,23 @@ export function ago(iso: string | null | undefined, now: number): string {
 	if (s < 60) return `${Math.floor(s)} s ago`;
 	if (s < 3600) return `${Math.floor(s / 60)} min ago`;
 	if (s < 86400) return `${Math.floor(s / 3600)} h ago`;
-	return `${Math.floor(s / 86400)} d ago`;
+	if (s < 86400 * AGO_DAYS_MAX) return `${Math.floor(s / 86400)} d ago`;
+	return day(iso);
+}
+
+const two = (n: number) => String(n).padStart(2, '0');
+
+// Times are shown in the zone of the browser, which the head of each page names.
+export function zone(): { name: string; offset: string } {
+	const minutes = -new Date().getTimezoneOffset();
+	const rest = Math.abs(minutes) % 60;
+	const hours = Math.floor(Math.abs(minutes) / 60);
+	return { name: Intl.DateTimeFormat().resolvedOptions().timeZone, offset: minutes === 0 ? 'UTC' : `UTC${minutes < 0 ? '−' : '+'}${hours}${rest ? `:${two(rest)}` : ''}` };
 }
 
 export function clock(iso: string | number | null | undefined): string {
 	if (iso === null || iso === undefined) return NONE;
 	const date = new Date(iso);
-	const two = (n: number) => String(n).padStart(2, '0');
 	return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
@@ -66,15 +79,19 @@ export function lossMood(value: number | null | undefined): Mood {
 // A moment in local time, in an order that sorts.
 export function dateTime(iso: string | number | null | undefined): string {
 	if (iso === null || iso === undefined) return NONE;
+	return `${day(iso)} ${clock(iso)}`;
+}
+
+function day(iso: string | number): string {
 	const date = new Date(iso);
-	const two = (n: number) => String(n).padStart(2, '0');
-	return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(iso)}`;
+	return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
 }
 
 // Ago or ahead.
 export function relative(iso: string | null | undefined, now: number): string {
 	if (!iso) return NONE;
 	const ahead = Date.parse(iso) - now;
+	if (ahead >= 86400000 * AGO_DAYS_MAX) return day(iso);
 	return ahead > 1500 ? ago(new Date(now).toISOString(), now + ahead).replace(/^(.*) ago$/, 'in $1') : ago(iso, now);
 }
 
@@ -88,7 +105,7 @@ function rate(value: number, unit: string): string {
 		amount /= 1000;
 		at++;
 	}
-	return `${Number(amount.toPrecision(4))} ${PREFIXES[at]}bit/s`;
+	return `${amount >= 1000 ? amount.toFixed(0) : Number(amount.toPrecision(3))} ${PREFIXES[at]}bit/s`;
 }
 
 // A value of a column with its unit (which is a part of the name where it is a ratio).

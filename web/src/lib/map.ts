@@ -84,3 +84,30 @@ export function viewOf(places: [number, number][], width: number, height: number
 	const scale = Math.min(8, Math.max(1, 0.6 * Math.min(width / Math.max(1, right - left), height / Math.max(1, bottom - top))));
 	return { scale, x: width / 2 - (left + right) / 2, y: height / 2 - (top + bottom) / 2 };
 }
+
+export interface Mark<T> {
+	node: T;
+	x: number;
+	y: number;
+}
+
+// Marks that are nearer than `near` to the first of a heap belong to it. The first ones of the list
+// begin heaps, so that a mark that moves a little does not shuffle the others.
+export function heapsOf<T>(marks: Mark<T>[], near: number): Mark<T>[][] {
+	const cells = new Map<string, Mark<T>[][]>(); // heaps, by the cell that their first mark is in
+	const heaps: Mark<T>[][] = [];
+	const cell = (value: number) => Math.floor(value / near);
+	for (const mark of marks) {
+		const [column, row] = [cell(mark.x), cell(mark.y)];
+		const around = [-1, 0, 1].flatMap((dx) => [-1, 0, 1].flatMap((dy) => cells.get(`${column + dx} ${row + dy}`) ?? []));
+		const heap = around.find(([first]) => Math.hypot(first!.x - mark.x, first!.y - mark.y) < near);
+		if (heap) {
+			heap.push(mark);
+			continue;
+		}
+		const fresh = [mark];
+		heaps.push(fresh);
+		cells.set(`${column} ${row}`, [...(cells.get(`${column} ${row}`) ?? []), fresh]);
+	}
+	return heaps;
+}

@@ -33,3 +33,6 @@ export function bounds(range: Range, now: number): { since: string; until?: stri
 	if (range.live) return { since: new Date((now / 1000 - range.seconds) * 1000).toISOString() };
 	return { since: new Date(range.from! * 1000).toISOString(), until: new Date(range.to! * 1000).toISOString() };
 }
+
+// For commands and links: a live range goes on following the clock.
+export const stretchOf = (range: Range): { since: string; until?: string } => (range.live ? { since: range.key } : bounds(range, 0));

@@ -3,7 +3,7 @@
 // stream. A chart that would need too many rows is drawn from bins that the hub merges.
 
 import { get, Problem, query } from './api';
-import type { Column } from './capability';
+import { type Column, compare } from './capability';
 import { listenOrPoll } from './events.svelte';
 import { nodeName } from './fleet.svelte';
 import { addRows, type Line, LINES_MAX } from './lines';
@@ -100,7 +100,7 @@ export class Results {
 
 	private sorted = (lines: Line[]) => {
 		const name = (line: Line) => `${nodeName(line.node)} ${line.key}`;
-		return lines.sort((a, b) => name(a).localeCompare(name(b), 'en', { numeric: true }));
+		return lines.sort((a, b) => compare(name(a), name(b)));
 	};
 
 	private async draw(turn: number) {

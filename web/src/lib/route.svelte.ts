@@ -39,7 +39,7 @@ export function onLinkClick(event: MouseEvent) {
 	const link = (event.target as Element).closest?.('a');
 	if (!link || link.origin !== location.origin || link.target || link.hasAttribute('download')) return;
 	if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-	if (/^\/(api|dumps)\/|^\/metrics$/.test(link.pathname)) return;
+	if (/^\/(api|dumps|problems)\/|^\/(metrics|problems)$/.test(link.pathname)) return;
 	event.preventDefault();
 	go(link.pathname + link.search);
 }

@@ -22,7 +22,8 @@ interface PathLike {
 const STALE_MS = 60000;
 
 export function verdicts(nodes: SondeNode[], paths: PathLike[], now: number, targetName: (target: string) => string = String): Verdict[] {
-	const name = (id: string) => nodes.find((n) => n.id === id)?.name ?? id;
+	const names = new Map(nodes.map((n) => [n.id, n.name]));
+	const name = (id: string) => names.get(id) ?? id;
 	const found: Verdict[] = [];
 	for (const node of nodes) {
 		if (node.state === 'offline') {
