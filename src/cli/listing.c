@@ -7,7 +7,9 @@
 #include "cli/output.h"
 #include "cli/shape.h"
 
-#define CELL_MAX 64
+#define CELL_MAX   64
+#define MEMBER_MAX 64
+#define AGO_MAX_NS (100 * 86400 * SN_NS_PER_S) /* "4150 d ago" says nothing to anybody */
 
 typedef const char *cell_fn(const json_t *item, const char *member, char *out, size_t size);
 
@@ -75,11 +77,12 @@ static const char *time_cell(const json_t *item, const char *member, char *out, 
 
 static const char *ago_cell(const json_t *item, const char *member, char *out, size_t size)
 {
-	int64_t unix_ns;
+	int64_t unix_ns, now_ns = sn_wall_ns();
 
-	return sn_output_time(item, member, &unix_ns)
-		       ? sn_shape_ago(unix_ns, sn_wall_ns(), out, size)
-		       : NULL;
+	if (!sn_output_time(item, member, &unix_ns))
+		return NULL;
+	return unix_ns < now_ns - AGO_MAX_NS ? sn_shape_time(unix_ns, out, size)
+					     : sn_shape_ago(unix_ns, now_ns, out, size);
 }
 
 static cell_fn *const cells[] = {
@@ -88,18 +91,49 @@ static cell_fn *const cells[] = {
 	[SN_LISTING_TIME] = time_cell,   [SN_LISTING_AGO] = ago_cell,
 };
 
+/* The cell's text, in `out` or the item's own; NULL if there is no value. */
+static const char *cell_of(const struct sn_listing_column *column, const json_t *item, char *out,
+			   size_t size)
+{
+	struct sn_str rest = sn_str(column->member), name;
+	const char *text = NULL;
+	char member[MEMBER_MAX];
+
+	while (text == NULL && sn_str_split(&rest, '|', &name)) {
+		snprintf(member, sizeof(member), "%.*s", (int)name.n, name.p);
+		text = cells[column->form](item, member, out, size);
+	}
+	return text;
+}
+
 void sn_listing_add(struct sn_table *table, const struct sn_listing *listing, const json_t *item)
 {
 	char out[CELL_MAX];
 
 	for (size_t i = 0; i < listing->count; i++) {
 		const struct sn_listing_column *column = &listing->columns[i];
-		const char *text = cells[column->form](item, column->member, out, sizeof(out));
+		const char *text = cell_of(column, item, out, sizeof(out));
 
 		sn_table_cell(table,
 			      column->tone != NULL && text != NULL ? column->tone(text)
 								   : SN_TONE_PLAIN,
 			      text);
+	}
+}
+
+void sn_listing_show(const struct sn_listing *listing, const json_t *item, FILE *out)
+{
+	unsigned width = 0;
+	char cell[CELL_MAX];
+
+	for (size_t i = 0; i < listing->count; i++)
+		width = SN_MAX(width, sn_text_width(listing->columns[i].column.header));
+	for (size_t i = 0; i < listing->count; i++) {
+		const struct sn_listing_column *column = &listing->columns[i];
+		const char *text = cell_of(column, item, cell, sizeof(cell));
+
+		if (text != NULL)
+			sn_print_pair(out, width + SN_TABLE_GAP - 1, column->column.header, text);
 	}
 }
 

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sonde math`: streams of logs that the hub fetches from probes; and both sides alone. */
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/client.h"
+#include "cli/listing.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/shape.h"
-#include "cli/table.h"
 #include "cli/verbs.h"
 
 struct options {
@@ -26,8 +21,6 @@ struct options {
 
 static enum sn_tone tone_of(const char *state)
 {
-	if (state == NULL)
-		return SN_TONE_QUIET;
 	return strcmp(state, "current") == 0    ? SN_TONE_GOOD
 	       : strcmp(state, "fetching") == 0 ? SN_TONE_PLAIN
 						: SN_TONE_WARN;
@@ -35,73 +28,28 @@ static enum sn_tone tone_of(const char *state)
 
 /* List ---------------------------------------------------------------------------------- */
 
-static const struct sn_table_column list_columns[] = {
-	{.header = "stream", .shrink = true},
-	{.header = "type", .shrink = true, .drop = 4},
-	{.header = "state"},
-	{.header = "position"},
-	{.header = "files", .right = true},
-	{.header = "rows", .right = true},
-	{.header = "size", .right = true, .drop = 2},
-	{.header = "from", .shrink = true, .drop = 3},
-	{.header = "reason", .sparse = true, .shrink = true},
+static const struct sn_listing_column columns[] = {
+	{{.header = "stream", .shrink = true}, "stream", SN_LISTING_TEXT, NULL},
+	{{.header = "type", .shrink = true, .drop = 6}, "type", SN_LISTING_TEXT, NULL},
+	{{.header = "state"}, "state", SN_LISTING_TEXT, tone_of},
+	{{.header = "position"}, "position", SN_LISTING_TIME, NULL},
+	{{.header = "files", .right = true}, "files", SN_LISTING_COUNT, NULL},
+	{{.header = "bad files", .right = true, .drop = 3}, "bad_files", SN_LISTING_COUNT, NULL},
+	{{.header = "rows", .right = true}, "rows", SN_LISTING_COUNT, NULL},
+	{{.header = "bad lines", .right = true, .drop = 2}, "bad_lines", SN_LISTING_COUNT, NULL},
+	{{.header = "size", .right = true, .drop = 4}, "bytes", SN_LISTING_BYTES, NULL},
+	{{.header = "from", .shrink = true, .drop = 5}, "url", SN_LISTING_TEXT, NULL},
+	{{.header = "reason", .shrink = true, .sparse = true}, "reason", SN_LISTING_TEXT, NULL},
 };
-
-static void cell_time(struct sn_table *table, const json_t *item, const char *key)
-{
-	char text[SN_TIME_LOCAL_MAX];
-	int64_t unix_ns;
-
-	sn_table_cell(table, SN_TONE_PLAIN,
-		      sn_output_time(item, key, &unix_ns)
-			      ? sn_shape_time(unix_ns, text, sizeof(text))
-			      : NULL);
-}
-
-static int add_row(const json_t *item, void *ctx)
-{
-	struct sn_table *table = ctx;
-	const char *state = sn_output_text(item, "state");
-	double bytes = sn_output_number(item, "bytes");
-	char text[32];
-
-	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "stream"));
-	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "type"));
-	sn_table_cell(table, tone_of(state), state);
-	cell_time(table, item, "position");
-	sn_table_cellf(table, SN_TONE_PLAIN, "%.0f", sn_output_number(item, "files"));
-	sn_table_cellf(table, SN_TONE_PLAIN, "%.0f", sn_output_number(item, "rows"));
-	sn_table_cell(table, SN_TONE_PLAIN,
-		      sn_format_bytes(isnan(bytes) ? 0 : (uint64_t)bytes, text, sizeof(text)));
-	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "url"));
-	sn_table_cell(table, SN_TONE_WARN, sn_output_text(item, "reason"));
-	return 0;
-}
-
-static int print_item(const json_t *item, void *ctx)
-{
-	sn_output_json_line(ctx, item);
-	return 0;
-}
+static const struct sn_listing streams = {
+	columns, SN_COUNT(columns),
+	"No streams are fetched yet ('sonde math add' adds one, or a probe announces itself)."};
 
 static int list(struct sn_client *client, void *ctx, struct sn_err *err)
 {
 	const struct options *given = ctx;
-	static const char path[] = "/api/v1/math?limit=1000";
-	struct sn_table *table;
-	int rc;
 
-	if (given->json)
-		return sn_client_each(client, path, print_item, stdout, err);
-	table = sn_table_create(list_columns, SN_COUNT(list_columns));
-	rc = sn_client_each(client, path, add_row, table, err);
-	if (rc == 0 && sn_table_rows(table) == 0)
-		fputs("no streams yet ('sonde math add' adds one, or a probe announces itself)\n",
-		      stderr);
-	else if (rc == 0)
-		sn_table_show(table, stdout);
-	sn_table_destroy(table);
-	return rc;
+	return sn_listing_run(client, &streams, "/api/v1/math?limit=1000", given->json, err);
 }
 
 /* One ------------------------------------------------------------------------------------ */
@@ -135,20 +83,33 @@ static int find(struct sn_client *client, const char *name, json_t **found, stru
 	return rc;
 }
 
+static const struct sn_listing_column lines[] = {
+	{{.header = "stream"}, "stream", SN_LISTING_TEXT, NULL},
+	{{.header = "id"}, "id", SN_LISTING_TEXT, NULL},
+	{{.header = "type"}, "type", SN_LISTING_TEXT, NULL},
+	{{.header = "from"}, "url", SN_LISTING_TEXT, NULL},
+	{{.header = "state"}, "state", SN_LISTING_TEXT, NULL},
+	{{.header = "reason"}, "reason", SN_LISTING_TEXT, NULL},
+	{{.header = "position"}, "position", SN_LISTING_TIME, NULL},
+	{{.header = "behind"}, "lag_seconds", SN_LISTING_SECONDS, NULL},
+	{{.header = "waiting files"}, "waiting_files", SN_LISTING_COUNT, NULL},
+	{{.header = "waiting"}, "waiting_bytes", SN_LISTING_BYTES, NULL},
+	{{.header = "file"}, "file", SN_LISTING_TEXT, NULL},
+	{{.header = "last contact"}, "last", SN_LISTING_TIME, NULL},
+	{{.header = "files"}, "files", SN_LISTING_COUNT, NULL},
+	{{.header = "bad files"}, "bad_files", SN_LISTING_COUNT, NULL},
+	{{.header = "late files"}, "late_files", SN_LISTING_COUNT, NULL},
+	{{.header = "rows"}, "rows", SN_LISTING_COUNT, NULL},
+	{{.header = "bad lines"}, "bad_lines", SN_LISTING_COUNT, NULL},
+	{{.header = "size"}, "bytes", SN_LISTING_BYTES, NULL},
+	{{.header = "from then on"}, "start", SN_LISTING_TIME, NULL},
+	{{.header = "added"}, "created", SN_LISTING_TIME, NULL},
+	{{.header = "added by"}, "by", SN_LISTING_TEXT, NULL},
+};
+static const struct sn_listing one = {lines, SN_COUNT(lines), NULL};
+
 static int show(struct sn_client *client, void *ctx, struct sn_err *err)
 {
-	static const struct {
-		const char *key, *label;
-	} lines[] = {
-		{"stream", "stream"},     {"id", "id"},
-		{"type", "type"},         {"url", "from"},
-		{"state", "state"},       {"reason", "reason"},
-		{"position", "position"}, {"file", "file"},
-		{"created", "since"},     {"by", "added by"},
-		{"last", "last contact"},
-	};
-	static const char *const numbers[] = {"files", "bad_files",  "rows",       "bad_lines",
-					      "bytes", "late_files", "lag_seconds"};
 	const struct options *given = ctx;
 	sn_autojson json_t *item = NULL;
 	int rc = find(client, given->name, &item, err);
@@ -159,20 +120,11 @@ static int show(struct sn_client *client, void *ctx, struct sn_err *err)
 		sn_output_json_line(stdout, item);
 		return 0;
 	}
-	for (size_t i = 0; i < SN_COUNT(lines); i++) {
-		const char *text = sn_output_text(item, lines[i].key);
-
-		if (text != NULL)
-			sn_print_pair(stdout, 14, lines[i].label, text);
-	}
-	for (size_t i = 0; i < SN_COUNT(numbers); i++) {
-		double value = sn_output_number(item, numbers[i]);
-		char text[32];
-
-		snprintf(text, sizeof(text), "%.0f", value);
-		if (!isnan(value))
-			sn_print_pair(stdout, 14, numbers[i], text);
-	}
+	sn_listing_show(&one, item, stdout);
+	if (sn_output_number(item, "bad_files") + sn_output_number(item, "bad_lines") > 0)
+		printf("('sonde quarantine list --source math:%s' says what could not be taken, "
+		       "and why)\n",
+		       sn_output_text(item, "stream"));
 	return 0;
 }
 

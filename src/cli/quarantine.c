@@ -4,13 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/client.h"
+#include "cli/listing.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/shape.h"
 #include "cli/verbs.h"
 #include "net/http_client.h"
 
@@ -64,67 +62,24 @@ static char *list_path(const struct options *given)
 
 /* Looking --------------------------------------------------------------------------- */
 
-static const struct sn_table_column columns[] = {
-	{.header = "id", .right = true},
-	{.header = "came"},
-	{.header = "from", .shrink = true},
-	{.header = "kind", .drop = 1},
-	{.header = "dataset", .sparse = true},
-	{.header = "bytes", .right = true, .drop = 2},
-	{.header = "tries", .right = true, .drop = 3},
-	{.header = "reason", .shrink = true},
+static const struct sn_listing_column columns[] = {
+	{{.header = "id", .right = true}, "id", SN_LISTING_TEXT, NULL},
+	{{.header = "came"}, "time", SN_LISTING_AGO, NULL},
+	{{.header = "from", .shrink = true}, "node|source", SN_LISTING_TEXT, NULL},
+	{{.header = "kind", .drop = 1}, "kind", SN_LISTING_TEXT, NULL},
+	{{.header = "dataset", .sparse = true}, "dataset", SN_LISTING_TEXT, NULL},
+	{{.header = "size", .right = true, .drop = 2}, "bytes", SN_LISTING_BYTES, NULL},
+	{{.header = "tries", .right = true, .drop = 3}, "tries", SN_LISTING_COUNT, NULL},
+	{{.header = "reason", .shrink = true}, "reason", SN_LISTING_TEXT, NULL},
 };
-
-static const char *source_of(const json_t *item)
-{
-	const char *node = sn_output_text(item, "node");
-
-	return node != NULL ? node : sn_output_text(item, "source");
-}
-
-static int add_row(const json_t *item, void *ctx)
-{
-	struct sn_table *table = ctx;
-	char text[SN_TIME_LOCAL_MAX];
-	int64_t unix_ns;
-
-	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "id"));
-	sn_table_cell(table, SN_TONE_PLAIN,
-		      sn_output_time(item, "time", &unix_ns)
-			      ? sn_shape_ago(unix_ns, sn_wall_ns(), text, sizeof(text))
-			      : NULL);
-	sn_table_cell(table, SN_TONE_PLAIN, source_of(item));
-	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "kind"));
-	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "dataset"));
-	sn_table_cellf(table, SN_TONE_PLAIN, "%.0f", sn_output_number(item, "bytes"));
-	sn_table_cellf(table, SN_TONE_PLAIN, "%.0f", sn_output_number(item, "tries"));
-	sn_table_cell(table, SN_TONE_PLAIN, sn_output_text(item, "reason"));
-	return 0;
-}
-
-static int print_item(const json_t *item, void *ctx)
-{
-	sn_output_json_line(ctx, item);
-	return 0;
-}
+static const struct sn_listing items = {columns, SN_COUNT(columns), "Nothing is in quarantine."};
 
 static int list(struct sn_client *client, void *ctx, struct sn_err *err)
 {
 	const struct options *given = ctx;
 	sn_autofree char *path = list_path(given);
-	struct sn_table *table;
-	int rc;
 
-	if (given->json)
-		return sn_client_each(client, path, print_item, stdout, err);
-	table = sn_table_create(columns, SN_COUNT(columns));
-	rc = sn_client_each(client, path, add_row, table, err);
-	if (rc == 0 && sn_table_rows(table) == 0)
-		fputs("Nothing is in quarantine.\n", stderr);
-	else if (rc == 0)
-		sn_table_show(table, stdout);
-	sn_table_destroy(table);
-	return rc;
+	return sn_listing_run(client, &items, path, given->json, err);
 }
 
 static int run_list(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)
@@ -137,27 +92,18 @@ static int write_piece(struct sn_str piece, void *ctx)
 	return fwrite(piece.p, 1, piece.n, ctx) == piece.n ? 0 : -EPIPE;
 }
 
-static void show_item(const json_t *item)
-{
-	static const char *const texts[] = {"id", "kind", "dataset", "reason"};
-	static const char *const numbers[] = {"rows", "bytes", "tries"};
-	char text[SN_TIME_LOCAL_MAX];
-	int64_t unix_ns;
-
-	sn_print_pair(stdout, 10, "from", source_of(item));
-	if (sn_output_time(item, "time", &unix_ns))
-		sn_print_pair(stdout, 10, "came", sn_shape_time(unix_ns, text, sizeof(text)));
-	for (size_t i = 0; i < SN_COUNT(texts); i++) {
-		if (sn_output_text(item, texts[i]) != NULL)
-			sn_print_pair(stdout, 10, texts[i], sn_output_text(item, texts[i]));
-	}
-	for (size_t i = 0; i < SN_COUNT(numbers); i++) {
-		if (!json_is_integer(json_object_get(item, numbers[i])))
-			continue;
-		snprintf(text, sizeof(text), "%.0f", sn_output_number(item, numbers[i]));
-		sn_print_pair(stdout, 10, numbers[i], text);
-	}
-}
+static const struct sn_listing_column lines[] = {
+	{{.header = "id"}, "id", SN_LISTING_TEXT, NULL},
+	{{.header = "from"}, "node|source", SN_LISTING_TEXT, NULL},
+	{{.header = "came"}, "time", SN_LISTING_TIME, NULL},
+	{{.header = "kind"}, "kind", SN_LISTING_TEXT, NULL},
+	{{.header = "dataset"}, "dataset", SN_LISTING_TEXT, NULL},
+	{{.header = "rows"}, "rows", SN_LISTING_COUNT, NULL},
+	{{.header = "size"}, "bytes", SN_LISTING_BYTES, NULL},
+	{{.header = "tries"}, "tries", SN_LISTING_COUNT, NULL},
+	{{.header = "reason"}, "reason", SN_LISTING_TEXT, NULL},
+};
+static const struct sn_listing one = {lines, SN_COUNT(lines), NULL};
 
 static int show(struct sn_client *client, void *ctx, struct sn_err *err)
 {
@@ -175,7 +121,7 @@ static int show(struct sn_client *client, void *ctx, struct sn_err *err)
 	if (rc == 0 && given->json)
 		sn_output_json_line(stdout, item);
 	else if (rc == 0)
-		show_item(item);
+		sn_listing_show(&one, item, stdout);
 	return rc;
 }
 
@@ -325,7 +271,7 @@ static const struct sn_verb verbs[] = {
 	{
 		.path = "quarantine list",
 		.arguments = "",
-		.help = "What was sent to the hub and could not be taken, with the reason.",
+		.help = "List what was sent to the hub and could not be taken, with the reason.",
 		.examples = "sonde quarantine list --source alpha",
 		.options = choice_options,
 		.option_count = SN_COUNT(choice_options),
@@ -335,7 +281,7 @@ static const struct sn_verb verbs[] = {
 	{
 		.path = "quarantine show",
 		.arguments = "ID",
-		.help = "One item, or what was sent.",
+		.help = "Show one item, or what was sent.",
 		.examples = "sonde quarantine show 17\nsonde quarantine show 17 --content | head",
 		.min_args = 1,
 		.max_args = 1,

@@ -253,6 +253,14 @@ static const struct sn_listing_column job_columns[] = {
 	{{.header = "id"}, "id", SN_LISTING_TEXT, NULL},
 	{{.header = "file", .shrink = true}, "name", SN_LISTING_TEXT, NULL},
 	{{.header = "form", .drop = 2}, "form", SN_LISTING_TEXT, NULL},
+	{{.header = "dataset", .shrink = true, .sparse = true, .drop = 6},
+	 "dataset",
+	 SN_LISTING_TEXT,
+	 NULL},
+	{{.header = "node", .shrink = true, .sparse = true, .drop = 5},
+	 "node",
+	 SN_LISTING_TEXT,
+	 NULL},
 	{{.header = "state"}, "state", SN_LISTING_TEXT, tone_of},
 	{{.header = "bytes", .right = true}, "bytes", SN_LISTING_BYTES, NULL},
 	{{.header = "read", .right = true, .drop = 4}, "taken_bytes", SN_LISTING_BYTES, NULL},
@@ -283,8 +291,11 @@ static int run_list(const struct sn_verb *verb, void *options, int argc, char **
 static int cancel(struct sn_client *client, void *ctx, struct sn_err *err)
 {
 	sn_autofree char *path = sn_xasprintf("/api/v1/imports/%s", (const char *)ctx);
+	int rc = sn_client_call(client, "DELETE", path, NULL, NULL, err);
 
-	return sn_client_call(client, "DELETE", path, NULL, NULL, err);
+	if (rc == 0)
+		printf("import %s is stopped; what it has stored stays\n", (const char *)ctx);
+	return rc;
 }
 
 static int run_cancel(const struct sn_verb *verb, void *options, int argc, char **argv)
@@ -328,7 +339,7 @@ static const struct sn_verb verbs[] = {
 	{
 		.path = "import",
 		.arguments = "FILE|DIRECTORY...",
-		.help = "bring files into the store: Tstat's logs, MONROE's JSON, mPlane, CSV",
+		.help = "Bring files into the store: Tstat's logs, MONROE's JSON, mPlane, CSV.",
 		.examples = "sonde import --node rome /var/log/tstat\n"
 			    "sonde import --dataset ping results.csv.gz",
 		.options = import_options,
@@ -341,7 +352,7 @@ static const struct sn_verb verbs[] = {
 	},
 	{
 		.path = "imports",
-		.help = "what is and was imported",
+		.help = "List what is and was imported, newest first.",
 		.examples = "sonde imports\nsonde imports --json",
 		.options = list_options,
 		.option_count = SN_COUNT(list_options),
@@ -351,7 +362,7 @@ static const struct sn_verb verbs[] = {
 	{
 		.path = "imports cancel",
 		.arguments = "ID",
-		.help = "stop an import; what is stored stays",
+		.help = "Stop an import; what is stored stays.",
 		.examples = "sonde imports cancel 01JNZ8W9E4T3Q7V5B2M6K1R0XN",
 		.options = list_options + 1,
 		.option_count = SN_COUNT(list_options) - 1,

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -87,6 +88,46 @@ static void what_is_null_absent_or_of_another_type_is_a_dash(void **state)
 		   "- - - - - -");
 }
 
+static void times_that_are_months_ago_are_told_as_times(void **state)
+{
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	tzset();
+	assert_row("{\"name\":\"a\",\"last\":\"2015-07-12T17:08:18.354Z\"}",
+		   "a - - - - 2015-07-12 17:08:18.354+00:00");
+}
+
+static void one_item_alone_is_a_line_for_each_value(void **state)
+{
+	static const struct sn_listing_column lines[] = {
+		{{.header = "from"}, "node|source", SN_LISTING_TEXT, NULL},
+		{{.header = "rows there"}, "rows", SN_LISTING_COUNT, NULL},
+		{{.header = "why"}, "reason", SN_LISTING_TEXT, NULL},
+	};
+	static const struct sn_listing one = {lines, SN_COUNT(lines), NULL};
+	static const struct {
+		const char *item, *shown;
+	} cases[] = {
+		{"{\"node\":null,\"source\":\"math:a\",\"rows\":1500}",
+		 "from        math:a\nrows there  1 500\n"},
+		{"{\"node\":\"rome\",\"source\":\"01A\",\"reason\":\"a\\u001b[2J\"}",
+		 "from        rome\nwhy         a?[2J\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		sn_autojson json_t *item = json_loads(cases[i].item, 0, NULL);
+		char *text = NULL;
+		size_t size = 0;
+		FILE *out = open_memstream(&text, &size);
+
+		sn_listing_show(&one, item, out);
+		fclose(out);
+		assert_string_equal(text, cases[i].shown);
+		free(text);
+	}
+}
+
 static void text_that_could_drive_the_terminal_is_defused(void **state)
 {
 	(void)state;
@@ -99,6 +140,8 @@ int main(void)
 		cmocka_unit_test(members_look_as_their_form_says),
 		cmocka_unit_test(small_and_large_counts_are_grouped_in_thousands),
 		cmocka_unit_test(what_is_null_absent_or_of_another_type_is_a_dash),
+		cmocka_unit_test(times_that_are_months_ago_are_told_as_times),
+		cmocka_unit_test(one_item_alone_is_a_line_for_each_value),
 		cmocka_unit_test(text_that_could_drive_the_terminal_is_defused),
 	};
 
