@@ -76,7 +76,7 @@ static void tell_refusal(const char *who, const char *from, void *ctx SN_UNUSED)
 static void tell_outcome(const char *repository, const struct sn_err *err, void *ctx SN_UNUSED)
 {
 	if (err != NULL)
-		sn_cli_fail(0, "not announced: %s", err->text);
+		sn_cli_fail(0, "not announced, and tried again: %s", err->text);
 	else
 		fprintf(stderr, "announced to %s\n", repository);
 }

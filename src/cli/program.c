@@ -35,6 +35,7 @@ static void build(struct sn_program *program)
 		sn_cli_policy_verbs,
 		sn_cli_audit_verbs,
 		sn_cli_ca_verbs,
+		sn_cli_hub_verbs,
 		sn_cli_quarantine_verbs,
 		sn_cli_data_verbs,
 		sn_cli_store_verbs,

@@ -32,6 +32,7 @@ extern const struct sn_cli_verbs sn_cli_quarantine_verbs;   /* quarantine.c */
 extern const struct sn_cli_verbs sn_cli_import_verbs;       /* import/verbs.c */
 extern const struct sn_cli_verbs sn_cli_export_verbs;       /* export.c */
 extern const struct sn_cli_verbs sn_cli_dump_verbs;         /* dump.c */
+extern const struct sn_cli_verbs sn_cli_hub_verbs;          /* hub.c */
 extern const struct sn_cli_verbs sn_cli_kml_verbs;          /* kml.c */
 extern const struct sn_verb sn_cli_math_serve_verb;         /* math_serve.c */
 extern const struct sn_verb sn_cli_math_fetch_verb;

@@ -91,8 +91,7 @@ static int read_token(const struct sn_follower *follower, char *header, size_t s
 
 static int judge(const struct call *call, struct sn_err *err)
 {
-	sn_autojson json_t *problem = NULL;
-	const char *detail;
+	char said[SN_HTTP_SAID_MAX];
 
 	if (call->err.code != 0) {
 		*err = call->err;
@@ -100,14 +99,13 @@ static int judge(const struct call *call, struct sn_err *err)
 	}
 	if (call->status == 200)
 		return 0;
-	problem = sn_json_parse(call->body->p, call->body->n, NULL);
-	detail = json_string_value(json_object_get(problem, "detail"));
+	sn_http_problem_said(sn_buf_str(call->body), said);
 	return sn_err_set(err,
 			  call->status == 404   ? -ENOENT
 			  : call->status == 503 ? -EBUSY
 						: -EACCES,
-			  "the primary answered %u%s%.200s", call->status,
-			  detail != NULL ? ": " : "", detail != NULL ? detail : "");
+			  "the primary answered %u%s%s", call->status, said[0] != '\0' ? ": " : "",
+			  said);
 }
 
 static int ask(struct sn_follower *follower, const char *path, struct sn_buf *body,

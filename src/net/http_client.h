@@ -98,4 +98,11 @@ int sn_sse_reader_feed(struct sn_sse_reader *reader, struct sn_str piece); /* -E
 /* Percent-encoding of one path segment or query value; appended. */
 void sn_url_encode(struct sn_buf *out, struct sn_str text);
 
+/*
+ * What a problem document (RFC 9457) says to people, its detail or else its title, with blanks in
+ * place of control characters and cut to fit; "" if `body` is none.  Returns `out`.
+ */
+#define SN_HTTP_SAID_MAX 256
+const char *sn_http_problem_said(struct sn_str body, char out[SN_HTTP_SAID_MAX]);
+
 #endif

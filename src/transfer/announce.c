@@ -125,13 +125,16 @@ struct sn_math_announcer {
 	uint64_t again_ns;
 	char *repository, *url;
 	struct sn_buf body;
+	char failure[SN_ERR_TEXT_MAX]; /* that was told */
 	void (*on_outcome)(const char *repository, const struct sn_err *err, void *ctx);
 	void *ctx;
 };
 
 static void try_again(struct sn_math_announcer *announcer, const struct sn_err *err)
 {
-	announcer->on_outcome(announcer->repository, err, announcer->ctx);
+	if (strcmp(announcer->failure, err->text) != 0)
+		announcer->on_outcome(announcer->repository, err, announcer->ctx);
+	snprintf(announcer->failure, sizeof(announcer->failure), "%s", err->text);
 	sn_timer_in(&announcer->timer, announcer->again_ns);
 	announcer->again_ns = SN_MIN(announcer->again_ns * 2, (uint64_t)AGAIN_MAX_NS);
 }
@@ -141,13 +144,15 @@ static void told(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http_ans
 {
 	struct sn_math_announcer *announcer = ctx;
 	struct sn_err err = {0};
+	char said[SN_HTTP_SAID_MAX];
 
 	if (answer->error != 0) {
 		try_again(announcer, &answer->err);
 	} else if (answer->status != 200) {
-		sn_err_set(&err, -EPROTO, "'%.200s' refused the announcement (status %u): %.200s",
-			   announcer->repository, answer->status,
-			   answer->body.n > 0 ? answer->body.p : "no reason given");
+		sn_http_problem_said(answer->body, said);
+		sn_err_set(&err, -EPROTO, "'%.200s' refused the announcement (status %u)%s%s",
+			   announcer->repository, answer->status, said[0] != '\0' ? ": " : "",
+			   said);
 		try_again(announcer, &err);
 	} else {
 		announcer->on_outcome(announcer->repository, NULL, announcer->ctx);

@@ -44,7 +44,7 @@ struct sn_math_announcer_config { /* texts are copied */
 	const char *repository; /* URL, or host:port for plain HTTP */
 	const char *ca_file, *cert_file, *key_file;
 	const struct sn_math_announcement *announcement;
-	/* `err` NULL: it was told; else why not this time. */
+	/* `err` NULL: it was told; else why not, once for each reason. */
 	void (*on_outcome)(const char *repository, const struct sn_err *err, void *ctx);
 	void *ctx;
 };

@@ -36,6 +36,7 @@ struct sn_math_link {
 	/* Of the request that runs. */
 	int error;
 	unsigned status;
+	char said[SN_HTTP_SAID_MAX]; /* with a status that is no success */
 	struct sn_err *err;
 	uint64_t begun_ns, received;
 	struct listing *listing; /* one of these */
@@ -63,6 +64,7 @@ static void done(struct sn_http_fetch *fetch SN_UNUSED, const struct sn_http_ans
 
 	link->fetch = NULL;
 	link->status = answer->status;
+	sn_http_problem_said(answer->body, link->said);
 	if (link->error == 0 && answer->error != 0) {
 		link->error = answer->error;
 		sn_err_set(link->err, answer->error, "%s", answer->err.text);
@@ -214,18 +216,24 @@ static int take_list(struct sn_http_fetch *fetch, struct sn_str piece, void *ctx
 	return link->error;
 }
 
+static const char *also(const struct sn_math_link *link)
+{
+	return link->said[0] != '\0' ? ": " : "";
+}
+
 static int judge_list(struct sn_math_link *link, struct sn_err *err)
 {
 	if (link->status == 200)
 		return 0;
 	if (link->status == 404 || link->status == 405)
-		return sn_err_set(err, -ENOENT, "'%.200s' has no stream '%s' (status %u)",
-				  link->url, link->stream, link->status);
+		return sn_err_set(err, -ENOENT, "'%.200s' has no stream '%s' (status %u%s%s)",
+				  link->url, link->stream, link->status, also(link), link->said);
 	if (link->status == 401 || link->status == 403)
-		return sn_err_set(err, -EACCES,
-				  "'%.200s' does not let us have its list (status %u; it has to "
-				  "allow our identity)",
-				  link->url, link->status);
+		return sn_err_set(
+			err, -EACCES,
+			"'%.200s' does not let us have its list (status %u%s%s; it has to "
+			"allow our identity)",
+			link->url, link->status, also(link), link->said);
 	return sn_err_set(err, -EPROTO,
 			  "'%.200s' answered the question for its list with status %u", link->url,
 			  link->status);

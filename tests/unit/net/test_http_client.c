@@ -535,6 +535,31 @@ static void urls_are_encoded(void **state SN_UNUSED)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void what_a_problem_says_is_fit_to_print(void **state SN_UNUSED)
+{
+	static const struct {
+		const char *body, *said;
+	} cases[] = {
+		{"{\"title\":\"No\",\"detail\":\"not today\"}", "not today"},
+		{"{\"title\":\"No\"}", "No"},
+		{"{\"detail\":\"a\\u001b[2J\\nb\"}", "a [2J b"},
+		{"{\"detail\":7}", ""},
+		{"[1]", ""},
+		{"<html>", ""},
+		{"", ""},
+	};
+	char said[SN_HTTP_SAID_MAX], body[2 * SN_HTTP_SAID_MAX] = "{\"detail\":\"x";
+
+	for (size_t i = 0; i < SN_COUNT(cases); i++)
+		assert_string_equal(sn_http_problem_said(sn_str(cases[i].body), said),
+				    cases[i].said);
+	for (size_t i = 0; i < SN_HTTP_SAID_MAX; i += 2)
+		strcat(body, "\xc3\xa4");
+	strcat(body, "\"}");
+	assert_int_equal(strlen(sn_http_problem_said(sn_str(body), said)), SN_HTTP_SAID_MAX - 1);
+	assert_memory_equal(said + SN_HTTP_SAID_MAX - 3, "\xc3\xa4", 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -556,6 +581,7 @@ int main(void)
 		TEST(a_server_that_restarts_is_found_again),
 		TEST(a_unix_socket_is_spoken_to),
 		cmocka_unit_test(urls_are_encoded),
+		cmocka_unit_test(what_a_problem_says_is_fit_to_print),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
