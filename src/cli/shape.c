@@ -86,6 +86,19 @@ static const struct {
 	 "time,node,c_ip,s_ip,s_port,method,hostname,path,user_agent,response,"
 	 "content_len,content_type,server,location"},
 	{"tstat_dns_complete", "time,node,c_ip,s_ip,entry,query,type,ttl,answer"},
+	{"tstat_video_complete",
+	 "time,node,c_ip,s_ip,durat,s_bytes_all,s_pkts_retx,c_rtt_avg,vd_type_cont,vd_dur,"
+	 "vd_rate_tot,c_tls_SNI,http_hostname,fqdn"},
+	{"tstat_mm_complete",
+	 "time,node,a_proto,direction,c_ip,c_port,s_ip,s_port,duration,packets,losses,ipg,"
+	 "jitter_avg,jitter_max,speed"},
+	{"tstat_chat_complete", "time,node,c_ip,c_port,s_ip,s_port,durat,c_bytes_uniq,"
+				"s_bytes_uniq,type,con_t"},
+	{"tstat_tcp_periodic",
+	 "time,node,c_ip,c_port,s_ip,s_port,bin_duration,c_bytes_all,s_bytes_all,c_pkts_retx,"
+	 "s_pkts_retx,c_rtt_avg,s_rtt_avg,c_cwin_max,s_cwin_max"},
+	{"tstat_udp_periodic", "time,node,c_ip,c_port,s_ip,s_port,bin_duration,c_pkts_all,"
+			       "c_bytes_all,s_pkts_all,s_bytes_all"},
 };
 
 /* From the end of the name to the unit that is shown, and the factor that makes it. */

@@ -86,6 +86,9 @@ extern const struct sn_dataset sn_dataset_traffic; /* catalog/traffic.c */
 /* catalog/tstat.c: Tstat's logs (tstat/columns.h). */
 extern const struct sn_dataset sn_dataset_tstat_tcp_complete, sn_dataset_tstat_tcp_nocomplete,
 	sn_dataset_tstat_udp_complete, sn_dataset_tstat_http_complete,
-	sn_dataset_tstat_dns_complete;
+	sn_dataset_tstat_dns_complete, sn_dataset_tstat_video_complete,
+	sn_dataset_tstat_mm_complete, sn_dataset_tstat_chat_complete,
+	sn_dataset_tstat_chat_messages, sn_dataset_tstat_tcp_periodic,
+	sn_dataset_tstat_udp_periodic;
 
 #endif

@@ -61,6 +61,12 @@ static const struct {
 	{&sn_dataset_tstat_udp_complete, "c_first_abs", 6},
 	{&sn_dataset_tstat_http_complete, "time_abs", 9},
 	{&sn_dataset_tstat_dns_complete, "time", 6},
+	{&sn_dataset_tstat_video_complete, "first", 6},
+	{&sn_dataset_tstat_mm_complete, "starttime", 9},
+	{&sn_dataset_tstat_chat_complete, "first_tm", 9},
+	{&sn_dataset_tstat_chat_messages, "first_tm", 9},
+	{&sn_dataset_tstat_tcp_periodic, "time_abs_start", 6},
+	{&sn_dataset_tstat_udp_periodic, "time_abs_start", 6},
 };
 
 const struct sn_tstat_table *sn_tstat_log_table(const char *path)

@@ -30,7 +30,10 @@ DAY_1 = 1772323200  # 2026-03-01
 FIRST_FLOW = 10000000  # more packets than the flows of the reference have
 FORMS = {"log_tcp_complete": "tstat_tcp_complete", "log_tcp_nocomplete": "tstat_tcp_nocomplete",
          "log_udp_complete": "tstat_udp_complete", "log_http_complete": "tstat_http_complete",
-         "log_dns_complete": "tstat_dns_complete"}
+         "log_dns_complete": "tstat_dns_complete", "log_video_complete": "tstat_video_complete",
+         "log_mm_complete": "tstat_mm_complete", "log_chat_complete": "tstat_chat_complete",
+         "log_chat_messages": "tstat_chat_messages", "log_tcp_periodic": "tstat_tcp_periodic",
+         "log_udp_periodic": "tstat_udp_periodic"}
 
 
 class World:

@@ -380,7 +380,7 @@ def old_probes_are_understood(world):
         assert json.loads(say("GET", f"/DBSImport/{number}")[1]) == body
         # Neither somebody else's address nor a type without a dataset is taken.
         assert say("POST", "/DBSImport", json.dumps({**body, "StreamName": "x", "CallBackUrl": "192.0.2.7:80"}))[0] == 400
-        for kind in ("mawi_wide", "log_video_complete"):
+        for kind in ("mawi_wide", "log_skype_complete"):
             status, reason = say("POST", "/DBSImport", json.dumps({**body, "StreamName": "x", "StreamType": kind}))
             assert status == 400 and "fit no dataset" in reason, reason
         # From its start time on.

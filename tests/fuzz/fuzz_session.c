@@ -30,7 +30,9 @@
 #define MUTATIONS_MAX 16
 
 static const char datasets[] = "flow,tstat_tcp_complete,tstat_tcp_nocomplete,tstat_udp_complete,"
-			       "tstat_http_complete,tstat_dns_complete,traffic";
+			       "tstat_http_complete,tstat_dns_complete,tstat_video_complete,"
+			       "tstat_mm_complete,tstat_chat_complete,tstat_tcp_periodic,"
+			       "tstat_udp_periodic,traffic";
 
 struct outputs {
 	struct sn_rows_out *rows;

@@ -52,9 +52,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const enum sn_tstat_log logs[] = {SN_TSTAT_TCP_COMPLETE, SN_TSTAT_TCP_NOCOMPLETE,
-						 SN_TSTAT_UDP_COMPLETE, SN_TSTAT_HTTP_COMPLETE,
-						 SN_TSTAT_DNS_COMPLETE};
+	static const enum sn_tstat_log logs[] = {
+		SN_TSTAT_TCP_COMPLETE,  SN_TSTAT_TCP_NOCOMPLETE, SN_TSTAT_UDP_COMPLETE,
+		SN_TSTAT_HTTP_COMPLETE, SN_TSTAT_DNS_COMPLETE,   SN_TSTAT_VIDEO_COMPLETE,
+		SN_TSTAT_MM_COMPLETE,   SN_TSTAT_CHAT_COMPLETE,  SN_TSTAT_CHAT_MESSAGES,
+		SN_TSTAT_TCP_PERIODIC,  SN_TSTAT_UDP_PERIODIC};
 	/* The first byte chooses the log. */
 	const struct sn_tstat_table *table =
 		&sn_tstat_tables[logs[size > 0 ? data[0] % SN_COUNT(logs) : 0]];

@@ -46,7 +46,8 @@ static bool has_rows(const struct meter_options *o)
 static int open_rows(struct meter_parts *parts, struct sn_err *err)
 {
 	const struct meter_options *o = parts->options;
-	struct sn_rows_options options = {.format = rows_format(o), .datasets = o->datasets};
+	struct sn_rows_options options = {
+		.format = rows_format(o), .strict = o->strict, .datasets = o->datasets};
 
 	parts->out_fd = STDOUT_FILENO;
 	if (o->output != NULL || !has_rows(o))

@@ -215,8 +215,9 @@ static int make_orders(const struct meter_parts *parts, const struct sn_settings
 		       meter_outputs_want(parts, "tstat_http_complete");
 	orders->dns = (parts->logs != NULL && logs->on[SN_TSTAT_DNS_COMPLETE]) ||
 		      meter_outputs_want(parts, "tstat_dns_complete");
-	orders->video_rates = parts->logs != NULL && logs->on[SN_TSTAT_VIDEO_COMPLETE] &&
-			      (logs->video_level & SN_TSTAT_VIDEO_ADVANCED) != 0;
+	orders->video_rates = (parts->logs != NULL && logs->on[SN_TSTAT_VIDEO_COMPLETE] &&
+			       (logs->video_level & SN_TSTAT_VIDEO_ADVANCED) != 0) ||
+			      meter_outputs_want(parts, "tstat_video_complete");
 	orders->http_urls = logs->http_urls > 0 && !parts->options->strict;
 	return result;
 }
@@ -312,11 +313,13 @@ int meter_parts_open(struct meter_parts *parts, struct sn_err *err)
 static int64_t periodic_ns(const struct meter_parts *parts)
 {
 	const struct sn_tstat_choice *logs = &parts->settings.logs;
-	bool wanted = logs->on[SN_TSTAT_TCP_PERIODIC] || logs->on[SN_TSTAT_UDP_PERIODIC];
+	bool logged = logs->on[SN_TSTAT_TCP_PERIODIC] || logs->on[SN_TSTAT_UDP_PERIODIC] ||
+		      parts->control != NULL;
+	bool wanted = (parts->logs != NULL && logged) ||
+		      meter_outputs_want(parts, "tstat_tcp_periodic") ||
+		      meter_outputs_want(parts, "tstat_udp_periodic");
 
-	return parts->logs != NULL && (wanted || parts->control != NULL)
-		       ? parts->globals.periodic_ns
-		       : 0;
+	return wanted ? parts->globals.periodic_ns : 0;
 }
 
 static struct sn_meter_options metering(const struct meter_parts *parts)

@@ -55,6 +55,8 @@ struct sn_rtp_stream;
 struct sn_rtp_streams;
 void sn_record_mm(struct sn_record *record, const struct sn_view_flow *view,
 		  const struct sn_rtp_streams *streams, const struct sn_rtp_stream *stream);
+/* NULL: the flow is no media. */
+const struct sn_rtp_streams *sn_record_streams(const struct sn_view_flow *view);
 /* `strict`: identifiers of videos are told as "XXX". */
 void sn_record_video(struct sn_record *record, const struct sn_view_flow *view, bool strict);
 /* What Tstat calls complete: both sides sent a SYN, and it ended before the input did. */
@@ -62,7 +64,11 @@ bool sn_record_is_complete(const struct sn_view_flow *view);
 bool sn_record_is_video(const struct sn_view_flow *view);
 void sn_record_chat(struct sn_record *record, const struct sn_view_flow *view, uint64_t number);
 bool sn_record_is_chat(const struct sn_view_flow *view);
-/* The part of the flow since its last report. */
+/*
+ * The part of the flow since its last report.  Tstat's periodic logs hold flows without an end
+ * inside, too, but for the last period of those of UDP.
+ */
+bool sn_record_is_period(const struct sn_view_flow *view);
 void sn_record_tcp_periodic(struct sn_record *record, const struct sn_view_flow *view);
 void sn_record_udp_periodic(struct sn_record *record, const struct sn_view_flow *view);
 /*

@@ -10,6 +10,16 @@ static const struct sn_interim *told(const struct sn_flow *flow)
 	return !flow->closed && flow->interim != NULL ? flow->interim : NULL;
 }
 
+bool sn_record_is_period(const struct sn_view_flow *view)
+{
+	bool inside = view->client.internal || view->server.internal;
+	bool udp = sn_flow_udp(view->flow) != NULL;
+
+	return view->period[SN_CLIENT].packets + view->period[SN_SERVER].packets > 0 &&
+	       !view->flow->mid_stream && (udp || sn_flow_tcp(view->flow) != NULL) &&
+	       (!udp || inside || view->end == SN_END_ACTIVE);
+}
+
 static void add_bin(struct sn_record *record, const struct sn_view_flow *view, int64_t last_ns)
 {
 	int64_t first_ns = view->flow->first_ns, start_ns = view->period_first_ns;

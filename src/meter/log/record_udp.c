@@ -183,6 +183,15 @@ static void add_payload(struct sn_record *record, const struct sn_rtp_stream *st
 	add_jitter(record, &stream->jitter[SN_RTP_CLOCK_90K]);
 }
 
+const struct sn_rtp_streams *sn_record_streams(const struct sn_view_flow *view)
+{
+	const struct sn_udp_flow *udp = sn_flow_as_udp(view->flow);
+	bool media =
+		udp->type[SN_CLIENT] == SN_UDP_RTP_PLUS || udp->type[SN_SERVER] == SN_UDP_RTP_PLUS;
+
+	return media && udp->app != NULL ? udp->app->rtp : NULL;
+}
+
 void sn_record_mm(struct sn_record *record, const struct sn_view_flow *view,
 		  const struct sn_rtp_streams *streams, const struct sn_rtp_stream *stream)
 {

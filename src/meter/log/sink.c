@@ -94,11 +94,6 @@ static bool has_end_inside(const struct sn_view_flow *view)
 	return view->client.internal || view->server.internal;
 }
 
-static bool had_packets(const struct sn_view_flow *view)
-{
-	return view->period[SN_CLIENT].packets + view->period[SN_SERVER].packets > 0;
-}
-
 static void log_complete(struct sink *sink, const struct sn_view_flow *view)
 {
 	const struct sn_tstat_choice *choice = &sink->epoch->choice;
@@ -137,13 +132,11 @@ static void log_tcp(struct sink *sink, const struct sn_view_flow *view,
 	}
 }
 
-static void log_media(struct sink *sink, const struct sn_view_flow *view,
-		      const struct sn_udp_flow *udp)
+static void log_media(struct sink *sink, const struct sn_view_flow *view)
 {
-	const struct sn_rtp_streams *streams = udp->app != NULL ? udp->app->rtp : NULL;
+	const struct sn_rtp_streams *streams = sn_record_streams(view);
 
-	if (streams == NULL ||
-	    (udp->type[SN_CLIENT] != SN_UDP_RTP_PLUS && udp->type[SN_SERVER] != SN_UDP_RTP_PLUS))
+	if (streams == NULL)
 		return;
 	for (const struct sn_rtp_stream *stream = streams->first; stream != NULL;
 	     stream = stream->next) {
@@ -152,8 +145,7 @@ static void log_media(struct sink *sink, const struct sn_view_flow *view,
 	}
 }
 
-static void log_udp(struct sink *sink, const struct sn_view_flow *view,
-		    const struct sn_udp_flow *udp)
+static void log_udp(struct sink *sink, const struct sn_view_flow *view)
 {
 	const struct sn_tstat_choice *choice = &sink->epoch->choice;
 
@@ -162,21 +154,15 @@ static void log_udp(struct sink *sink, const struct sn_view_flow *view,
 		add_line(sink, SN_TSTAT_UDP_COMPLETE, SN_TSTAT_LEVEL_ALL);
 	}
 	if (choice->on[SN_TSTAT_MM_COMPLETE])
-		log_media(sink, view, udp);
+		log_media(sink, view);
 }
 
-/*
- * Tstat's periodic logs hold flows without an end inside, too, but for the last period of those of
- * UDP.
- */
 static void log_period(struct sink *sink, const struct sn_view_flow *view)
 {
 	bool tcp = sn_flow_tcp(view->flow) != NULL;
 	enum sn_tstat_log log = tcp ? SN_TSTAT_TCP_PERIODIC : SN_TSTAT_UDP_PERIODIC;
 
-	if (!sink->epoch->choice.on[log] || !had_packets(view) || view->flow->mid_stream)
-		return;
-	if (!tcp && !has_end_inside(view) && view->end != SN_END_ACTIVE)
+	if (!sink->epoch->choice.on[log] || !sn_record_is_period(view))
 		return;
 	if (tcp)
 		sn_record_tcp_periodic(&sink->record, view);
@@ -206,7 +192,7 @@ static int take_flow(void *data, const struct sn_view_flow *view)
 	else if (tcp != NULL)
 		log_tcp(sink, view, tcp);
 	else
-		log_udp(sink, view, udp);
+		log_udp(sink, view);
 	return sink->error;
 }
 

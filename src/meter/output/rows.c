@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "data/codec.h"
+#include "meter/app/rtp.h"
 #include "meter/log/record.h"
 #include "meter/output/row.h"
 
@@ -23,6 +24,11 @@ enum kind {
 	UDP_COMPLETE,
 	HTTP_COMPLETE,
 	DNS_COMPLETE,
+	VIDEO_COMPLETE,
+	MM_COMPLETE,
+	CHAT_COMPLETE,
+	TCP_PERIODIC,
+	UDP_PERIODIC,
 	OWN_KINDS,
 	TRAFFIC = OWN_KINDS,
 	KINDS
@@ -35,6 +41,11 @@ static const struct sn_dataset *const datasets[KINDS] = {
 	[UDP_COMPLETE] = &sn_dataset_tstat_udp_complete,
 	[HTTP_COMPLETE] = &sn_dataset_tstat_http_complete,
 	[DNS_COMPLETE] = &sn_dataset_tstat_dns_complete,
+	[VIDEO_COMPLETE] = &sn_dataset_tstat_video_complete,
+	[MM_COMPLETE] = &sn_dataset_tstat_mm_complete,
+	[CHAT_COMPLETE] = &sn_dataset_tstat_chat_complete,
+	[TCP_PERIODIC] = &sn_dataset_tstat_tcp_periodic,
+	[UDP_PERIODIC] = &sn_dataset_tstat_udp_periodic,
 	[TRAFFIC] = &sn_dataset_traffic,
 };
 
@@ -42,9 +53,10 @@ struct sn_rows_out {
 	int fd;
 	const char *name;
 	enum sn_rows_format format;
-	bool wanted[KINDS], named;
+	bool wanted[KINDS], named, strict;
 	pthread_mutex_t lock;
 	atomic_int error;
+	atomic_uint_fast64_t chats;
 };
 
 struct sink {
@@ -116,26 +128,70 @@ static int add_record(struct sink *sink, enum kind kind, int64_t time_ns)
 
 /* What comes in ----------------------------------------------------------- */
 
+static int add_complete(struct sink *sink, const struct sn_view_flow *view)
+{
+	struct sn_rows_out *rows = sink->rows;
+	int rc = 0;
+
+	if (rows->wanted[TCP_COMPLETE]) {
+		sn_record_tcp(&sink->record, view);
+		rc = add_record(sink, TCP_COMPLETE, view->flow->first_ns);
+	}
+	if (rc == 0 && rows->wanted[VIDEO_COMPLETE] && sn_record_is_video(view)) {
+		sn_record_video(&sink->record, view, rows->strict);
+		rc = add_record(sink, VIDEO_COMPLETE, view->flow->first_ns);
+	}
+	if (rc == 0 && rows->wanted[CHAT_COMPLETE] && sn_record_is_chat(view)) {
+		sn_record_chat(&sink->record, view, atomic_fetch_add(&rows->chats, 1) + 1);
+		rc = add_record(sink, CHAT_COMPLETE, view->flow->first_ns);
+	}
+	return rc;
+}
+
 /* The same flows as in Tstat's logs. */
 static int add_tcp_record(struct sink *sink, const struct sn_view_flow *view)
 {
-	enum kind kind = sn_record_is_complete(view) ? TCP_COMPLETE : TCP_NOCOMPLETE;
-
-	if (!sink->rows->wanted[kind] || view->flow->mid_stream)
+	if (view->flow->mid_stream)
 		return 0;
-	if (kind == TCP_NOCOMPLETE)
-		sn_record_tcp_short(&sink->record, view);
-	else
-		sn_record_tcp(&sink->record, view);
-	return add_record(sink, kind, view->flow->first_ns);
+	if (sn_record_is_complete(view))
+		return add_complete(sink, view);
+	if (!sink->rows->wanted[TCP_NOCOMPLETE])
+		return 0;
+	sn_record_tcp_short(&sink->record, view);
+	return add_record(sink, TCP_NOCOMPLETE, view->flow->first_ns);
 }
 
 static int add_udp_record(struct sink *sink, const struct sn_view_flow *view)
 {
-	if (!sink->rows->wanted[UDP_COMPLETE])
+	const struct sn_rtp_streams *streams = sn_record_streams(view);
+	int rc = 0;
+
+	if (sink->rows->wanted[UDP_COMPLETE]) {
+		sn_record_udp(&sink->record, view);
+		rc = add_record(sink, UDP_COMPLETE, view->flow->first_ns);
+	}
+	if (streams == NULL || !sink->rows->wanted[MM_COMPLETE])
+		return rc;
+	for (const struct sn_rtp_stream *stream = streams->first; rc == 0 && stream != NULL;
+	     stream = stream->next) {
+		sn_record_mm(&sink->record, view, streams, stream);
+		rc = add_record(sink, MM_COMPLETE, stream->first_ns);
+	}
+	return rc;
+}
+
+static int add_period(struct sink *sink, const struct sn_view_flow *view)
+{
+	bool tcp = sn_flow_tcp(view->flow) != NULL;
+	enum kind kind = tcp ? TCP_PERIODIC : UDP_PERIODIC;
+
+	if (!sink->rows->wanted[kind] || !sn_record_is_period(view))
 		return 0;
-	sn_record_udp(&sink->record, view);
-	return add_record(sink, UDP_COMPLETE, view->flow->first_ns);
+	if (tcp)
+		sn_record_tcp_periodic(&sink->record, view);
+	else
+		sn_record_udp_periodic(&sink->record, view);
+	return add_record(sink, kind, view->period_first_ns);
 }
 
 static int take_flow(void *data, const struct sn_view_flow *view)
@@ -147,6 +203,8 @@ static int take_flow(void *data, const struct sn_view_flow *view)
 		sn_row_flow(view, sink->cells);
 		rc = add_row(sink, FLOW);
 	}
+	if (rc == 0)
+		rc = add_period(sink, view);
 	if (rc < 0 || view->end == SN_END_ACTIVE ||
 	    (!view->client.internal && !view->server.internal))
 		return rc;
@@ -282,6 +340,7 @@ int sn_rows_out_create(const struct sn_rows_options *options, struct sn_rows_out
 	made->fd = options->fd;
 	made->name = options->name;
 	made->format = options->format;
+	made->strict = options->strict;
 	pthread_mutex_init(&made->lock, NULL);
 	rc = choose(made, options->datasets, &count, err);
 	made->named = count > 1 || !made->wanted[FLOW];

@@ -20,6 +20,7 @@ struct sn_rows_options {
 	int fd;           /* borrowed */
 	const char *name; /* of it, for messages; borrowed */
 	enum sn_rows_format format;
+	bool strict;          /* identifiers of videos are told as "XXX" */
 	const char *datasets; /* "flow,tstat_tcp_complete"; NULL: flow.  Of CSV one: it has one
 				 header */
 };

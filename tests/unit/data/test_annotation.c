@@ -34,7 +34,7 @@ static void every_address_column_has_its_network_and_country(void **state)
 			fail_msg("%s: no column 'annotation'", dataset->name);
 		addresses += count;
 	}
-	assert_int_equal(addresses, 1 + 2 + 5 * 2); /* ping, flow, Tstat's logs */
+	assert_int_equal(addresses, 1 + 2 + 10 * 2); /* ping, flow, Tstat's logs */
 }
 
 static void pairs_stand_beside_their_address(void **state)

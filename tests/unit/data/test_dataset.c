@@ -22,7 +22,7 @@ static bool is_plain_name(const char *name)
 	return true;
 }
 
-/* Tstat's columns keep their names, with capitals in them ("c_tls_SNI"). */
+/* Tstat's columns keep their names, with capitals in them ("c_tls_SNI", "SSRC"). */
 static bool is_column_name(const struct sn_dataset *dataset, const char *name)
 {
 	if (!sn_str_has_prefix(sn_str(dataset->name), "tstat_"))
@@ -30,7 +30,7 @@ static bool is_column_name(const struct sn_dataset *dataset, const char *name)
 	for (const char *p = name; *p != '\0'; p++)
 		if (!isalnum((unsigned char)*p) && *p != '_')
 			return false;
-	return islower((unsigned char)name[0]);
+	return isalpha((unsigned char)name[0]);
 }
 
 static void datasets_have_plain_names_of_their_own(void **state)

@@ -136,15 +136,16 @@ static void check_positions(const struct sn_tstat_table *table)
 
 static void fields_of_logs_have_their_places_in_rows(void **state)
 {
-	size_t datasets = 0;
+	size_t others = 0;
 
 	(void)state;
 	for (size_t i = 0; i < SN_TSTAT_LOGS; i++) {
 		check_positions(&sn_tstat_tables[i]);
-		datasets += sn_tstat_tables[i].dataset != NULL;
+		others += sn_tstat_tables[i].dataset == NULL;
 	}
 	check_positions(&sn_tstat_http_responses);
-	assert_int_equal(datasets, 5);
+	/* Of log_skype_complete nobody knows the columns. */
+	assert_int_equal(others, 1);
 	assert_int_equal(sn_dataset_tstat_tcp_complete.column_count, SN_COL_COMMON + 134 + 5);
 	assert_int_equal(sn_dataset_tstat_http_complete.column_count, SN_COL_COMMON + 20 + 5);
 }

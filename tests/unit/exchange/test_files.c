@@ -36,7 +36,7 @@ static int make(void **state)
 	assert_int_equal(sn_fs_mkdirs(sub, 0700, NULL), 0);
 	put("log_tcp_complete", 5);
 	put("log_udp_complete.gz", 1);
-	put("log_video_complete", 9);
+	put("log_skype_complete", 9);
 	put("readme.txt", 9);
 	put(".hidden.csv", 9);
 	put("2026/03/ping.jsonl.zst", 2);

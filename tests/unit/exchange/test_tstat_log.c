@@ -105,7 +105,8 @@ static void check_field(const struct sn_tstat_column *column, struct sn_value va
 	char printed[64];
 
 	if (sn_str_eqc(text, "-") || sn_str_eqc(text, "---") ||
-	    (sn_str_eqc(text, "0.0") && value.type == SN_TYPE_NULL)) {
+	    ((sn_str_eqc(text, "0.0") || sn_str_eqc(text, "-nan") || sn_str_eqc(text, "--")) &&
+	     value.type == SN_TYPE_NULL)) {
 		assert_int_equal(value.type, SN_TYPE_NULL);
 		return;
 	}
@@ -119,9 +120,13 @@ static void check_field(const struct sn_tstat_column *column, struct sn_value va
 	}
 	if (value.type == SN_TYPE_I64)
 		snprintf(printed, sizeof(printed), "%lld", (long long)value.i);
+	else if (column->type == SN_TSTAT_TYPE_GENERAL)
+		snprintf(printed, sizeof(printed), "%g", value.f);
 	else
-		snprintf(printed, sizeof(printed), "%f", value.f);
-	assert_true(sn_str_eqc(text, printed));
+		snprintf(printed, sizeof(printed), "%.*f",
+			 column->type == SN_TSTAT_TYPE_MILLI ? 3 : 6, value.f);
+	if (!sn_str_eqc(text, printed))
+		fail_msg("%s: '%s' is not '%.*s'", column->name, printed, (int)text.n, text.p);
 }
 
 static bool is_response(struct sn_str line)
@@ -229,7 +234,54 @@ static void logs_of_the_reference_come_as_they_were_printed(void **state)
 	assert_true(rows[SN_TSTAT_UDP_COMPLETE] > 100);
 	assert_true(rows[SN_TSTAT_HTTP_COMPLETE] > 100);
 	assert_true(rows[SN_TSTAT_DNS_COMPLETE] > 100);
+	assert_true(rows[SN_TSTAT_TCP_PERIODIC] > 100);
+	assert_true(rows[SN_TSTAT_UDP_PERIODIC] > 100);
 	sn_buf_finish(&archive);
+}
+
+/* Of logs that are empty in the archive: lines that Tstat wrote of other captures. */
+static void logs_that_are_rare_come_as_they_were_printed(void **state)
+{
+	static const struct {
+		enum sn_tstat_log log;
+		const char *line;
+	} cases[] = {
+		{SN_TSTAT_MM_COMPLETE,
+		 "R C 29 10.204.220.71 6000 1 0 1 0 10.204.220.171 6000 1 0 0 15 "
+		 "24.2122 0 0 0 128 128 128 1332741131.936370 0.338971 17628 416036 "
+		 "0x1646 0 0 0 0 34 15 0 0 0 0 0 0 0 0 0 0 1432 12 1175.200000 "
+		 "129.243450 0 0 0 0 0 0"},
+		{SN_TSTAT_CHAT_COMPLETE,
+		 "172.16.0.62 57094 2785 44 0 0 0 0 0 0 172.16.1.138 5222 11027 42 0 0 "
+		 "0 0 0 0 1502379723.841804 2.169 2 UNK 1 1 T 128 0 0"},
+		{SN_TSTAT_CHAT_MESSAGES, "2 3 C 120 1502380126.010990 0.157 128"},
+		{SN_TSTAT_VIDEO_COMPLETE,
+		 "192.168.1.7 53181 34 0 33 31 359 1 359 0 0 0 1 1 23.246.11.141 80 19 "
+		 "0 19 1 21057 16 21057 0 0 0 1 1 1484319056264.215088 "
+		 "1484319064484.621094 8220.406000 71.987000 217.017000 71.987000 "
+		 "7629.688000 63.035000 217.017000 1 1 0 0 1 0 15 76.436119 22.387000 "
+		 "145.030000 62.600941 3 64 64 154.058042 1.136000 686.593000 "
+		 "249.066131 14 59 59 0 2 -- -- 0.000000 0.000000 0 0 -- 0 0 0 0 0 8 7 "
+		 "7 0.359 1.015 2.872 2.872 8 2 1 21.057 27.146 2.144 69.504 359 0 0 0 "
+		 "0 0 0 0 0 0 1965 0 8688 0 1448 1448 7240 268 0 0 1 66053 0 0 0 0 0 0 "
+		 "0 0 0 1 1 5 1 14 1460 359 359 131744 65535 0 359 359 359 0 0 0 0 0 0 "
+		 "0 0 0 1 1 9 1 0 1460 1448 268 1049600 65535 0 5792 517 1965 0 0 0 0 0 "
+		 "0 0 0 0 1 1 200 1 1 - - 0 0 0 0.000000 0.000000 0.000000 0.000000 0 0 "
+		 "- - 0.0 0.0 23.246.11.141 - - 0"},
+	};
+	struct sn_buf text = {0};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		const struct sn_tstat_table *table = &sn_tstat_tables[cases[i].log];
+
+		sn_buf_clear(&text);
+		sn_tstat_write_header(&text, table, 63);
+		sn_buf_adds(&text, cases[i].line);
+		sn_buf_addc(&text, '\n');
+		assert_int_equal(check_log(table, sn_buf_str(&text)), 1);
+	}
+	sn_buf_finish(&text);
 }
 
 /* Headers ---------------------------------------------------------------- */
@@ -644,6 +696,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(logs_of_the_reference_come_as_they_were_printed),
+		cmocka_unit_test(logs_that_are_rare_come_as_they_were_printed),
 		cmocka_unit_test(columns_stand_where_the_header_says),
 		cmocka_unit_test(headers_need_neither_a_level_nor_numbers),
 		cmocka_unit_test(a_header_in_the_middle_counts_from_there_on),

@@ -445,6 +445,7 @@ static void wishes_that_cannot_be_met_are_refused(void **state SN_UNUSED)
 		{SN_ROWS_OUT_JSON, "flows", "did you mean 'flow'?"},
 		{SN_ROWS_OUT_JSON, "flow,ping", "rows of 'ping'"},
 		{SN_ROWS_OUT_JSON, "flow,", "rows of ''"},
+		{SN_ROWS_OUT_JSON, "tstat_chat_messages", "rows of 'tstat_chat_messages'"},
 		{SN_ROWS_OUT_CSV, "flow,tstat_udp_complete", "one header"},
 		{SN_ROWS_OUT_CSV, "traffic", "JSON only"},
 	};

@@ -135,6 +135,37 @@ static int start(void **state SN_UNUSED)
 	return 0;
 }
 
+/* Each log, and the dataset of the same records. */
+static void rows_are_as_many_as_lines_of_the_logs(void **state SN_UNUSED)
+{
+#define CAPTURES SN_TEST_DATA "/pcap/mixed.pcap", SN_TEST_DATA "/pcap/sip-call.pcap", SSH, WIKIPEDIA
+	static const char conf[] = "[log]\nlog_tcp_periodic = 1\nlog_udp_periodic = 1\n";
+	static const char *const logs[] = {"tcp_complete", "tcp_nocomplete", "udp_complete",
+					   "mm_complete",  "tcp_periodic",   "udp_periodic"};
+	struct sn_buf log = {0};
+	size_t all = 0;
+
+	assert_int_equal(sn_fs_write_atomic(scratch("periodic"), conf, strlen(conf), 0644, NULL),
+			 0);
+	assert_int_equal(RUN("--format", "tstat", "-D", scratch("same"), "-T", scratch("periodic"),
+			     CAPTURES),
+			 SN_EXIT_OK);
+	for (size_t i = 0; i < SN_COUNT(logs); i++) {
+		char dataset[64], name[64];
+
+		snprintf(dataset, sizeof(dataset), "tstat_%s", logs[i]);
+		snprintf(name, sizeof(name), "same/2005_07_04_09_32.out/log_%s", logs[i]);
+		read_into(scratch(name), &log);
+		assert_int_equal(RUN("-j", "--datasets", dataset, CAPTURES), SN_EXIT_OK);
+		if (lines(&out) != lines(&log) - 1)
+			fail_msg("%s: %zu rows, %zu lines", logs[i], lines(&out), lines(&log) - 1);
+		all += lines(&out);
+	}
+	assert_true(all > 50);
+	sn_buf_finish(&log);
+#undef CAPTURES
+}
+
 static void a_file_gives_a_summary_for_people(void **state SN_UNUSED)
 {
 	assert_int_equal(RUN("-r", WIKIPEDIA), SN_EXIT_OK);
@@ -648,6 +679,7 @@ static int remove_directory(void **state SN_UNUSED)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(rows_are_as_many_as_lines_of_the_logs),
 		TEST(a_file_gives_a_summary_for_people),
 		TEST(lists_are_in_the_logs_unless_they_are_asked_for),
 		TEST(rows_are_json_lines_and_losses_go_to_standard_error),
