@@ -31,7 +31,7 @@ bool sn_math_callback_is_good(const char *url)
 {
 	struct sn_str text = sn_str(url);
 	char host[SN_MATH_URL_MAX];
-	const char *port;
+	const char *rest;
 	uint64_t number;
 
 	if (text.n >= SN_MATH_URL_MAX || sn_math_callback_host(url, host, sizeof(host)) != 0)
@@ -44,8 +44,9 @@ bool sn_math_callback_is_good(const char *url)
 			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:_%")] !=
 	    '\0')
 		return false;
-	port = strrchr(url, ':');
-	return port != NULL && sn_parse_u64(sn_str(port + 1), 1, 65535, &number) == 0;
+	rest = strstr(url, host) + strlen(host);
+	rest += *rest == ']';
+	return *rest == ':' && sn_parse_u64(sn_str(rest + 1), 1, 65535, &number) == 0;
 }
 
 static int take_text(const json_t *json, const char *key, char *out, size_t size,

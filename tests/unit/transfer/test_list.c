@@ -256,9 +256,25 @@ static void announcements_of_old_peers_are_read(void **state)
 static void announcements_that_lead_elsewhere_are_refused(void **state)
 {
 	static const char *const callbacks[] = {
-		"",       "host",           "host:0",          "host:70000", "ftp://host:1",
-		":3001",  "user@host:3001", "host:3001/path",  "host:30 01", "http://h:1/x",
-		"a?b:80", "http://",        "file:///etc/x:1", "h#f:1",
+		"",
+		"host",
+		"host:0",
+		"host:70000",
+		"ftp://host:1",
+		":3001",
+		"user@host:3001",
+		"host:3001/path",
+		"host:30 01",
+		"http://h:1/x",
+		"a?b:80",
+		"http://",
+		"file:///etc/x:1",
+		"h#f:1",
+		"h:1@i:2",
+		"http://h:1@i:2",
+		"h:1/x:2",
+		"[::1]x:1",
+		"[::1",
 	};
 	struct sn_math_announcement announcement;
 	struct sn_err err = {0};
