@@ -228,6 +228,9 @@ void sn_http_conn_phase(struct sn_http_conn *conn, enum sn_http_phase phase)
 	sn_list_remove(&conn->working);
 	if (phase == SN_HTTP_WORK)
 		sn_list_append(&conn->daemon->working, &conn->working);
+	sn_list_remove(&conn->strange);
+	if (phase != SN_HTTP_WORK && conn->peer == NULL)
+		sn_list_append(&conn->server->strangers, &conn->strange);
 	conn->phase = phase;
 	conn->phase_ns = sn_loop_now(conn->server->loop);
 	conn->received = 0;
@@ -253,6 +256,24 @@ bool sn_http_conn_can_send(const struct sn_http_conn *conn)
 	return !conn->suspended && conn->request != NULL &&
 	       conn->request->state == SN_HTTP_REQUEST_QUEUED && poll(&writable, 1, 0) == 1 &&
 	       (writable.revents & POLLOUT) != 0;
+}
+
+/*
+ * Whoever opens connections by the thousand must not shut out the others.  When there is little
+ * room left, a new connection takes the place of the one that has gone without asking anything for
+ * longest, and that showed no certificate.
+ */
+static void make_room(struct sn_http_server *server)
+{
+	unsigned limit = server->config.max_connections;
+
+	if (server->conn_count >= limit - limit / 16 && !sn_list_empty(&server->strangers)) {
+		struct sn_http_conn *oldest =
+			sn_list_entry(server->strangers.next, struct sn_http_conn, strange);
+
+		sn_list_remove(&oldest->strange);
+		sn_http_conn_shutdown(oldest);
+	}
 }
 
 /* Identity ---------------------------------------------------------------------------- */
@@ -319,6 +340,8 @@ struct sn_http_conn *sn_http_conn_open(struct sn_http_daemon *daemon, struct MHD
 	read_addr(conn);
 	sn_list_init(&conn->reading);
 	sn_list_init(&conn->working);
+	sn_list_init(&conn->strange);
+	make_room(server);
 	sn_http_conn_phase(conn, SN_HTTP_FRESH);
 	sn_list_append(&server->conns, &conn->link);
 	daemon->connections++;
@@ -335,6 +358,7 @@ void sn_http_conn_close(struct sn_http_conn *conn)
 	sn_list_remove(&conn->link);
 	sn_list_remove(&conn->reading);
 	sn_list_remove(&conn->working);
+	sn_list_remove(&conn->strange);
 	conn->daemon->connections--;
 	if (--conn->server->conn_count == 0)
 		sn_timer_stop(&conn->server->sweep);
@@ -345,6 +369,7 @@ void sn_http_conn_close(struct sn_http_conn *conn)
 int sn_http_conns_init(struct sn_http_server *server)
 {
 	sn_list_init(&server->conns);
+	sn_list_init(&server->strangers);
 	sn_list_init(&server->drains);
 	sn_timer_init(&server->sweep, server->loop, sweep);
 	server->watch_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -172,13 +172,45 @@ static enum MHD_Result queue_answer(struct sn_http_request *request)
 	return result;
 }
 
-static enum MHD_Result count_header(void *ctx, enum MHD_ValueKind kind SN_UNUSED, const char *name,
-				    const char *value SN_UNUSED)
+static bool is_token(struct sn_str text)
 {
-	unsigned *counts = ctx;
+	/* RFC 9110, section 5.6.2. */
+	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-	counts[0] += strcasecmp(name, "Content-Length") == 0;
-	counts[1] += strcasecmp(name, "Transfer-Encoding") == 0;
+	return strspn(text.p, allowed) == text.n;
+}
+
+/*
+ * Is this field what its sender's line says?  libmicrohttpd 0.9 takes blanks before the colon into
+ * the name, and what follows on a folded line, which moves it away from its value; a value ends for
+ * it at NUL.  It clears the two characters of a line's end, so that what is behind a value is in
+ * bounds.
+ */
+static bool is_plain_line(const char *name, const char *value)
+{
+	struct sn_str text = sn_str(name);
+	uintptr_t colon = (uintptr_t)name + text.n, begin = (uintptr_t)value;
+
+	return is_token(text) && colon < begin && begin - colon <= SN_HTTP_HEADER_MAX &&
+	       strspn(name + text.n + 1, " \t") == begin - colon - 1 &&
+	       value[strlen(value) + 1] == '\0' && strchr(value, '\r') == NULL;
+}
+
+struct fields {
+	unsigned lengths, hosts;
+	bool odd;
+};
+
+static enum MHD_Result look_at_field(void *ctx, enum MHD_ValueKind kind SN_UNUSED, const char *name,
+				     const char *value)
+{
+	struct fields *fields = ctx;
+
+	fields->lengths += strcasecmp(name, "Content-Length") == 0 ||
+			   strcasecmp(name, "Transfer-Encoding") == 0;
+	fields->hosts += strcasecmp(name, "Host") == 0;
+	fields->odd = fields->odd || value == NULL || !is_plain_line(name, value);
 	return MHD_YES;
 }
 
@@ -188,13 +220,23 @@ static bool read_framing(struct sn_http_request *request)
 	const char *encoding = sn_http_header(request, "Transfer-Encoding");
 	const char *length = sn_http_header(request, "Content-Length");
 	const char *expect = sn_http_header(request, "Expect");
-	unsigned counts[2] = {0, 0};
+	struct fields fields = {0};
 
-	MHD_get_connection_values(request->conn->mhd, MHD_HEADER_KIND, count_header, counts);
+	MHD_get_connection_values(request->conn->mhd, MHD_HEADER_KIND, look_at_field, &fields);
 	/* Until it is known better: a body of unknown length, which ends the connection. */
 	request->has_body = encoding != NULL || length != NULL;
 	request->length = MHD_SIZE_UNKNOWN;
-	if (counts[0] + counts[1] > 1) {
+	if (fields.odd || fields.hosts > 1) {
+		/* Who knows where the next request begins. */
+		sn_http_set_header(request, "Connection", "close");
+		sn_http_refuse(
+			request, 400, "bad-framing", "Bad request", "%s",
+			fields.odd ? "a header line is folded, ends with a bare line feed, holds "
+				     "a control character, or has no plain name before its colon"
+				   : "there is more than one Host");
+		return false;
+	}
+	if (fields.lengths > 1) {
 		sn_http_refuse(request, 400, "bad-framing", "Bad request",
 			       "the length of the body is given more than once");
 		return false;

@@ -101,7 +101,7 @@ struct sn_http_server {
 	bool running; /* inside libmicrohttpd */
 	bool destroying;
 
-	struct sn_list conns;
+	struct sn_list conns, strangers;
 	unsigned conn_count;
 	struct sn_timer sweep;
 
@@ -129,6 +129,7 @@ struct sn_http_conn {
 	struct sn_list link;
 	struct sn_list reading; /* in its daemon's list */
 	struct sn_list working; /* the same */
+	struct sn_list strange; /* in its server's list, while nobody is known to be behind it */
 	struct sn_http_server *server;
 	struct sn_http_daemon *daemon;
 	struct MHD_Connection *mhd;

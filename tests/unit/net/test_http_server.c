@@ -149,6 +149,24 @@ static char *exchange(const char *request, const char *needle)
 	return in.p;
 }
 
+/* Sends all of `request`, which is answered by one refusal and the end of the connection. */
+static void refused_for_good(struct sn_buf *request)
+{
+	struct sn_buf in = {0};
+	int fd = raw_connect(&world);
+	const char *said;
+	bool closed;
+
+	assert_int_equal(send(fd, request->p, request->n, MSG_NOSIGNAL), request->n);
+	closed = raw_closed(&world, fd, &in, 5000);
+	said = sn_buf_cstr(&in);
+	if (!closed || strncmp(said, "HTTP/1.1 400", 12) != 0 || strstr(said + 1, "HTTP/1.1 "))
+		fail_msg("not one refusal of\n%s\nbut (%s)\n%s", sn_buf_cstr(request),
+			 closed ? "closed" : "open", said);
+	close(fd);
+	sn_buf_finish(&in);
+}
+
 static void a_handler_answers(void **state SN_UNUSED)
 {
 	struct outcome outcome;
@@ -243,6 +261,46 @@ static void ambiguous_framing_is_refused(void **state SN_UNUSED)
 	free(exchange("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\nabc",
 		      "HTTP/1.1 501"));
 	assert_int_equal(seen.handled, 0);
+}
+
+/* Each hides a request behind a body whose length others read differently. */
+static void header_lines_that_two_readers_take_differently_are_refused(void **state SN_UNUSED)
+{
+	static const struct {
+		const char *text;
+		size_t size;
+	} cases[] = {
+#define LINE(text) {text, sizeof(text) - 1}
+		LINE("Content-Length : 3\r\n"),
+		LINE("Transfer-Encoding\t: chunked\r\n"),
+		LINE("Transfer-Enc: chunked\r\n oding\r\n"),
+		LINE("Content-Length: 1\r\n 2\r\n"),
+		LINE("X-Test:\r\n\tfolded\r\n"),
+		LINE("Content-Length: 3\0000\r\n"),
+		LINE("X-Test: a\nContent-Length: 3\r\n"),
+		LINE("X-Test: a\rContent-Length: 3\r\n"),
+		LINE("X(Test): a\r\n"),
+		LINE("Host: y\r\n"),
+#undef LINE
+	};
+
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		struct sn_buf out = {0};
+
+		sn_buf_adds(&out, "POST /echo HTTP/1.1\r\nHost: x\r\n");
+		sn_buf_add(&out, cases[i].text, cases[i].size);
+		sn_buf_adds(&out, "\r\nGET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		refused_for_good(&out);
+		sn_buf_finish(&out);
+	}
+	assert_int_equal(seen.handled, 0);
+}
+
+static void header_lines_of_all_sorts_are_read(void **state SN_UNUSED)
+{
+	free(exchange("GET /things/a HTTP/1.1\r\nHost: x\r\nEmpty:\r\nTight:x\r\n"
+		      "X-Test: \t  a: b\tc\r\n!#$%&'*+-.^_`|~09azAZ: 1\r\n\r\n",
+		      "|a: b\tc|"));
 }
 
 static void every_answer_carries_the_security_headers(void **state SN_UNUSED)
@@ -707,6 +765,42 @@ static void connections_over_the_limit_are_closed_until_there_is_room(void **sta
 	close(fds[2]);
 }
 
+static void silent_connections_make_room_for_new_ones(void **state SN_UNUSED)
+{
+	struct sn_http_config few = config;
+	struct sn_buf in = {0};
+	int silent[40], known;
+
+	few.max_connections = 16;
+	restart_with(&few);
+	known = raw_connect(&world);
+	raw_send(known, "GET /wait/told HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (seen.waiting == NULL)
+		sn_loop_turn(world.loop, 2 * SN_NS_PER_MS);
+	for (size_t i = 0; i < SN_COUNT(silent); i++) {
+		silent[i] = raw_connect(&world);
+		raw_send(silent[i], i % 2 == 0 ? "GET /hello HTTP/1.1\r\nHos" : "\r\n");
+		world_turns(&world, 2);
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		int fd = raw_connect(&world);
+
+		raw_send(fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		assert_true(raw_expect(&world, fd, &in, "hello"));
+		close(fd);
+		sn_buf_clear(&in);
+	}
+	assert_true(raw_closed(&world, silent[0], NULL, 1000));
+	assert_in_range(sn_http_server_connections(world.server), 2, 16);
+	/* Who waits for an answer is not the one to go. */
+	sn_http_reply(seen.waiting, 200, "text/plain", "late", 4);
+	assert_true(raw_expect(&world, known, &in, "late"));
+	sn_buf_finish(&in);
+	for (size_t i = 0; i < SN_COUNT(silent); i++)
+		close(silent[i]);
+	close(known);
+}
+
 static void garbage_gets_an_error_and_no_handler(void **state SN_UNUSED)
 {
 	static const char *const garbage[] = {
@@ -804,6 +898,8 @@ int main(void)
 		TEST(a_wrong_method_is_405_and_says_which_are_right),
 		TEST(bad_paths_are_refused),
 		TEST(ambiguous_framing_is_refused),
+		TEST(header_lines_that_two_readers_take_differently_are_refused),
+		TEST(header_lines_of_all_sorts_are_read),
 		TEST(every_answer_carries_the_security_headers),
 		TEST(a_handler_may_set_headers_itself),
 		TEST(the_client_reads_etag_and_retry_after),
@@ -829,6 +925,7 @@ int main(void)
 		TEST(a_client_that_leaves_in_the_middle_keeps_no_connection),
 		TEST(an_idle_connection_is_closed_and_a_waiting_one_is_not),
 		TEST(connections_over_the_limit_are_closed_until_there_is_room),
+		TEST(silent_connections_make_room_for_new_ones),
 		TEST(garbage_gets_an_error_and_no_handler),
 		TEST(plain_http_is_for_loopback_only),
 		TEST(several_listeners_share_the_routes),
