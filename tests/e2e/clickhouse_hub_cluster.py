@@ -62,6 +62,7 @@ class World:
         until(f"{rows} more rows", CATCH_UP_SECONDS, lambda: self.feeder.acknowledged >= wanted)
 
     def moving(self):
+        self.cluster.start_fallen()
         return self.hub.api.get("/api/v1/store")["clickhouse"]
 
     def more_move(self):
@@ -70,6 +71,7 @@ class World:
 
     def counts(self, server):
         """Of what the server itself has: rows, different rows, numbers in their days, the least and greatest."""
+        server.start_fallen()
         try:
             return [*map(int, server.rows(f"SELECT count(), uniqExact(seq), uniqExact(_day, _number), toInt64(min(seq)), "
                                           f"toInt64(max(seq)) FROM {TABLE}")[0])]

@@ -28,6 +28,8 @@ from .wait import until
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ZOOKEEPER_JAR = pathlib.Path("/usr/share/java/zookeeper.jar")
 READY_SECONDS = 120
+# How 18.16 falls over: rarely while it starts, and over a ZooKeeper that goes away or takes its time.
+KNOWN_FALLS = ("std::system_error, e.what() = Invalid argument", "zkutil::ZooKeeper::createImpl")
 
 # The root element that servers of 2018 want, and later ones take.
 CONFIG = """<yandex>
@@ -108,15 +110,20 @@ class ClickHouse(Program):
         except OSError:
             return False
 
+    def start_fallen(self):
+        """Starts it again, as a service manager would, if it ended in a way that 18.16 is known to end in."""
+        fell = (not self.alive() and self.status not in (None, 0, -signal.SIGKILL)
+                and any(words in self.log_text() for words in KNOWN_FALLS))
+        if fell:
+            self.start()
+        return fell
+
     def ready(self, seconds=READY_SECONDS):
         again = 2
 
         def ask():
             nonlocal again
-            # 18.16 rarely fails so while it starts, and starts when it is told to again, as by a service manager.
-            if not self.alive() and again > 0 and "std::system_error, e.what() = Invalid argument" in self.log_text():
-                again -= 1
-                self.start()
+            again -= again > 0 and self.start_fallen()
             assert self.alive(), f"{self.name} ended with {self.status}: {self.log_text()[-1000:]}"
             return self.answers()
         until(f"{self.name} answers", seconds, ask)
@@ -222,10 +229,8 @@ class Cluster:
         return self
 
     def start_fallen(self):
-        """18.16 at times reads a null pointer when ZooKeeper goes away: started again, as by a service manager."""
         for server in self.servers:
-            if not server.alive() and server.status == -signal.SIGSEGV and "zkutil::ZooKeeper" in server.log_text():
-                server.start()
+            server.start_fallen()
 
     def stop(self):
         for program in (*self.servers, self.zookeeper):

@@ -94,7 +94,8 @@ class Program:
         os.kill(self.pid, number)
 
     def kill(self):
-        self.signal(signal.SIGKILL)
+        if self.alive():
+            self.signal(signal.SIGKILL)
         self.wait(10)
 
     def wait(self, seconds):
