@@ -55,7 +55,8 @@ static const struct sn_listing_column columns[] = {
 static const struct sn_listing listing = {
 	.columns = columns,
 	.count = SN_COUNT(columns),
-	.none = "no dumps (the hub makes them of the datasets that 'dump_datasets' names)",
+	.none = "There are no such dumps (the hub makes them of the datasets that 'dump_datasets' "
+		"names).",
 };
 
 static char *list_path(const char *day, const char *dataset)

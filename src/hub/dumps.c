@@ -379,6 +379,7 @@ static int has_day(const struct sn_store_day *day, void *ctx)
 
 int sn_dumps_order(struct sn_dumps *dumps, int32_t day, struct sn_err *err)
 {
+	char text[SN_DUMP_DAY_SIZE];
 	int32_t wanted = day;
 	bool full;
 
@@ -387,11 +388,15 @@ int sn_dumps_order(struct sn_dumps *dumps, int32_t day, struct sn_err *err)
 				  "no datasets are to be dumped (set 'dump_datasets' in the hub's "
 				  "configuration)");
 	if (day >= sn_hub_now(dumps->hub) / DAY_NS)
-		return sn_err_set(err, -EINVAL, "day: it is not over yet (days end at 24:00 UTC)");
+		return sn_err_set(err, -EINVAL, "day: '%s' is not over yet (days end at 24:00 UTC)",
+				  sn_dump_day_text(day, text));
 	if (sn_store_days(dumps->hub->store, has_day, &wanted, err) != 0)
 		return err->code;
 	if (wanted != -1)
-		return sn_err_set(err, -ENOENT, "the store has no rows of that day");
+		return sn_err_set(
+			err, -ENOENT,
+			"the store has no rows of '%s' ('sonde store days' lists its days)",
+			sn_dump_day_text(day, text));
 	pthread_mutex_lock(&dumps->lock);
 	full = dumps->order_count == ORDERS_MAX;
 	if (!full)

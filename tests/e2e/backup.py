@@ -205,14 +205,5 @@ CASES = [
 ]
 
 
-def main():
-    if len(sys.argv) not in (2, 3):
-        print(__doc__, file=sys.stderr)
-        return 2
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
-    tap.note(f"seed {seed}")
-    return tap.run(CASES, set_up(sys.argv[1], seed), seconds=120)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap.main(__doc__, CASES, set_up, seconds=120))

@@ -294,15 +294,5 @@ CASES = [
 ]
 
 
-def main():
-    if len(sys.argv) not in (2, 3, 4):
-        print(__doc__, file=sys.stderr)
-        return 2
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
-    kills = int(sys.argv[3]) if len(sys.argv) > 3 else KILLS
-    tap.note(f"seed {seed}")
-    return tap.run(CASES, set_up(sys.argv[1], seed, kills), seconds=120 + 5 * kills)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap.main(__doc__, CASES, set_up, seconds=lambda kills: 120 + 5 * kills, numbers=(KILLS,)))

@@ -17,7 +17,6 @@ from sonde_e2e.clickhouse import Cluster, Failed, needs_clickhouse, needs_zookee
 from sonde_e2e.feeder import Feeder
 from sonde_e2e.parts import Hub, Node
 from sonde_e2e.place import Place, sleep_at_random
-from sonde_e2e.tap import Skip
 from sonde_e2e.wait import until
 
 TABLE = "ping_1_l"
@@ -177,20 +176,10 @@ def world_of(programs, seed):
         yield World(place, seed)
 
 
-def main():
-    if len(sys.argv) not in (2, 3):
-        print(__doc__, file=sys.stderr)
-        return 2
-    try:
-        needs_clickhouse()
-        needs_zookeeper()
-    except Skip as reason:
-        tap.skip_all(CASES, reason)
-        return 0
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
-    tap.note(f"seed {seed}")
-    return tap.run(CASES, world_of(sys.argv[1], seed))
+def needs_servers():
+    needs_clickhouse()
+    needs_zookeeper()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap.main(__doc__, CASES, world_of, before=needs_servers))

@@ -415,6 +415,7 @@ def maps_are_drawn_of_tracks_and_coverage(world):
     done = world.cli("kml", "coverage", *span, "--min-gap", "10s", "-o", coverage)
     assert done.returncode == 0, done.stderr
     root = xml.etree.ElementTree.fromstring(coverage.read_bytes())
+    assert len(list(root.iter(KML + "Point"))) > FIXES / 10
     icons = {node.text for node in root.iter(KML + "href")}
     assert len(icons) == 6 and all((world.files / name).read_bytes().startswith(b"\x89PNG") for name in icons)
     packed = world.files / "coverage.kmz"

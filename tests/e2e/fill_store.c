@@ -7,6 +7,7 @@
  * Rows begin at FIRST (RFC 3339) and are spread evenly over so many seconds; values
  * follow from their numbers.  Positions of `monroe_meta_device_gps` are a walk.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -109,14 +110,18 @@ static int put(struct fill *fill, struct sn_columns *columns, struct sn_err *err
 {
 	char stream[33];
 	struct sn_batch_id id = {.node = fill->node, .stream = stream, .seq = fill->seq++};
+	uint64_t name = 0;
 	int rc;
 
-	snprintf(stream, sizeof(stream), "%032" PRIx64, mix((uint64_t)fill->first_ns));
+	for (const char *p = fill->dataset->name; *p != '\0'; p++)
+		name = mix(name + (uint8_t)*p);
+	snprintf(stream, sizeof(stream), "%016" PRIx64 "%016" PRIx64, name,
+		 mix((uint64_t)fill->first_ns));
 	if (sn_columns_rows(columns) == 0)
 		return 0;
 	rc = sn_store_put(fill->store, &id, columns, err);
 	sn_columns_clear(columns);
-	return rc < 0 ? rc : 0;
+	return rc <= 0 ? rc : sn_err_set(err, -EEXIST, "these rows are there already");
 }
 
 static int fill_all(struct fill *fill, struct sn_err *err)

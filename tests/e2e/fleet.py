@@ -198,16 +198,6 @@ def set_up(programs, seed, iterations, period):
         yield World(place, seed, iterations, period)
 
 
-def main():
-    if len(sys.argv) < 2:
-        print(__doc__, file=sys.stderr)
-        return 2
-    isolate.enter()
-    given = [int(word) for word in sys.argv[2:]]
-    seed, iterations, period = given + [random.randrange(1 << 32), 12, 3][len(given):]
-    tap.note(f"seed {seed}")
-    return tap.run(CASES, set_up(sys.argv[1], seed, iterations, period), seconds=iterations * period + 240)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tap.main(__doc__, CASES, set_up, seconds=lambda iterations, period: iterations * period + 240,
+                      numbers=(12, 3), before=isolate.enter))

@@ -643,15 +643,9 @@ CASES = [
 
 @contextlib.contextmanager
 def set_up(programs, seed):
-    tap.note(f"seed {seed}")
     with Place(programs) as place:
         yield World(place, seed)
 
 
-def main():
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
-    sys.exit(tap.run(CASES, set_up(sys.argv[1], seed)))
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(tap.main(__doc__, CASES, set_up))

@@ -176,6 +176,35 @@ void sn_api_trouble(struct sn_http_request *request, const struct sn_err *err)
 				"%s (its log says more)", err->text);
 }
 
+static const struct sn_api_refusal *find_refusal(const struct sn_api_refusal *refusals,
+						 size_t count, int code)
+{
+	for (size_t i = 0; i < count; i++)
+		if (refusals[i].code == code)
+			return &refusals[i];
+	return NULL;
+}
+
+void sn_api_refuse(struct sn_http_request *request, const struct sn_err *err,
+		   const struct sn_api_refusal *own, size_t count)
+{
+	static const struct sn_api_refusal common[] = {
+		{-EINVAL, 422, "invalid", "Something in the request is no good"},
+		{-ENOENT, 404, "not-found", "There is no such thing"},
+		{-EEXIST, 409, "conflict", "That cannot be done now"},
+		{-EPERM, 409, "conflict", "That cannot be done now"},
+	};
+	const struct sn_api_refusal *refusal = find_refusal(own, count, err->code);
+
+	if (refusal == NULL)
+		refusal = find_refusal(common, SN_COUNT(common), err->code);
+	if (refusal == NULL)
+		sn_api_trouble(request, err);
+	else
+		sn_http_problem(request, refusal->status, refusal->type, refusal->title, "%s",
+				err->text);
+}
+
 /* Requests ------------------------------------------------------------------ */
 
 json_t *sn_api_body(struct sn_http_request *request)

@@ -74,6 +74,18 @@ void sn_api_not_found(struct sn_http_request *request, const char *detail); /* 4
 /* -E2BIG: 409 limit-reached; else an error of ours, logged: 503 store-full,
  * clickhouse-unreachable or 500. */
 void sn_api_trouble(struct sn_http_request *request, const struct sn_err *err);
+/* What an error is as an answer. */
+struct sn_api_refusal {
+	int code; /* of the error */
+	unsigned status;
+	const char *type, *title; /* of the problem */
+};
+/*
+ * Answers with `err` by the route's own table, which may be NULL with count 0; else -EINVAL is 422,
+ * -ENOENT 404, -EEXIST and -EPERM are 409 conflict, the rest is sn_api_trouble().
+ */
+void sn_api_refuse(struct sn_http_request *request, const struct sn_err *err,
+		   const struct sn_api_refusal *own, size_t count);
 
 /* Requests ------------------------------------------------------------------ */
 /* The body as JSON that keeps to the schema of the route's doc; a new reference or NULL. */

@@ -19,25 +19,6 @@ static const char *actor(const struct sn_http_request *request)
 	return sn_who_name(sn_guard_who(request));
 }
 
-static void refuse(struct sn_http_request *request, const struct sn_err *err)
-{
-	switch (err->code) {
-	case -EINVAL:
-		sn_api_bad(request, err->text);
-		break;
-	case -ENOENT:
-		sn_api_not_found(request, err->text);
-		break;
-	case -EEXIST:
-	case -EPERM:
-		sn_http_problem(request, 409, "conflict", "That cannot be done now", "%s",
-				err->text);
-		break;
-	default:
-		sn_api_trouble(request, err);
-	}
-}
-
 /* With the PEM, as it is in the table now; `ca_pem` goes along with what is new. */
 static void reply_one(struct sn_hub *hub, struct sn_http_request *request, unsigned status,
 		      const char *serial)
@@ -205,7 +186,7 @@ static void post_certificate(struct sn_http_request *request, void *ctx)
 		return;
 	if (check_foreign(hub, &order, identity, &err) != 0 ||
 	    sn_certificates_issue(hub->identity, &order, sn_hub_now(hub), serial, &err) != 0) {
-		refuse(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "certificate.issue", serial, identity);
@@ -226,7 +207,7 @@ static void post_renew(struct sn_http_request *request, void *ctx)
 	if (sn_certificates_renew(hub->identity, old,
 				  json_string_value(json_object_get(body, "csr_pem")), life_ns,
 				  sn_hub_now(hub), serial, &err) != 0) {
-		refuse(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "certificate.renew", serial, old);
@@ -275,7 +256,7 @@ static void post_revoke(struct sn_http_request *request, void *ctx)
 		return;
 	}
 	if (sn_certificates_revoke(hub->identity, serial, reason, sn_hub_now(hub), &err) != 0) {
-		refuse(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "certificate.revoke", serial, reason);

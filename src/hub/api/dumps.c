@@ -16,6 +16,7 @@
 
 /* "2026/03/01" */
 #define DAY_PATH_SIZE 11
+#define NO_DAY        "day: '%.40s' is not a day like '2026-03-01'"
 
 static const char *day_path(int32_t day, char out[DAY_PATH_SIZE])
 {
@@ -66,13 +67,23 @@ static void get_dumps(struct sn_http_request *request, void *ctx)
 		.dataset = sn_http_query(request, "dataset"),
 		.items = json_array(),
 	};
+	int32_t number;
 
+	if (list.day != NULL && sn_dump_day_parse(sn_str(list.day), &number) != 0) {
+		json_decref(list.items);
+		sn_http_problem(request, 400, "bad-query", "A query parameter is no good", NO_DAY,
+				list.day);
+		return;
+	}
 	sn_dumps_each(hub->dumps, add_files, &list);
 	sn_api_reply_list(request, list.items, "url");
 }
 
 static void post_dump(struct sn_http_request *request, void *ctx)
 {
+	static const struct sn_api_refusal refusals[] = {
+		{-ENOTSUP, 409, "not-configured", "There are no dumps here"},
+	};
 	struct sn_hub *hub = ctx;
 	sn_autojson json_t *body = sn_api_body(request);
 	const char *day = json_string_value(json_object_get(body, "day"));
@@ -82,28 +93,15 @@ static void post_dump(struct sn_http_request *request, void *ctx)
 	if (body == NULL)
 		return;
 	if (sn_dump_day_parse(sn_str(day), &number) != 0) {
-		sn_api_bad(request, "day: not like '2026-03-01'");
+		sn_api_refuse(request, (sn_err_set(&err, -EINVAL, NO_DAY, day), &err), NULL, 0);
 		return;
 	}
-	switch (sn_dumps_order(hub->dumps, number, &err)) {
-	case 0:
-		sn_hub_audit(hub, sn_who_name(sn_guard_who(request)), "dump.make", day, "");
-		sn_http_reply_json(request, 202,
-				   json_pack("{s:s, s:s}", "day", day, "state", "waiting"));
-		break;
-	case -ENOTSUP:
-		sn_http_problem(request, 409, "not-configured", "There are no dumps here", "%s",
-				err.text);
-		break;
-	case -EINVAL:
-		sn_api_bad(request, err.text);
-		break;
-	case -ENOENT:
-		sn_api_not_found(request, err.text);
-		break;
-	default:
-		sn_api_trouble(request, &err);
+	if (sn_dumps_order(hub->dumps, number, &err) != 0) {
+		sn_api_refuse(request, &err, refusals, SN_COUNT(refusals));
+		return;
 	}
+	sn_hub_audit(hub, sn_who_name(sn_guard_who(request)), "dump.make", day, "");
+	sn_http_reply_json(request, 202, json_pack("{s:s, s:s}", "day", day, "state", "waiting"));
 }
 
 /* Files ---------------------------------------------------------------------------------- */

@@ -19,25 +19,13 @@ static void get_ca(struct sn_http_request *request, void *ctx)
 
 static void refuse(struct sn_http_request *request, const struct sn_err *err)
 {
-	static const struct {
-		int code;
-		unsigned status;
-		const char *type, *title;
-	} refusals[] = {
+	static const struct sn_api_refusal refusals[] = {
 		{-ENOENT, 403, "token-invalid", "This join token is not known"},
 		{-ETIME, 403, "token-expired", "This join token has expired"},
 		{-EALREADY, 403, "token-used", "This join token has been used"},
-		{-EINVAL, 422, "invalid", "Something in the request is no good"},
 	};
 
-	for (size_t i = 0; i < SN_COUNT(refusals); i++) {
-		if (refusals[i].code == err->code) {
-			sn_http_problem(request, refusals[i].status, refusals[i].type,
-					refusals[i].title, "%s", err->text);
-			return;
-		}
-	}
-	sn_api_trouble(request, err);
+	sn_api_refuse(request, err, refusals, SN_COUNT(refusals));
 }
 
 static void post_enrol(struct sn_http_request *request, void *ctx)

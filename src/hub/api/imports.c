@@ -15,22 +15,12 @@ static const char *actor(const struct sn_http_request *request)
 
 static void refuse(struct sn_http_request *request, const struct sn_err *err)
 {
-	switch (err->code) {
-	case -EINVAL:
-		sn_api_bad(request, err->text);
-		break;
-	case -ENOENT:
-		sn_api_not_found(request, err->text);
-		break;
-	case -EACCES:
-		sn_http_problem(request, 403, "path-refused", "Not from there", "%s", err->text);
-		break;
-	case -EBUSY:
-		sn_http_problem(request, 409, "busy", "Not now", "%s", err->text);
-		break;
-	default:
-		sn_api_trouble(request, err);
-	}
+	static const struct sn_api_refusal refusals[] = {
+		{-EACCES, 403, "path-refused", "Not from there"},
+		{-EBUSY, 409, "busy", "Not now"},
+	};
+
+	sn_api_refuse(request, err, refusals, SN_COUNT(refusals));
 }
 
 static void reply_job(struct sn_hub *hub, struct sn_http_request *request, unsigned status,

@@ -40,10 +40,7 @@ static void post_invite(struct sn_http_request *request, void *ctx)
 	if (sn_place_read(body, &place, &err) != 0 ||
 	    sn_enrol_invite(hub->control, sn_identity_ca_fingerprint(hub->identity), &spec,
 			    sn_hub_now(hub), &invite, &err) != 0) {
-		if (err.code == -EINVAL)
-			sn_api_bad(request, err.text);
-		else
-			sn_api_trouble(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, sn_who_name(sn_guard_who(request)), "invite.add", invite.id, spec.name);

@@ -121,16 +121,6 @@ static const char *text_of(const json_t *body, const char *key, const char *fall
 	return text != NULL ? text : fallback;
 }
 
-static void answer_trouble(struct sn_http_request *request, const struct sn_err *err)
-{
-	if (err->code == -EINVAL)
-		sn_api_bad(request, err->text);
-	else if (err->code == -ENOENT)
-		sn_api_not_found(request, err->text);
-	else
-		sn_api_trouble(request, err);
-}
-
 static void post_stream(struct sn_http_request *request, void *ctx)
 {
 	struct sn_hub *hub = ctx;
@@ -159,7 +149,7 @@ static void post_stream(struct sn_http_request *request, void *ctx)
 		sn_http_problem(request, 409, "stream-exists", "There is such a stream already",
 				"remove it first, or choose another name");
 	} else if (rc != 0) {
-		answer_trouble(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 	} else {
 		sn_hub_audit(hub, sn_who_name(who), "math.add", order.stream, order.url);
 		reply_stream(hub, request, 201, id);
@@ -172,7 +162,7 @@ static bool remove_stream(struct sn_hub *hub, struct sn_http_request *request, i
 	char subject[24];
 
 	if (sn_math_remove(hub->math, id, &err) != 0) {
-		answer_trouble(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return false;
 	}
 	snprintf(subject, sizeof(subject), "%lld", (long long)id);
@@ -247,6 +237,9 @@ static void reply_text(struct sn_http_request *request, unsigned status, const c
 
 static void post_import(struct sn_http_request *request, void *ctx)
 {
+	static const struct sn_api_refusal refusals[] = {
+		{-EINVAL, 400, "invalid", "No such stream can be taken"},
+	};
 	struct sn_hub *hub = ctx;
 	struct sn_math_announcement announcement;
 	struct sn_math_order order = {0};
@@ -275,11 +268,7 @@ static void post_import(struct sn_http_request *request, void *ctx)
 	order.by = asker.count > 0 ? asker.list[0] : SN_PEER_UNAUTHENTICATED;
 	rc = sn_math_add(hub->math, &order, &id, &err);
 	if (rc < 0) {
-		if (err.code == -EINVAL)
-			sn_http_problem(request, 400, "invalid", "No such stream can be taken",
-					"%s", err.text);
-		else
-			answer_trouble(request, &err);
+		sn_api_refuse(request, &err, refusals, SN_COUNT(refusals));
 		return;
 	}
 	if (rc == 0)

@@ -16,14 +16,6 @@ static const char *actor(const struct sn_http_request *request)
 	return sn_who_name(sn_guard_who(request));
 }
 
-static void refuse(struct sn_http_request *request, const struct sn_err *err)
-{
-	if (err->code == -ENOENT)
-		sn_api_not_found(request, err->text);
-	else
-		sn_api_trouble(request, err);
-}
-
 /* The item's number in the path; 0 after an answer. */
 static int64_t number_of(struct sn_http_request *request)
 {
@@ -94,7 +86,7 @@ static void get_item(struct sn_http_request *request, void *ctx)
 		return;
 	item = sn_quarantine_json(hub->quarantine, id, &err);
 	if (item == NULL)
-		refuse(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 	else
 		sn_http_reply_json(request, 200, with_name(hub, item));
 }
@@ -110,7 +102,7 @@ static void get_content(struct sn_http_request *request, void *ctx)
 	if (id == 0)
 		return;
 	if (sn_quarantine_read(hub->quarantine, id, &copy, &err) != 0) {
-		refuse(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	/* Nobody knows what is in there: it is for saving, not for showing. */
@@ -219,7 +211,7 @@ static void delete_item(struct sn_http_request *request, void *ctx)
 		return;
 	item = sn_quarantine_json(hub->quarantine, id, &err);
 	if (item == NULL || sn_quarantine_remove(hub->quarantine, id, &err) != 0) {
-		refuse(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 	} else {
 		sn_hub_audit(hub, actor(request), "quarantine.remove", sn_http_param(request, "id"),
 			     json_string_value(json_object_get(item, "reason")));

@@ -22,11 +22,11 @@ static void reply_started(struct sn_hub *hub, struct sn_http_request *request, c
 
 static void refuse_start(struct sn_http_request *request, const struct sn_err *err)
 {
-	if (err->code == -EBUSY)
-		sn_http_problem(request, 409, "job-running", "A job works on the store already",
-				"%s", err->text);
-	else
-		sn_api_trouble(request, err);
+	static const struct sn_api_refusal refusals[] = {
+		{-EBUSY, 409, "job-running", "A job works on the store already"},
+	};
+
+	sn_api_refuse(request, err, refusals, SN_COUNT(refusals));
 }
 
 /* Checking ---------------------------------------------------------------------------- */

@@ -40,13 +40,11 @@ static void set_offset(struct sn_http_request *request, const struct sn_upload *
 
 static void refuse(struct sn_http_request *request, const struct sn_err *err)
 {
-	if (err->code == -EINVAL)
-		sn_api_bad(request, err->text);
-	else if (err->code == -EDQUOT)
-		sn_http_problem(request, 413, "too-large", "There is no room for this file", "%s",
-				err->text);
-	else
-		sn_api_trouble(request, err);
+	static const struct sn_api_refusal refusals[] = {
+		{-EDQUOT, 413, "too-large", "There is no room for this file"},
+	};
+
+	sn_api_refuse(request, err, refusals, SN_COUNT(refusals));
 }
 
 /* Uploads of others are as if they were not there. */

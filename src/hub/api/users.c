@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Users and API tokens. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,23 +23,6 @@ static void reply_list(struct sn_http_request *request, json_t *items, const cha
 		sn_api_trouble(request, err);
 	else
 		sn_api_reply_list(request, items, key);
-}
-
-/* Refusals that these tables have in common; false when it was none of them. */
-static bool refuse(struct sn_http_request *request, const struct sn_err *err)
-{
-	switch (err->code) {
-	case -ENOENT:
-		sn_api_not_found(request, err->text);
-		return true;
-	case -EEXIST:
-	case -EPERM:
-		sn_http_problem(request, 409, "conflict", "That cannot be done now", "%s",
-				err->text);
-		return true;
-	default:
-		return false;
-	}
 }
 
 /* A role that the body may name; false after an answer. `*role` stays when it does not. */
@@ -80,8 +62,7 @@ static void post_user(struct sn_http_request *request, void *ctx)
 		return;
 	}
 	if (sn_people_add(hub->people, name, role, sn_hub_now(hub), &err) != 0) {
-		if (!refuse(request, &err))
-			sn_api_trouble(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "user.add", name, sn_role_name(role));
@@ -122,8 +103,7 @@ static void patch_user(struct sn_http_request *request, void *ctx)
 	if (body == NULL || !read_role(request, body, &role))
 		return;
 	if (sn_people_set_role(hub->people, name, role, &err) != 0) {
-		if (!refuse(request, &err))
-			sn_api_trouble(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "user.set", name, sn_role_name(role));
@@ -142,8 +122,7 @@ static void delete_user(struct sn_http_request *request, void *ctx)
 	snprintf(uri, sizeof(uri), SN_URI_USER "%s", name);
 	if (sn_people_remove(hub->people, name, &err) != 0 ||
 	    sn_identity_revoke_uri(hub->identity, uri, sn_hub_now(hub), &err) != 0) {
-		if (!refuse(request, &err))
-			sn_api_trouble(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "user.remove", name, NULL);
@@ -204,8 +183,7 @@ static void delete_token(struct sn_http_request *request, void *ctx)
 	struct sn_err err = {0};
 
 	if (sn_people_remove_token(hub->people, sn_guard_who(request)->user, id, &err) != 0) {
-		if (!refuse(request, &err))
-			sn_api_trouble(request, &err);
+		sn_api_refuse(request, &err, NULL, 0);
 		return;
 	}
 	sn_hub_audit(hub, actor(request), "token.remove", id, NULL);

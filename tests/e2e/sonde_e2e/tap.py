@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases are functions whose names are sentences; each gets the world that the test set up."""
+import random
 import signal
 import sys
 import traceback
@@ -42,6 +43,29 @@ def run(cases, set_up, seconds=CASE_SECONDS):
         print("Bail out! the set-up or its end failed")
         return 1
     return 1 if failed else 0
+
+
+def main(doc, cases, set_up, seconds=CASE_SECONDS, numbers=(), before=None):
+    """A script that draws at random: `PROGRAM_DIR [SEED [NUMBER...]]`, told so that it can be run again; the exit code.
+
+    `set_up(programs, seed, *numbers)` makes the world; `numbers` are those that are not said, and `seconds` may be a
+    function of them. `before` is called when the words are good and nothing has begun; it may raise Skip.
+    """
+    words = sys.argv[1:]
+    if not 1 <= len(words) <= 2 + len(numbers):
+        print(doc, file=sys.stderr)
+        return 2
+    try:
+        if before is not None:
+            before()
+    except Skip as reason:
+        skip_all(cases, reason)
+        return 0
+    seed = int(words[1]) if len(words) > 1 else random.randrange(1 << 32)
+    given = [int(word) for word in words[2:]]
+    given += numbers[len(given):]
+    note(f"seed {seed}")
+    return run(cases, set_up(words[0], seed, *given), seconds(*given) if callable(seconds) else seconds)
 
 
 def _run_case(number, case, world, seconds):

@@ -190,6 +190,9 @@ static void they_are_for_those_who_may_read_rows(void **state SN_UNUSED)
 	reply_release(&reply);
 	reply = expect(&world, AS_NOBODY, 401, "GET", "/dumps/2026/03/01/index.json", NULL);
 	reply_release(&reply);
+	reply = expect(&world, AS_LOCAL, 400, "GET", "/api/v1/dumps?day=2026-02-30", NULL);
+	assert_non_null(strstr(reply.body, "'2026-02-30'"));
+	reply_release(&reply);
 	reply = expect(&world, AS_NOBODY, 401, "GET", "/api/v1/dumps", NULL);
 	reply_release(&reply);
 	node_leave(&node);
