@@ -177,6 +177,7 @@ static int open_series(struct meter_parts *parts, struct sn_err *err)
 		.value = take_value,
 		.ctx = parts,
 		.inside = &parts->inside,
+		.long_seconds = (unsigned)(parts->globals.step_ns / SN_NS_PER_S),
 		.tstat_steps = o->workers == 1 && parts->logs != NULL,
 		.global = o->global,
 		.keep_going = parts->live,

@@ -15,6 +15,33 @@ static const unsigned seconds_of[SN_TRAFFIC_STEPS] = {1, 60, 300};
 
 /* Life --------------------------------------------------------------------- */
 
+static int64_t common_divisor(int64_t a, int64_t b)
+{
+	while (b != 0) {
+		int64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* Workers tell pieces of which each step is made of whole ones. */
+static void set_lengths(struct sn_traffic_board *board)
+{
+	for (unsigned i = 0; i < SN_TRAFFIC_STEPS; i++) {
+		struct sn_traffic_level *level = &board->levels[i];
+
+		level->seconds = seconds_of[i];
+		if (i == SN_TRAFFIC_LONG && board->options.long_seconds != 0)
+			level->seconds = board->options.long_seconds;
+		level->step_ns = level->seconds * SN_NS_PER_S;
+		level->closed = INT64_MIN;
+		if (i == SN_TRAFFIC_LONG || (board->options.steps >> i & 1) != 0)
+			board->base_ns = common_divisor(level->step_ns, board->base_ns);
+	}
+}
+
 static void set_wanted(struct sn_traffic_board *board)
 {
 	for (unsigned i = 0; i < SN_TRAFFIC_STEPS; i++) {
@@ -49,13 +76,7 @@ int sn_traffic_board_create(const struct sn_traffic_options *options,
 	made->interface = options->interface != NULL ? sn_xstrdup(options->interface) : NULL;
 	made->conf = conf;
 	made->directory = made->next = -1;
-	for (unsigned i = SN_TRAFFIC_STEPS; i-- > 0;) {
-		made->levels[i].seconds = seconds_of[i];
-		made->levels[i].step_ns = seconds_of[i] * SN_NS_PER_S;
-		made->levels[i].closed = INT64_MIN;
-		if (i == SN_TRAFFIC_LONG || (options->steps >> i & 1) != 0)
-			made->base_ns = made->levels[i].step_ns;
-	}
+	set_lengths(made);
 	set_wanted(made);
 	*board = made;
 	return 0;

@@ -9,7 +9,7 @@
 #include "meter/series/rrd_conf.h"
 #include "meter/series/series.h"
 
-#define SN_TRAFFIC_LONG (SN_TRAFFIC_STEPS - 1) /* the level of 300 s */
+#define SN_TRAFFIC_LONG (SN_TRAFFIC_STEPS - 1) /* the level of 300 s, or long_seconds */
 
 /* The board ---------------------------------------------------------------- */
 
