@@ -130,9 +130,19 @@ sn_measures_review_fn sn_authority_fits_rate;
 
 /*
  * What each target bears from all nodes together is kept per live measurement.  To be told of each
- * measurement at start, and whenever one is added, gets more parts or ends.
+ * measurement at start, and whenever one is added, gets more parts (`part`: the one more, NULL:
+ * look at all) or ends.
  */
-void sn_authority_note_measure(struct sn_authority *authority, const struct sn_measure *measure);
+void sn_authority_note_measure(struct sn_authority *authority, const struct sn_measure *measure,
+			       const struct sn_measure_part *part);
+/*
+ * May this provider be handed that specification?  What its capability leaves no choice about is in
+ * it, and may be another target than when it was asked for; it is counted from now on.  -EACCES or
+ * -EDQUOT with the reason.
+ */
+int sn_authority_may_hand_out(struct sn_authority *authority, const struct sn_measure *measure,
+			      const char *provider, const struct sn_mp_message *specification,
+			      struct sn_err *err);
 /* -EDQUOT names target, what it bears, what is wanted and the limit. */
 int sn_authority_rate(const struct sn_authority *authority, const struct sn_measure *measure,
 		      struct sn_err *err);

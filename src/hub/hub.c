@@ -263,7 +263,7 @@ static int open_measures(struct sn_hub *hub, struct sn_err *err)
 	if (sn_measures_open(&config, hub->started_ns, &hub->measures, err) != 0)
 		return err->code;
 	for (size_t i = 0; i < sn_measures_count(hub->measures); i++)
-		sn_authority_note_measure(hub->authority, sn_measures_at(hub->measures, i));
+		sn_authority_note_measure(hub->authority, sn_measures_at(hub->measures, i), NULL);
 	hub->progress = sn_progress_create(hub);
 	sn_enforce_open(hub);
 	return 0;

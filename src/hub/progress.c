@@ -155,7 +155,7 @@ void sn_progress_changed(const struct sn_measure *measure, const struct sn_measu
 	if (part != NULL)
 		tell_node(hub, part);
 	if (part == NULL || part->state == SN_MEASURE_WAITING)
-		sn_authority_note_measure(hub->authority, measure);
+		sn_authority_note_measure(hub->authority, measure, part);
 	if (hub->progress != NULL)
 		note(hub->progress, measure, part);
 }

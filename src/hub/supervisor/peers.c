@@ -342,6 +342,7 @@ const struct sn_mp_message *sn_sup_job_specification(struct sn_sup_job *job)
 	struct sn_supervisor *sup = job->peer->sup;
 	const struct sn_measure *measure = sn_measures_find(sup->hub->measures, job->measure);
 	struct sn_mp_message *made;
+	struct sn_err err = {0};
 	char label[SN_MP_TEXT_MAX];
 
 	if (job->specification != NULL || measure == NULL)
@@ -349,6 +350,13 @@ const struct sn_mp_message *sn_sup_job_specification(struct sn_sup_job *job)
 	made = specify_for(sup, measure, job->peer->provider);
 	if (made == NULL)
 		return NULL;
+	if (sn_authority_may_hand_out(sup->hub->authority, measure, job->peer->provider, made,
+				      &err) != 0) {
+		SN_LOG_LIMITED(SN_LOG_WARNING, "not handed to '%s': %s", job->peer->identity,
+			       err.text);
+		sn_mp_message_destroy(made);
+		return NULL;
+	}
 	snprintf(label, sizeof(label), "%.4000s-%" PRIu64, measure->specification->label,
 		 job->serial);
 	sn_mp_set_text(&made->label, label);

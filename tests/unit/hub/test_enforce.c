@@ -2,6 +2,7 @@
 /* A policy that changes while things run, in a whole hub. */
 #include "hub_world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "hub/enforce.h"
 #include "hub/sql.h"
+#include "mplane/codec.h"
 
 #define ROOT "/api/v1/measurements"
 #define LAST "\"when\":\"now ... future / 10s\""
@@ -349,6 +351,89 @@ static void newest_go_first_when_a_target_gets_too_much(void **state)
 	assert_string_equal(whole_state(far), "waiting");
 }
 
+/* A peer whose capability leaves no choice about where it measures. */
+static struct sn_mp_message *fixed_to(const char *address)
+{
+	sn_autofree char *text = sn_xasprintf(
+		"{\"capability\":\"measure\",\"version\":1,\"registry\":\"" SN_MP_REGISTRY_CORE
+		"\",\"label\":\"fixed\",\"token\":\"t\",\"when\":\"now ... future / 1s\","
+		"\"parameters\":{\"destination.ip4\":\"%s\"},\"results\":[\"time\",\"rtt.us\"]}",
+		address);
+
+	return sn_mp_decode(world.hub->registries, text, strlen(text), 0, NULL, NULL);
+}
+
+static void offer_fixed(const char *provider, const char *address)
+{
+	assert_int_equal(sn_offers_register(world.hub->offers, provider, fixed_to(address), NULL),
+			 0);
+}
+
+/* The status of asking for it from all, for ever; the id if it was taken. */
+static unsigned ask_fixed(char id[SN_ULID_SIZE])
+{
+	struct reply reply =
+		plain(&world, AS_LOCAL, "POST", ROOT, "", "{\"capability\":\"fixed\"," LAST "}");
+	const char *made = json_string_value(json_object_get(reply.json, "id"));
+	unsigned status = reply.status;
+
+	snprintf(id, SN_ULID_SIZE, "%s", made != NULL ? made : "");
+	reply_release(&reply);
+	return status;
+}
+
+static void targets_that_capabilities_fix_count(void **state)
+{
+	char first[SN_ULID_SIZE], second[SN_ULID_SIZE];
+	struct reply reply;
+
+	(void)state;
+	offer_fixed("peer:a", "198.51.100.1");
+	offer_fixed("peer:b", "198.51.100.1");
+	change_policy(OPEN "target_rate: 0.15/s\n");
+	assert_int_equal(ask_fixed(first), 429); /* twice 0.1 */
+	change_policy(OPEN "target_rate: 0.25/s\n");
+	assert_int_equal(ask_fixed(first), 201);
+	assert_int_equal(ask_fixed(second), 429);
+	reply = plain(&world, AS_LOCAL, "POST", ROOT, "",
+		      "{\"capability\":\"ping\"," LAST
+		      ",\"nodes\":[\"alpha\"],\"parameters\":{\"targets\":\"198.51.100.1\","
+		      "\"count\":1}}");
+	assert_int_equal(reply.status, 429);
+	reply_release(&reply);
+	change_policy(OPEN "target_rate: 0.19/s\n");
+	assert_string_equal(whole_state(first), "stopped");
+	assert_int_equal(ask_fixed(second), 429);
+	offer_fixed("peer:b", "198.51.100.2");
+	assert_int_equal(ask_fixed(second), 201);
+}
+
+static void what_a_capability_fixes_is_asked_about_when_it_is_handed_out(void **state)
+{
+	sn_automp struct sn_mp_message *spared = fixed_to("203.0.113.7"), *fine = NULL;
+	sn_automp struct sn_mp_message *busy = NULL;
+	struct sn_authority *authority = world.hub->authority;
+	const struct sn_measure *measure;
+	char id[SN_ULID_SIZE];
+	struct sn_err err = {0};
+
+	(void)state;
+	fine = fixed_to("198.51.100.3");
+	busy = fixed_to("198.51.100.1");
+	offer_fixed("peer:a", "198.51.100.1");
+	offer_fixed("peer:b", "198.51.100.2");
+	change_policy(POLICY(ALLOW, "203.0.113.0/24") "target_rate: 0.15/s\n");
+	assert_int_equal(ask_fixed(id), 201);
+	measure = sn_measures_find(world.hub->measures, id);
+	assert_int_equal(sn_authority_may_hand_out(authority, measure, "peer:b", fine, &err), 0);
+	assert_int_equal(sn_authority_may_hand_out(authority, measure, "peer:b", fine, &err), 0);
+	assert_int_equal(sn_authority_may_hand_out(authority, measure, "peer:b", spared, &err),
+			 -EACCES);
+	assert_int_equal(sn_authority_may_hand_out(authority, measure, "peer:b", busy, &err),
+			 -EDQUOT);
+	assert_int_equal(sn_authority_may_hand_out(authority, measure, "peer:a", busy, &err), 0);
+}
+
 static void what_is_forbidden_does_not_push_out_what_is_allowed(void **state)
 {
 	const char *older, *newer;
@@ -392,6 +477,8 @@ int main(void)
 		TEST(nodes_that_are_allowed_no_more_leave_alone),
 		TEST(account_counts_with_the_lower_of_its_roles),
 		TEST(newest_go_first_when_a_target_gets_too_much),
+		TEST(targets_that_capabilities_fix_count),
+		TEST(what_a_capability_fixes_is_asked_about_when_it_is_handed_out),
 		TEST(what_is_forbidden_does_not_push_out_what_is_allowed),
 		TEST(policy_that_came_while_the_hub_was_down_counts),
 	};
