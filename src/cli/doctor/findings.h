@@ -3,13 +3,15 @@
  * findings: what `sonde doctor` found out.
  *
  * Each says how it is, what that means, and, unless all is well, what to do.  The
- * checks of this machine (local.c) need no hub; those of the hub (hub.c) ask it.
+ * checks of this machine (local.c) need no hub; those of the hub (hub.c, peers.c) ask it.
  */
 #ifndef SONDE_CLI_DOCTOR_FINDINGS_H
 #define SONDE_CLI_DOCTOR_FINDINGS_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include <jansson.h>
 
 #include "base/util.h"
 
@@ -43,6 +45,14 @@ const char *sn_verdict_name(enum sn_verdict verdict); /* "ok" "warn" "bad" */
 
 /* Everything that this machine can be asked; `state_dir` is where space is looked at. */
 void sn_doctor_local(struct sn_findings *findings, const char *state_dir);
+
+/* The certificates of mPlane peers, as the hub lists them (peers.c). */
+struct sn_doctor_peers;
+struct sn_doctor_peers *sn_doctor_peers_create(void);
+void sn_doctor_peers_destroy(struct sn_doctor_peers *peers);
+void sn_doctor_peers_add(struct sn_doctor_peers *peers, const json_t *certificate);
+void sn_doctor_peers_report(const struct sn_doctor_peers *peers, int64_t now_ns,
+			    struct sn_findings *findings);
 
 struct sn_client;
 /* What the hub says about itself and each node. */

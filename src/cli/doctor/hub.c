@@ -86,6 +86,34 @@ static void check_ca(struct sn_findings *findings, struct sn_client *client)
 	sn_buf_finish(&pem);
 }
 
+/* mPlane peers ------------------------------------------------------------ */
+
+static int add_peer(const json_t *certificate, void *ctx)
+{
+	sn_doctor_peers_add(ctx, certificate);
+	return 0;
+}
+
+static void check_peers(struct sn_findings *findings, struct sn_client *client)
+{
+	static const char path[] = "/api/v1/certificates?limit=1000";
+	static const struct sn_advice advice[SN_VERDICTS] = {
+		[SN_WARN] = {"certificates of mPlane peers that end soon are not seen",
+			     "try again later"},
+	};
+	struct sn_doctor_peers *peers = sn_doctor_peers_create();
+	struct sn_err err = {0};
+	int rc = sn_client_each(client, path, add_peer, peers, &err);
+
+	/* Who may not see them does not look after them. */
+	if (rc != 0 && rc != -EACCES)
+		sn_findings_add(findings, "peer-certificates", NULL, SN_WARN, advice, "%s",
+				err.text);
+	else
+		sn_doctor_peers_report(peers, sn_wall_ns(), findings);
+	sn_doctor_peers_destroy(peers);
+}
+
 /* Nodes ----------------------------------------------------------------- */
 
 static void check_seen(struct sn_findings *findings, const char *name, const json_t *node)
@@ -196,6 +224,7 @@ void sn_doctor_hub(struct sn_findings *findings, struct sn_client *client)
 	if (!check_answer(findings, client))
 		return;
 	check_ca(findings, client);
+	check_peers(findings, client);
 	before = findings->count;
 	if (sn_client_each(client, path, check_node, &fleet, &err) != 0)
 		sn_findings_add(findings, "nodes", NULL, SN_BAD, advice, "%s", err.text);

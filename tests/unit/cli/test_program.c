@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "cli/doctor/findings.h"
 #include "cli/help.h"
@@ -243,6 +244,63 @@ static void the_doctor_gives_advice_with_everything_that_is_not_well(void **stat
 	assert_int_equal(findings.count, 0);
 }
 
+/* A certificate of `kind` that was issued and ends so many days from now. */
+static void certified(struct sn_doctor_peers *peers, const char *kind, const char *identity,
+		      const char *state, int issued, int ends)
+{
+	sn_autojson json_t *item =
+		json_pack("{s:s, s:s, s:s}", "kind", kind, "identity", identity, "state", state);
+	char text[SN_TIME_TEXT_MAX];
+	const int64_t day_ns = 86400 * SN_NS_PER_S;
+
+	sn_format_time(1000 * day_ns + issued * day_ns, text, sizeof(text));
+	json_object_set_new(item, "issued", json_string(text));
+	sn_format_time(1000 * day_ns + ends * day_ns, text, sizeof(text));
+	json_object_set_new(item, "expires", json_string(text));
+	sn_doctor_peers_add(peers, item);
+}
+
+static void assert_finding(const struct sn_findings *findings, const char *subject,
+			   enum sn_verdict verdict)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct sn_finding *finding = &findings->items[i];
+
+		if (finding->subject != NULL && strcmp(finding->subject, subject) == 0) {
+			assert_int_equal(finding->verdict, verdict);
+			return;
+		}
+	}
+	fail_msg("nothing about '%s'", subject);
+}
+
+static void the_doctor_warns_of_certificates_of_peers_that_end_soon(void **state)
+{
+	struct sn_doctor_peers *peers = sn_doctor_peers_create();
+	struct sn_findings findings = {0};
+
+	(void)state;
+	certified(peers, "component", "long", "valid", -100, 265);
+	certified(peers, "component", "soon", "valid", -350, 15);
+	certified(peers, "client", "short", "valid", -6, 1);
+	certified(peers, "client", "young", "valid", -1, 6);
+	certified(peers, "supervisor", "renewed", "valid", -350, 15);
+	certified(peers, "supervisor", "renewed", "valid", -1, 364);
+	certified(peers, "component", "over", "expired", -400, -10);
+	certified(peers, "component", "gone", "expired", -800, -400);
+	certified(peers, "component", "shut-out", "revoked", -350, 15);
+	certified(peers, "node", "node:x", "valid", -6, 1); /* renews itself */
+	sn_doctor_peers_report(peers, 1000 * 86400 * SN_NS_PER_S, &findings);
+	assert_finding(&findings, "soon", SN_WARN);
+	assert_finding(&findings, "short", SN_WARN);
+	assert_finding(&findings, "over", SN_BAD);
+	assert_int_equal(findings.count, 4);
+	assert_int_equal(findings.items[3].verdict, SN_OK);
+	assert_non_null(strstr(findings.items[3].found, "3 mPlane peers"));
+	sn_findings_finish(&findings);
+	sn_doctor_peers_destroy(peers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +313,7 @@ int main(void)
 		cmocka_unit_test(only_plain_words_are_topics),
 		cmocka_unit_test(numbers_are_printed_in_their_shortest_form),
 		cmocka_unit_test(the_doctor_gives_advice_with_everything_that_is_not_well),
+		cmocka_unit_test(the_doctor_warns_of_certificates_of_peers_that_end_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
