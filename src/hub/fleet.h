@@ -51,7 +51,6 @@ struct sn_node {
 	json_t *report;                 /* newest heartbeat, object; NULL before the first */
 	struct sn_sse *stream;          /* open event stream, or NULL */
 	struct sn_map *targets;         /* newest ping row per target */
-	uint64_t receiving;             /* bytes of bodies under way from it */
 	uint64_t rows;                  /* stored since the hub began ... */
 	int64_t newest_ns;              /* ... and the time of the newest; 0: none */
 	bool changed, unsaved;

@@ -301,21 +301,29 @@ static int check_forgery(struct sn_http_request *request, const struct sn_who *w
 	return -EACCES;
 }
 
-static bool reserve(struct sn_http_request *request, struct sn_who *who, uint64_t size)
+/* Whose body it is, and where there is room for it. */
+static struct sn_room *room_of(struct sn_http_request *request, struct sn_who *who)
 {
+	char name[SN_PROVIDER_MAX];
 	bool peer = (sn_http_request_route(request)->access & SN_ACCESS_PEER) != 0;
 
-	if (who->kind == SN_WHO_NODE && who->node->receiving + size > SN_INGEST_NODE_MAX)
-		return false;
-	if (peer && !sn_supervisor_reserve(who->hub, request, size, &who->receiver))
+	if (!peer || !sn_supervisor_identity(request, name, sizeof(name)))
+		snprintf(name, sizeof(name), "%s", sn_who_name(who));
+	who->receiver = sn_xstrdup(name);
+	return peer ? who->hub->room_peers : who->hub->room_own;
+}
+
+static bool reserve(struct sn_http_request *request, struct sn_who *who, uint64_t size)
+{
+	struct sn_room *room = room_of(request, who);
+
+	if (!sn_room_take(room, who->receiver, size))
 		return false;
 	if (!sn_ingest_reserve(who->hub->ingest, size)) {
-		if (peer)
-			sn_supervisor_release(who->hub, sn_steal(&who->receiver), size);
+		sn_room_give(room, who->receiver, size);
 		return false;
 	}
-	if (who->kind == SN_WHO_NODE)
-		who->node->receiving += size;
+	who->room = room;
 	who->reserved = size;
 	return true;
 }
@@ -345,10 +353,9 @@ static void release_who(void *user)
 
 	if (who->reserved > 0)
 		sn_ingest_release(who->hub->ingest, who->reserved);
-	if (who->receiver != NULL)
-		sn_supervisor_release(who->hub, who->receiver, who->reserved);
-	if (who->kind == SN_WHO_NODE)
-		who->node->receiving -= who->reserved;
+	if (who->room != NULL)
+		sn_room_give(who->room, who->receiver, who->reserved);
+	free(who->receiver);
 	free(who);
 }
 

@@ -23,6 +23,7 @@
 
 #include "hub/authority.h"
 #include "hub/people.h"
+#include "hub/room.h"
 #include "hub/secret.h"
 #include "net/http_server.h"
 
@@ -64,8 +65,9 @@ struct sn_who {
 	uint8_t hash[SN_SECRET_HASH_SIZE]; /* of a token or session */
 	int64_t expires_ns;                /* of a certificate or session; 0: never */
 	struct sn_hub *hub;
-	uint64_t reserved; /* bytes of body */
-	char *receiver;    /* mPlane peer that they are counted for; NULL: none */
+	uint64_t reserved;    /* bytes of body */
+	char *receiver;       /* who they are counted for */
+	struct sn_room *room; /* where; NULL: nowhere */
 };
 
 /* For sn_http_config.guard; `ctx` is the struct sn_hub. */

@@ -292,6 +292,9 @@ static int open_ingest(struct sn_hub *hub, struct sn_err *err)
 		.ctx = hub,
 	};
 
+	hub->room_own = sn_room_create(SN_INGEST_FLIGHT_MAX);
+	/* The rest is for nodes and people, whatever peers send. */
+	hub->room_peers = sn_room_create(SN_INGEST_FLIGHT_MAX / 2);
 	return sn_ingest_create(&config, &hub->ingest, err);
 }
 
@@ -412,6 +415,8 @@ void sn_hub_destroy(struct sn_hub *hub)
 	sn_readers_destroy(hub->readers);
 	sn_upkeep_stop(hub->upkeep);
 	sn_ingest_destroy(hub->ingest);
+	sn_room_destroy(hub->room_own);
+	sn_room_destroy(hub->room_peers);
 	sn_retry_destroy(hub->retry);
 	sn_annotate_close(hub);
 	sn_quarantine_close(hub->quarantine);

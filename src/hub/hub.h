@@ -34,6 +34,7 @@
 #include "hub/readers.h"
 #include "hub/replicas.h"
 #include "hub/retry.h"
+#include "hub/room.h"
 #include "hub/store_jobs.h"
 #include "hub/streams.h"
 #include "hub/supervisor/supervisor.h"
@@ -103,6 +104,7 @@ struct sn_hub {
 	uint64_t annotate_stamp; /* ... or were when they looked like this */
 	bool has_terminal;       /* that can hang up */
 	struct sn_ingest *ingest;
+	struct sn_room *room_own, *room_peers; /* for bodies: of nodes and people; of mPlane */
 	struct sn_retry *retry;
 	struct sn_events *events;
 	struct sn_web *web;

@@ -28,8 +28,7 @@
 
 #define SN_INGEST_BODY_MAX   (4 * 1024 * 1024)
 #define SN_INGEST_ROWS_MAX   10000
-#define SN_INGEST_FLIGHT_MAX (128 * 1024 * 1024) /* bytes of bodies being received at once ... */
-#define SN_INGEST_NODE_MAX   (16 * 1024 * 1024)  /* ... and of one node: no one stops the others */
+#define SN_INGEST_FLIGHT_MAX (128 * 1024 * 1024) /* bytes of bodies being received at once */
 
 struct sn_ingest;
 

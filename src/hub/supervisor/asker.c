@@ -7,10 +7,6 @@
 #include "base/mem.h"
 #include "hub/supervisor/internal.h"
 
-#define ROOM_MAX SN_SUPERVISOR_BODY_MAX /* bytes under way from one identity ... */
-#define ROOM_ALL_MAX                                                                               \
-	(SN_INGEST_FLIGHT_MAX / 2) /* ... and from all: the rest is for nodes, people */
-
 /* Who asks ------------------------------------------------------------------------------ */
 
 static void add_name(struct sn_asker *asker, const char *name)
@@ -70,46 +66,13 @@ bool sn_supervisor_admits(struct sn_hub *hub, const struct sn_http_request *requ
 	return asker.count > 0;
 }
 
-/* Room for bodies -------------------------------------------------------------------------- */
-
-struct room {
-	uint64_t bytes;
-};
-
-bool sn_supervisor_reserve(struct sn_hub *hub, const struct sn_http_request *request,
-			   uint64_t bytes, char **who)
+bool sn_supervisor_identity(const struct sn_http_request *request, char *out, size_t size)
 {
-	struct sn_supervisor *sup = hub->supervisor;
 	struct sn_asker asker;
-	struct room *room;
 
 	sn_sup_asker_of(request, &asker);
-	room = sn_map_get(sup->receiving, sn_sup_identity(&asker));
-	if (sup->received + bytes > ROOM_ALL_MAX ||
-	    (room != NULL && room->bytes + bytes > ROOM_MAX))
-		return false;
-	if (room == NULL) {
-		room = sn_new(struct room);
-		sn_map_set(sup->receiving, sn_sup_identity(&asker), room);
-	}
-	room->bytes += bytes;
-	sup->received += bytes;
-	*who = sn_xstrdup(sn_sup_identity(&asker));
-	return true;
-}
-
-void sn_supervisor_release(struct sn_hub *hub, char *who, uint64_t bytes)
-{
-	struct sn_supervisor *sup = hub->supervisor;
-	struct room *room = sup != NULL ? sn_map_get(sup->receiving, who) : NULL;
-
-	if (room != NULL) {
-		sup->received -= SN_MIN(bytes, sup->received);
-		room->bytes -= SN_MIN(bytes, room->bytes);
-		if (room->bytes == 0)
-			sn_map_remove(sup->receiving, who);
-	}
-	free(who);
+	snprintf(out, size, "%s", sn_sup_identity(&asker));
+	return asker.count > 0;
 }
 
 /* May they ------------------------------------------------------------------------------------ */

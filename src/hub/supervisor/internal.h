@@ -52,8 +52,6 @@ struct sn_supervisor {
 	unsigned ticks;
 	struct sn_list peer_list; /* struct sn_sup_peer */
 	struct sn_map *peers;     /* by identity */
-	struct sn_map *receiving; /* bytes under way, by identity: asker.c */
-	uint64_t received;        /* ... of all together */
 	struct sn_map *above;     /* ids of hubs that stand above this one, as far as known */
 	struct sn_list landed;    /* what peers said and is to be stored: results.c */
 	struct sn_flush flush;    /* ... at the end of the turn, after the rows */

@@ -60,7 +60,6 @@ int sn_supervisor_open(struct sn_hub *hub, struct sn_supervisor **supervisor,
 	sup->hub = hub;
 	sup->loop = hub->loop;
 	sup->peers = sn_map_create(NULL);
-	sup->receiving = sn_map_create(free);
 	sup->above = sn_map_create(NULL);
 	sup->shown_by_token = sn_map_create(NULL);
 	sn_list_init(&sup->peer_list);
@@ -99,7 +98,6 @@ void sn_supervisor_close(struct sn_supervisor *sup)
 	sn_sup_exports_close(sup);
 	sn_sup_shown_finish(sup);
 	sn_map_destroy(sup->peers);
-	sn_map_destroy(sup->receiving);
 	sn_map_destroy(sup->above);
 	free(sup);
 }

@@ -26,12 +26,11 @@
 struct sn_hub;
 struct sn_supervisor;
 
-#define SN_SUPERVISOR_PEERS_MAX 100000
-#define SN_SUPERVISOR_QUEUE_MAX 10000 /* of one peer: given and not ended */
-#define SN_SUPERVISOR_BODY_MAX                                                                     \
-	(16 * 1024 * 1024)              /* of a message; and received at once of one peer */
-#define SN_SUPERVISOR_ROWS_MAX    10000 /* of one answer to a client; the newest */
-#define SN_SUPERVISOR_EXPORTS_MAX 10000 /* that wait for one repository */
+#define SN_SUPERVISOR_PEERS_MAX   100000
+#define SN_SUPERVISOR_QUEUE_MAX   10000              /* of one peer: given and not ended */
+#define SN_SUPERVISOR_BODY_MAX    (16 * 1024 * 1024) /* of a message */
+#define SN_SUPERVISOR_ROWS_MAX    10000              /* of one answer to a client; the newest */
+#define SN_SUPERVISOR_EXPORTS_MAX 10000              /* that wait for one repository */
 
 /* Uses the other parts of `hub`, which must be open (all but the server). */
 int sn_supervisor_open(struct sn_hub *hub, struct sn_supervisor **supervisor, struct sn_err *err);
@@ -49,10 +48,8 @@ void sn_supervisor_rows_stored(struct sn_supervisor *supervisor, const struct sn
 
 /* May this request come to the mPlane paths at all?  Before a byte of its body is read. */
 bool sn_supervisor_admits(struct sn_hub *hub, const struct sn_http_request *request);
-/* Room for a body from who sends `request`; given back with sn_supervisor_release(). */
-bool sn_supervisor_reserve(struct sn_hub *hub, const struct sn_http_request *request,
-			   uint64_t bytes, char **who);
-void sn_supervisor_release(struct sn_hub *hub, char *who, uint64_t bytes); /* frees `who` */
+/* Who sends `request`, as mPlane names them; false: nobody that has a name. */
+bool sn_supervisor_identity(const struct sn_http_request *request, char *out, size_t size);
 
 /* GET /: is it an mPlane client, not a browser?  Then it has been answered. */
 bool sn_supervisor_answers_root(struct sn_hub *hub, struct sn_http_request *request);

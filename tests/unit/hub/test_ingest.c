@@ -350,21 +350,20 @@ static void what_has_come_is_stored_before_the_hub_ends(void **state)
 
 static void one_node_cannot_take_the_room_of_all(void **state)
 {
-	struct sn_node *greedy = sn_fleet_by_id(world.hub->fleet, node.id);
+	struct sn_room *room = world.hub->room_own;
 
 	(void)state;
-	assert_true(SN_INGEST_NODE_MAX < SN_INGEST_FLIGHT_MAX / 2);
-	greedy->receiving = SN_INGEST_NODE_MAX;
+	assert_true(sn_room_take(room, node.id, SN_ROOM_EACH));
 	node_put(&world, &node, 0, "ping/1", 1, row(0), NULL);
 	assert_int_equal(node.status, 503);
 	assert_string_equal(error_code(), "busy");
 	/* Nothing was kept of what it was refused. */
 	assert_true(sn_ingest_reserve(world.hub->ingest, SN_INGEST_FLIGHT_MAX));
 	sn_ingest_release(world.hub->ingest, SN_INGEST_FLIGHT_MAX);
-	greedy->receiving = 0;
+	sn_room_give(room, node.id, SN_ROOM_EACH);
 	node_put(&world, &node, 0, "ping/1", 1, row(0), NULL);
 	assert_int_equal(node.status, 200);
-	assert_int_equal(greedy->receiving, 0);
+	assert_int_equal(sn_room_taken(room, NULL), 0);
 }
 
 static void newest_rows_show_what_the_node_measures_now(void **state)
