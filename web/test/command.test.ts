@@ -58,3 +58,10 @@ describe('rows as a command', () => {
 
 	test('what is not asked for is left out', () => expect(rowsCommand('results ping', { target: null })).toBe('sonde results ping'));
 });
+
+test('what is to be kept goes into a file', () => {
+	const asked = { url: 'http://hub/api/v1/datasets/ping/export?format=csv', file: 'ping.csv' };
+	expect(curlOf(asked)).toContain('-o ping.csv');
+	expect(pythonOf(asked)).toContain(`with open("ping.csv", 'wb') as out:`);
+	expect(pythonOf(asked)).not.toContain('json');
+});

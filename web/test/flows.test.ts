@@ -30,7 +30,8 @@ test('a flow that matched twice is shown once, newest first', () => {
 });
 
 test('a word is a name or an application', () => {
-	expect(flowFilters('tls')).toEqual([{ server_name: '~tls' }, { application: 'tls' }]);
+	expect(flowFilters('video')).toEqual([{ server_name: '~video' }, { application: 'video' }]);
+	expect(flowFilters('tls')).toEqual([{ application: 'tls' }, { server_name: '~tls' }]);
 });
 
 test('a column is searched in part, exactly, or compared', () => {

@@ -58,30 +58,32 @@ export interface Asked {
 	url: string;
 	body?: unknown;
 	accept?: string;
+	file?: string; // where the answer goes, when it is one to be kept
 }
 
 // A hub with TLS has a certificate of its own CA, which programs must be given.
 const CA_FILE = 'sonde-ca.pem';
 export const needsCa = (url: string) => url.startsWith('https:');
 
-export function curlOf({ method, url, body, accept }: Asked): string {
+export function curlOf({ method, url, body, accept, file }: Asked): string {
 	const json = body === undefined ? undefined : JSON.stringify(body);
 	return [
 		`curl${needsCa(url) ? ` --cacert ${CA_FILE}` : ''}${method && method !== (body === undefined ? 'GET' : 'POST') ? ` -X ${method}` : ''} -H "Authorization: Bearer $SONDE_TOKEN"`,
 		...(json === undefined ? [] : [`    -H 'Content-Type: application/json' -d ${quote(json)}`]),
 		...(accept ? [`    -H 'Accept: ${accept}'`] : []),
+		...(file ? [`    -o ${quote(file)}`] : []),
 		`    ${quote(url)}`,
 	].join(' \\\n');
 }
 
-export function pythonOf({ method, url, body, accept }: Asked): string {
+export function pythonOf({ method, url, body, accept, file }: Asked): string {
 	const headers = [
 		`'Authorization': 'Bearer ' + os.environ['SONDE_TOKEN']`,
 		...(body === undefined ? [] : [`'Content-Type': 'application/json'`]),
 		...(accept ? [`'Accept': '${accept}'`] : []),
 	];
 	return [
-		`import json, os${needsCa(url) ? ', ssl' : ''}, urllib.request`,
+		`import ${file ? '' : 'json, '}os${file ? ', shutil' : ''}${needsCa(url) ? ', ssl' : ''}, urllib.request`,
 		'',
 		'request = urllib.request.Request(',
 		`    ${JSON.stringify(url)},`,
@@ -89,6 +91,6 @@ export function pythonOf({ method, url, body, accept }: Asked): string {
 		...(method && method !== (body === undefined ? 'GET' : 'POST') ? [`    method='${method}',`] : []),
 		`    headers={${headers.join(', ')}})`,
 		`with urllib.request.urlopen(request${needsCa(url) ? `, context=ssl.create_default_context(cafile='${CA_FILE}')` : ''}) as answer:`,
-		`    print(json.dumps(json.load(answer), indent=2))`,
+		...(file ? [`    with open(${JSON.stringify(file)}, 'wb') as out:`, `        shutil.copyfileobj(answer, out)`] : [`    print(json.dumps(json.load(answer), indent=2))`]),
 	].join('\n');
 }

@@ -158,9 +158,10 @@ export const exportPath = (dataset: string, format: string, stretch: Stretch) =>
 export function exportCommand(dataset: string, format: string, stretch: Stretch): string {
 	const from = stretch.since ? ` --from ${stretch.since}` : '';
 	const to = stretch.until ? ` --to ${stretch.until}` : '';
-	const suffix = FORMATS.find((f) => f.format === format)?.suffix ?? format;
-	return `sonde export ${dataset}${from}${to} --format ${format} -o ${dataset}.${suffix}`;
+	return `sonde export ${dataset}${from}${to} --format ${format} -o ${exportFile(dataset, format)}`;
 }
+
+export const exportFile = (dataset: string, format: string) => `${dataset}.${FORMATS.find((f) => f.format === format)?.suffix ?? format}`;
 
 // One line per dataset: versions put together, those with rows first, the largest of them first.
 export interface DatasetLine {

@@ -8,11 +8,13 @@ import { session } from './session.svelte';
 import type { Page, Row, SondeNode } from './types';
 
 const TREND = 30; // points of each sparkline
+const LATELY_MS = 5000;
 
 export interface Path {
 	node: string;
 	target: string;
 	last: Row;
+	at: number; // when that was
 	trend: (number | null)[];
 }
 
@@ -24,6 +26,7 @@ class Fleet {
 	pathsLoaded = $state(false);
 	problem = $state.raw<Problem | undefined>();
 	now = $state(Date.now());
+	lately = $derived(Math.floor(this.now / LATELY_MS) * LATELY_MS); // for what goes through all paths
 
 	byId = $derived(new Map(this.nodes.map((n) => [n.id, n])));
 	byAddress = $derived.by(() => {
@@ -50,6 +53,8 @@ export const pathOf = (node: string, target: string) => fleet.paths.get(key(node
 
 // What the stream tells is put in together.
 const SETTLE_MS = 200;
+const SETTLE_MANY_MS = 2000; // many paths change without end
+const MANY = 2000;
 let freshNodes = new Map<string, SondeNode>();
 let freshRows: { node: string; row: Row }[] = [];
 let settling: ReturnType<typeof setTimeout> | undefined;
@@ -70,7 +75,7 @@ function settle() {
 }
 
 function settleSoon() {
-	settling ??= setTimeout(settle, SETTLE_MS);
+	settling ??= setTimeout(settle, fleet.paths.size > MANY ? SETTLE_MANY_MS : SETTLE_MS);
 }
 
 function putNode(node: SondeNode) {
@@ -82,10 +87,11 @@ function putRows(rows: { node: string; row: Row }[]) {
 	const all = new Map(fleet.paths);
 	for (const { node, row } of rows) {
 		const target = String(row.target);
+		const at = Date.parse(String(row.time));
 		const median = typeof row.rtt_p50_seconds === 'number' ? row.rtt_p50_seconds : null;
 		const path = all.get(key(node, target));
-		if (!path) all.set(key(node, target), { node, target, last: row, trend: [median] });
-		else if (String(row.time) > String(path.last.time)) all.set(key(node, target), { ...path, last: row, trend: [...path.trend.slice(1 - TREND), median] });
+		if (!path) all.set(key(node, target), { node, target, last: row, at, trend: [median] });
+		else if (at > path.at) all.set(key(node, target), { ...path, last: row, at, trend: [...path.trend.slice(1 - TREND), median] });
 	}
 	fleet.paths = all;
 }
@@ -151,7 +157,7 @@ export const pathsOf = (node: string): readonly Path[] => fleet.pathsByNode.get(
 const STALE_MS = 60000;
 
 export function nodeNow(node: string): { loss: number | null; median: number | null; targets: number } {
-	const fresh = pathsOf(node).filter((p) => fleet.now - Date.parse(String(p.last.time)) < STALE_MS);
+	const fresh = pathsOf(node).filter((p) => fleet.lately - p.at < STALE_MS);
 	const sent = sum(fresh, 'sent_packets');
 	const medians = fresh.map((p) => p.last.rtt_p50_seconds).filter((v): v is number => typeof v === 'number');
 	medians.sort((a, b) => a - b);

@@ -6,6 +6,9 @@ import type { Row } from './types';
 
 const PROTOCOLS = ['tcp', 'udp', 'icmp', 'icmp6'];
 
+// What is more likely a class of traffic than a part of a name; sums are made of the first meaning only.
+const APPLICATIONS = ['http', 'tls', 'dns', 'quic', 'ssh', 'smtp', 'imap', 'pop3', 'ftp', 'rtp', 'rtcp', 'sip', 'bittorrent', 'ntp', 'encrypted', 'unknown'];
+
 type Filter = Record<string, string>;
 
 // "=" is exactly that; without an operator a part of it is enough.
@@ -17,7 +20,8 @@ function meanings(word: string): Filter[] {
 	if (PROTOCOLS.includes(word)) return [{ protocol: word }];
 	if (/^\d{1,5}$/.test(word)) return [{ s_port: word }, { c_port: word }];
 	if (/^[0-9a-f]*[.:][0-9a-f.:]*$/.test(word)) return [{ c_ip: `~${word}` }, { s_ip: `~${word}` }];
-	return [{ server_name: `~${word}` }, { application: word }];
+	const of: Filter[] = [{ server_name: `~${word}` }, { application: word }];
+	return APPLICATIONS.includes(word) ? of.reverse() : of;
 }
 
 // At most four requests: further ambiguity keeps the first meaning.

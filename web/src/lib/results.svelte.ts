@@ -95,7 +95,8 @@ export class Results {
 		const wanted = [this.look.column, this.dataset?.chart].flatMap((name) => numeric.find((c) => c.name === name) ?? []);
 		const varies = (c: Column) => rows.some((r) => r[c.name] !== rows[0]![c.name]);
 		const measured = (c: Column) => c.name.endsWith('_ratio') || !['1', 'B', 'packets', ''].includes(c.unit ?? '');
-		this.column = wanted[0] ?? numeric.find((c) => measured(c) && varies(c)) ?? numeric.find(varies) ?? numeric[0];
+		const failed = rows.every((r) => r.status === 'failed'); // then all numbers are those of the question
+		this.column = wanted[0] ?? (failed ? undefined : (numeric.find((c) => measured(c) && varies(c)) ?? numeric.find(varies) ?? numeric[0]));
 	}
 
 	private sorted = (lines: Line[]) => {

@@ -17,6 +17,7 @@ interface PathLike {
 	node: string;
 	target: string;
 	last: Row;
+	at: number; // Unix time in ms
 }
 
 const STALE_MS = 60000;
@@ -32,7 +33,7 @@ export function verdicts(nodes: SondeNode[], paths: PathLike[], now: number, tar
 		for (const problem of node.problems ?? []) found.push({ mood: 'warn', text: `${node.name}: ${problem}`, href: `/nodes/${node.id}` });
 	}
 	for (const path of paths) {
-		if (now - Date.parse(String(path.last.time)) > STALE_MS) continue;
+		if (now - path.at > STALE_MS) continue;
 		const loss = typeof path.last.loss_ratio === 'number' ? path.last.loss_ratio : null;
 		const href = `/nodes/${path.node}?target=${encodeURIComponent(path.target)}`;
 		if (path.last.status === 'failed' && loss === null) {
