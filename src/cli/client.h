@@ -26,8 +26,9 @@ struct sn_client_options { /* embedded in the options of each verb that talks to
 #define SN_CLIENT_OPTION(type_, member_)                                                           \
 	{                                                                                          \
 		.name = "hub", .type = SN_OPT_TEXT, .offset = offsetof(type_, member_.hub),        \
-		.argument = "URL", .group = "Connection",                                          \
-		.help = "hub to talk to (default: SONDE_URL, else the one on this machine)"        \
+		.argument = "HUB", .group = "Connection",                                          \
+		.help = "URL or profile of the hub (default: SONDE_URL, else the one on this "     \
+			"machine)"                                                                 \
 	}
 
 struct sn_client;

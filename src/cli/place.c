@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "cli/profile.h"
 #include "demo/demo.h"
 
 void sn_place_finish(struct sn_place *place)
@@ -53,6 +54,15 @@ char *sn_place_state_dir(void)
 	if (base != NULL && base[0] == '/')
 		return sn_fs_join(base, "sonde");
 	return sn_xasprintf("%s/.local/state/sonde", home_dir());
+}
+
+char *sn_place_config_dir(void)
+{
+	const char *base = variable("XDG_CONFIG_HOME");
+
+	if (base != NULL && base[0] == '/')
+		return sn_fs_join(base, "sonde");
+	return sn_xasprintf("%s/.config/sonde", home_dir());
 }
 
 static bool is_url(const char *text)
@@ -149,18 +159,15 @@ static int read_local(struct sn_place *place, struct sn_err *err)
 	return rc;
 }
 
-static int read_token(struct sn_place *place, struct sn_err *err)
+static int read_token(const char *path, struct sn_place *place, struct sn_err *err)
 {
-	const char *path = variable("SONDE_TOKEN_FILE");
 	struct sn_buf text = {0};
 	struct sn_str token;
 	int rc;
 
-	if (path == NULL)
-		return 0;
 	rc = sn_fs_read(path, SN_PLACE_FILE_MAX, &text, err);
 	if (rc != 0) {
-		sn_err_wrap(err, "the token that SONDE_TOKEN_FILE names");
+		sn_err_wrap(err, "the token of the hub");
 		return rc;
 	}
 	token = sn_str_trim(sn_buf_str(&text));
@@ -178,16 +185,13 @@ static int read_token(struct sn_place *place, struct sn_err *err)
 	return rc;
 }
 
-static int use_url(const char *url, const char *origin, struct sn_place *place, struct sn_err *err)
+/* Without a token of its own a URL may be that of the hub on this machine. */
+static int use(const struct sn_profile *profile, struct sn_place *place, struct sn_err *err)
 {
 	struct sn_place local;
-	sn_autofree char *wanted = copy_url(url);
+	sn_autofree char *wanted = copy_url(profile->url);
 
-	if (!is_url(url))
-		return sn_err_set(err, -EINVAL,
-				  "%s: '%s' is no URL (write it like https://hub.example:8443)",
-				  origin, url);
-	if (variable("SONDE_TOKEN_FILE") == NULL && read_local(&local, NULL) == 0) {
+	if (profile->token_file == NULL && read_local(&local, NULL) == 0) {
 		if (strcmp(local.url, wanted) == 0) {
 			*place = local;
 			return 0;
@@ -196,21 +200,70 @@ static int use_url(const char *url, const char *origin, struct sn_place *place, 
 	}
 	*place = (struct sn_place){
 		.url = sn_steal(&wanted),
+		.ca_file = copy_or_null(profile->ca_file),
+		.cert_file = copy_or_null(profile->cert_file),
+		.key_file = copy_or_null(profile->key_file),
+	};
+	return profile->token_file != NULL ? read_token(profile->token_file, place, err) : 0;
+}
+
+/* What goes with a URL that stands alone. */
+static struct sn_profile by_variables(const char *url)
+{
+	return (struct sn_profile){
+		.url = sn_xstrdup(url),
+		.token_file = copy_or_null(variable("SONDE_TOKEN_FILE")),
 		.ca_file = copy_or_null(variable("SONDE_CA_FILE")),
 		.cert_file = copy_or_null(variable("SONDE_CERT_FILE")),
 		.key_file = copy_or_null(variable("SONDE_KEY_FILE")),
 	};
-	return read_token(place, err);
+}
+
+/* `hub` is no URL, so it is a name. */
+static int by_name(const char *hub, const char *origin, struct sn_profile *profile,
+		   struct sn_err *err)
+{
+	struct sn_err why = {0};
+	int rc = sn_profile_find(hub, profile, &why);
+
+	if (rc == -ENOENT)
+		return sn_err_set(err, -EINVAL,
+				  "%s: '%s' is neither a URL nor the name of a profile: %s (write "
+				  "it like https://hub.example:8443)",
+				  origin, hub, why.text);
+	if (rc != 0)
+		return sn_err_set(err, rc, "%s: %s", origin, why.text);
+	if (!is_url(profile->url))
+		return sn_err_set(err, -EINVAL,
+				  "%s: profile '%s': '%s' is no URL (write it like "
+				  "https://hub.example:8443)",
+				  origin, hub, profile->url);
+	return 0;
+}
+
+static int use_hub(const char *hub, const char *origin, struct sn_place *place, struct sn_err *err)
+{
+	struct sn_profile profile = {0};
+	int rc = 0;
+
+	if (is_url(hub))
+		profile = by_variables(hub);
+	else
+		rc = by_name(hub, origin, &profile, err);
+	if (rc == 0)
+		rc = use(&profile, place, err);
+	sn_profile_finish(&profile);
+	return rc;
 }
 
 int sn_place_find(const char *hub, struct sn_place *place, struct sn_err *err)
 {
-	const char *url = hub != NULL ? hub : variable("SONDE_URL");
+	const char *wanted = hub != NULL ? hub : variable("SONDE_URL");
 	int rc;
 
 	*place = (struct sn_place){0};
-	if (url != NULL) {
-		rc = use_url(url, hub != NULL ? "option '--hub'" : "SONDE_URL", place, err);
+	if (wanted != NULL) {
+		rc = use_hub(wanted, hub != NULL ? "option '--hub'" : "SONDE_URL", place, err);
 		if (rc != 0)
 			sn_place_finish(place);
 		return rc;

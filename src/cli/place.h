@@ -5,7 +5,8 @@
  * Looked for in this order: the option `--hub`, the variable SONDE_URL, the file
  * hub.json that a hub on this machine writes (doc/internals/api.md), in
  * $XDG_RUNTIME_DIR/sonde, for root /run/sonde, else in the user's state
- * directory; last the hub of a `sonde demo` that runs.  For a URL that was given, SONDE_TOKEN_FILE
+ * directory; last the hub of a `sonde demo` that runs.  What is given and no URL is the name of a
+ * profile (cli/profile.h), which has the rest as well.  For a URL that was given, SONDE_TOKEN_FILE
  * names the file with the API token, SONDE_CA_FILE the hub's CA certificate, SONDE_CERT_FILE and
  * SONDE_KEY_FILE a client certificate; a URL that is the one in hub.json needs
  * none of them.
@@ -37,6 +38,8 @@ void sn_place_finish(struct sn_place *place); /* harmless on zeroed */
 /* Where this user's hubs keep their state: $XDG_STATE_HOME/sonde; malloc'ed. */
 char *sn_place_state_dir(void);
 
+/* Where this user configures: $XDG_CONFIG_HOME/sonde; malloc'ed. */
+char *sn_place_config_dir(void);
 /* Where a hub of this user says how it is reached; malloc'ed. */
 char *sn_place_announcement(void);
 

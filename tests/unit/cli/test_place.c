@@ -13,7 +13,7 @@
 
 static const char *const variables[] = {
 	"SONDE_URL",      "SONDE_TOKEN_FILE", "SONDE_CA_FILE",  "SONDE_CERT_FILE",
-	"SONDE_KEY_FILE", "XDG_RUNTIME_DIR",  "XDG_STATE_HOME",
+	"SONDE_KEY_FILE", "XDG_RUNTIME_DIR",  "XDG_STATE_HOME", "XDG_CONFIG_HOME",
 };
 
 /* A home of its own, and none of the caller's variables. */
@@ -206,6 +206,67 @@ static void what_is_no_url_is_refused(void **state)
 	assert_non_null(strstr(err.text, "SONDE_URL"));
 }
 
+/* Profiles -------------------------------------------------------------------------------- */
+
+static const char two_hubs[] =
+	"# hubs\n"
+	"lab:\n"
+	"  url: https://lab.example:8443/\n"
+	"  token_file: lab.token\n"
+	"  ca_file: /x/ca.pem\n"
+	"field:\n"
+	"  url: https://field.example\n"
+	"  tokn_file: t\n"
+	"flow: {url: 'https://flow.example', cert_file: c.pem, key_file: k.pem}\n"
+	"mail:\n"
+	"  url: mailto:x\n";
+
+static void put_profiles(const char *home)
+{
+	free(put(home, ".config/sonde/config.yaml", two_hubs));
+	free(put(home, ".config/sonde/lab.token", "secret\n"));
+}
+
+static void a_profile_has_all_that_a_hub_needs(void **state)
+{
+	struct sn_place place;
+	struct sn_err err = {0};
+
+	put_profiles(*state);
+	setenv("SONDE_TOKEN_FILE", "/of/another/hub", 1);
+	assert_int_equal(sn_place_find("lab", &place, &err), 0);
+	assert_string_equal(place.url, "https://lab.example:8443");
+	assert_string_equal(place.token, "secret");
+	assert_string_equal(place.ca_file, "/x/ca.pem");
+	assert_null(place.cert_file);
+	sn_place_finish(&place);
+	setenv("SONDE_URL", "flow", 1);
+	assert_int_equal(sn_place_find(NULL, &place, &err), 0);
+	assert_string_equal(place.url, "https://flow.example");
+	assert_non_null(strstr(place.cert_file, "/.config/sonde/c.pem"));
+	assert_null(place.token);
+	sn_place_finish(&place);
+}
+
+static void assert_refused(const char *hub, int code, const char *says)
+{
+	struct sn_place place;
+	struct sn_err err = {0};
+
+	assert_int_equal(sn_place_find(hub, &place, &err), code);
+	if (strstr(err.text, says) == NULL)
+		fail_msg("'%s' does not say '%s'", err.text, says);
+}
+
+static void what_is_wrong_with_a_profile_is_said_with_its_line(void **state)
+{
+	put_profiles(*state);
+	assert_refused("labb", -EINVAL, "has only lab, field, flow, mail");
+	assert_refused("field", -EINVAL, "line 8: unknown key 'tokn_file'");
+	assert_refused("mail", -EINVAL, "'mailto:x' is no URL");
+	assert_refused("url", -EINVAL, "has only");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -219,6 +280,8 @@ int main(void)
 		TEST(a_url_of_the_local_hub_needs_no_token_file),
 		TEST(tokens_that_could_break_a_header_are_refused),
 		TEST(what_is_no_url_is_refused),
+		TEST(a_profile_has_all_that_a_hub_needs),
+		TEST(what_is_wrong_with_a_profile_is_said_with_its_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
