@@ -13,6 +13,7 @@
 #include "base/str.h"
 
 #define LONG_BASE   256 /* getopt values of long options: behind all letters */
+#define WATCH_VALUE 1   /* no letter is that */
 #define OPTIONS_MAX 64
 #define WORDS_MAX   3 /* of a verb's path */
 #define PATH_TEXT   80
@@ -301,7 +302,7 @@ static int bad_value(const struct sn_opt *opt, const char *text, int error)
 
 /* The tables in the form that getopt_long wants; zeroed before. */
 struct getopt_form {
-	struct option longs[OPTIONS_MAX + 2];
+	struct option longs[OPTIONS_MAX + 3];
 	char letters[2 * OPTIONS_MAX + 4];
 };
 
@@ -327,7 +328,10 @@ static void build_form(const struct sn_verb *verb, struct getopt_form *form)
 				*letter++ = ':';
 		}
 	}
-	form->longs[count] = (struct option){.name = "help", .val = 'h'};
+	form->longs[count++] = (struct option){.name = "help", .val = 'h'};
+	if (verb->watch)
+		form->longs[count] = (struct option){
+			.name = "watch", .has_arg = optional_argument, .val = WATCH_VALUE};
 }
 
 static const struct sn_opt *find_opt(const struct sn_verb *verb, int value)
@@ -343,14 +347,15 @@ static const struct sn_opt *find_opt(const struct sn_verb *verb, int value)
 
 static const char *suggest_option(const struct sn_verb *verb, const char *word)
 {
-	sn_autofree const char **names = sn_new_n(const char *, verb->option_count + 2);
+	sn_autofree const char **names = sn_new_n(const char *, verb->option_count + 3);
 	sn_autofree char *name = sn_xstrndup(word, strcspn(word, "="));
 
 	for (size_t i = 0; i < verb->option_count; i++)
 		names[i] = verb->options[i].name;
 	names[verb->option_count] = "help";
 	names[verb->option_count + 1] = "version";
-	return sn_suggest(name, names, verb->option_count + 2);
+	names[verb->option_count + 2] = "watch";
+	return sn_suggest(name, names, verb->option_count + (verb->watch ? 3 : 2));
 }
 
 static int bad_option(const struct sn_program *program, const struct sn_verb *verb,
@@ -381,9 +386,26 @@ static int missing_value(const struct sn_verb *verb, int value)
 			   opt_types[opt->type].expected);
 }
 
-/* -1 to go on, else the exit code; leaves optind at the first positional argument. */
+static int read_watch(const char *text, int64_t *period_ns)
+{
+	const struct sn_opt opt = {.name = "watch",
+				   .type = SN_OPT_DURATION,
+				   .min = SN_CLI_WATCH_MIN_NS,
+				   .max = SN_CLI_WATCH_MAX_NS};
+	int error;
+
+	if (text == NULL)
+		text = SN_CLI_WATCH_DEFAULT;
+	error = opt_types[opt.type].set(&opt, text, period_ns);
+	return error == 0 ? -1 : bad_value(&opt, text, error);
+}
+
+/*
+ * -1 to go on, else the exit code; leaves optind at the first positional argument.  `watch_ns`
+ * stays 0 if the verb is to be run once.
+ */
 static int parse_options(const struct sn_program *program, const struct sn_verb *verb,
-			 void *options, int argc, char **argv)
+			 void *options, int64_t *watch_ns, int argc, char **argv)
 {
 	struct getopt_form form = {0};
 	const struct sn_opt *opt;
@@ -400,6 +422,12 @@ static int parse_options(const struct sn_program *program, const struct sn_verb 
 		}
 		if (value == ':')
 			return missing_value(verb, optopt);
+		if (opt == NULL && value == WATCH_VALUE) {
+			error = read_watch(optarg, watch_ns);
+			if (error >= 0)
+				return error;
+			continue;
+		}
 		if (opt == NULL)
 			return bad_option(program, verb, argv[optind - 1]);
 		error = opt_types[opt->type].set(opt, optarg, member(opt, options));
@@ -429,12 +457,16 @@ static int run_verb(const struct sn_program *program, const struct sn_verb *verb
 		    char **argv)
 {
 	void *options = sn_xcalloc(1, verb->options_size > 0 ? verb->options_size : 1);
-	int code = parse_options(program, verb, options, argc, argv);
+	struct sn_cli_watched watched = {.verb = verb, .options = options};
+	int code = parse_options(program, verb, options, &watched.period_ns, argc, argv);
 
 	if (code < 0)
 		code = check_arguments(program, verb, argc - optind, argv + optind);
+	watched.argc = argc - optind;
+	watched.argv = argv + optind;
 	if (code < 0)
-		code = verb->run(verb, options, argc - optind, argv + optind);
+		code = watched.period_ns > 0 ? sn_cli_watch(&watched)
+					     : verb->run(verb, options, watched.argc, watched.argv);
 	free(options);
 	return code;
 }

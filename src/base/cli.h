@@ -66,6 +66,7 @@ struct sn_verb {
 	int min_args, max_args; /* max_args < 0: any number */
 	sn_verb_fn *run;
 	const char *complete; /* what a positional completes to: "node", "link", "file", or NULL */
+	bool watch;           /* shows how things are: takes `--watch[=TIME]` */
 };
 
 struct sn_program {

@@ -52,6 +52,8 @@ static void print_options(const struct sn_verb *verb, FILE *out)
 {
 	for (size_t i = 0; i < verb->option_count; i++)
 		fprintf(out, "--%s ", verb->options[i].name);
+	if (verb->watch)
+		fputs("--watch ", out);
 	fputs("--help", out);
 }
 

@@ -82,7 +82,7 @@ static void print_options(const struct sn_verb *verb, FILE *out)
 {
 	char left[128];
 	const char *group = verb->option_count > 0 ? verb->options[0].group : NULL;
-	int width = 12;
+	int width = fit(12, verb->watch ? "    --watch[=TIME]" : "");
 
 	for (size_t i = 0; i < verb->option_count; i++) {
 		option_left(&verb->options[i], left, sizeof(left));
@@ -100,6 +100,8 @@ static void print_options(const struct sn_verb *verb, FILE *out)
 		option_left(opt, left, sizeof(left));
 		print_two(out, left, width, opt->help);
 	}
+	if (verb->watch)
+		print_two(out, "    --watch[=TIME]", width, SN_CLI_WATCH_HELP);
 	print_two(out, "-h, --help", width, "show this help");
 }
 

@@ -301,6 +301,7 @@ static const struct sn_opt plain_options[] = {
 static const struct sn_verb verbs[] = {
 	{
 		.path = "user list",
+		.watch = true,
 		.arguments = "",
 		.help = "List the accounts and their roles.",
 		.examples = "sonde user list\nsonde user list --json",

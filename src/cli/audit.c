@@ -106,6 +106,7 @@ static const struct sn_opt options[] = {
 static const struct sn_verb verbs[] = {
 	{
 		.path = "audit list",
+		.watch = true,
 		.arguments = "",
 		.help = "Show who did what at the hub, and what the policy said, newest first.",
 		.examples = "sonde audit list --outcome refused --since -1d\n"

@@ -231,6 +231,7 @@ static const struct sn_opt rm_options[] = {
 static const struct sn_verb verbs[] = {
 	{
 		.path = "math list",
+		.watch = true,
 		.arguments = "",
 		.help = "List the streams of logs that the hub fetches, and how far it is.",
 		.examples = "sonde math list\nsonde math list --json",
@@ -241,6 +242,7 @@ static const struct sn_verb verbs[] = {
 	},
 	{
 		.path = "math show",
+		.watch = true,
 		.arguments = "STREAM",
 		.help = "Show one stream.",
 		.examples = "sonde math show lab\nsonde math show lab --json",

@@ -461,6 +461,7 @@ static const struct sn_opt revoke_options[] = {
 static const struct sn_verb verbs[] = {
 	{
 		.path = "node list",
+		.watch = true,
 		.arguments = "",
 		.help = "Show all nodes: state, last seen, loss and delay now.",
 		.examples = "sonde node list\n"
@@ -472,6 +473,7 @@ static const struct sn_verb verbs[] = {
 	},
 	{
 		.path = "node show",
+		.watch = true,
 		.arguments = "NODE",
 		.help = "Show everything about one node.",
 		.examples = "sonde node show rome\nsonde node show rome --json",

@@ -270,6 +270,7 @@ static const struct sn_opt rm_options[] = {
 static const struct sn_verb verbs[] = {
 	{
 		.path = "quarantine list",
+		.watch = true,
 		.arguments = "",
 		.help = "List what was sent to the hub and could not be taken, with the reason.",
 		.examples = "sonde quarantine list --source alpha",

@@ -180,6 +180,7 @@ static int flows(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_U
 static const struct sn_verb verbs[] = {
 	{
 		.path = "results",
+		.watch = true,
 		.arguments = "[DATASET]",
 		.help = "Show rows of a dataset (ping) that the hub has stored.",
 		.examples = "sonde results --node rome --since -15m\n"
@@ -193,6 +194,7 @@ static const struct sn_verb verbs[] = {
 	},
 	{
 		.path = "flows",
+		.watch = true,
 		.arguments = "",
 		.help = "Show flows that nodes have metered, or who had most of them.",
 		.examples = "sonde flows --where 's_port=443' --where 'c_bytes>100000'\n"

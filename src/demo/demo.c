@@ -230,6 +230,7 @@ const struct sn_verb sn_demo_verbs[] = {
 	 .option_count = SN_COUNT(change_options) - 1,
 	 .options_size = sizeof(struct change_options),
 	 .max_args = 1,
+	 .watch = true,
 	 .complete = "demo-link",
 	 .run = run_status},
 };

@@ -352,6 +352,7 @@ static const struct sn_verb verbs[] = {
 	},
 	{
 		.path = "imports",
+		.watch = true,
 		.help = "List what is and was imported, newest first.",
 		.examples = "sonde imports\nsonde imports --json",
 		.options = list_options,

@@ -277,6 +277,7 @@ static const struct sn_opt show_options[] = {
 static const struct sn_verb verbs[] = {
 	{
 		.path = "cap list",
+		.watch = true,
 		.arguments = "",
 		.help = "Show what can be measured, and by how many.",
 		.examples = "sonde cap list\nsonde cap list --node rome --json",

@@ -384,10 +384,10 @@ static const struct sn_opt stop_options[] = {
 	.option_count = SN_COUNT(options_), .options_size = sizeof(struct options), .run = (run_)
 
 static const struct sn_verb verbs[] = {
-	{VERB("measure list", "", list_options, run_list),
+	{VERB("measure list", "", list_options, run_list), .watch = true,
 	 .help = "Show measurements, newest first.",
 	 .examples = "sonde measure list --state running\nsonde measure list --node rome --json"},
-	{VERB("measure show", "ID|NAME...", show_options, run_show),
+	{VERB("measure show", "ID|NAME...", show_options, run_show), .watch = true,
 	 .help = "Show a measurement and how far each node is with it.",
 	 .examples = "sonde measure show uplink\nsonde measure show uplink --json", .min_args = 1,
 	 .max_args = -1, .complete = "measurement"},

@@ -57,20 +57,20 @@ static int record(const struct sn_verb *verb, void *options, int argc, char **ar
 
 static const struct sn_verb verbs[] = {
 	{"ping", "HOST...", "ask hosts", "sonde ping -c 3 192.0.2.1\nsonde ping --json a b", opts,
-	 SN_COUNT(opts), sizeof(struct options), 1, -1, record, NULL},
+	 SN_COUNT(opts), sizeof(struct options), 1, -1, record, NULL, false},
 	{"node list", "", "list nodes", NULL, opts, SN_COUNT(opts), sizeof(struct options), 0, 0,
-	 record, NULL},
+	 record, NULL, true},
 	{"node show", "NODE", "show one", NULL, opts, SN_COUNT(opts), sizeof(struct options), 1, 1,
-	 record, "node"},
-	{"complete", "KIND", NULL, NULL, NULL, 0, 0, 1, 1, record, NULL},
+	 record, "node", false},
+	{"complete", "KIND", NULL, NULL, NULL, 0, 0, 1, 1, record, NULL, false},
 };
 static const struct sn_program program = {"sonde", "measures networks", verbs, SN_COUNT(verbs)};
 
 static const struct sn_verb plain_verbs[] = {
 	{"", "", "run the agent", NULL, opts, SN_COUNT(opts), sizeof(struct options), 0, 0, record,
-	 NULL},
+	 NULL, false},
 	{"join", "URL TOKEN", "join a hub", NULL, opts, SN_COUNT(opts), sizeof(struct options), 2,
-	 2, record, NULL},
+	 2, record, NULL, false},
 };
 static const struct sn_program plain = {"agent", "an agent", plain_verbs, SN_COUNT(plain_verbs)};
 
