@@ -25,10 +25,11 @@
 #include "hub/offers.h"
 #include "store/db.h"
 
-#define SN_MEASURES_LIVE_MAX  10000   /* not yet ended */
-#define SN_MEASURES_PARTS_MAX 1000000 /* of those together */
-#define SN_MEASURES_ENDED_MAX 20000   /* kept; then the oldest are dropped */
-#define SN_MEASURE_NODE_TASKS 256     /* of one node at a time; it takes no more */
+#define SN_MEASURES_LIVE_MAX  10000                      /* not yet ended */
+#define SN_MEASURES_OWNER_MAX (SN_MEASURES_LIVE_MAX / 2) /* of them of one owner */
+#define SN_MEASURES_PARTS_MAX 1000000                    /* of all that live together */
+#define SN_MEASURES_ENDED_MAX 20000                      /* kept; then the oldest are dropped */
+#define SN_MEASURE_NODE_TASKS 256 /* of one node at a time; it takes no more */
 #define SN_MEASURE_NAME_MAX   128
 #define SN_MEASURE_KEY_MAX    128 /* of an idempotency key */
 #define SN_MEASURE_PARTS_MAX  100000

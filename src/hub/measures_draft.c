@@ -313,8 +313,29 @@ static int find_earlier(const struct sn_measures *measures,
 	return 0;
 }
 
-static int check_room(const struct sn_measures *measures, size_t parts, struct sn_err *err)
+static size_t live_of(const struct sn_measures *measures, const char *owner)
 {
+	size_t count = 0;
+
+	for (size_t i = 0; i < measures->all.count; i++) {
+		const struct sn_measure *measure = &measures->all.items[i]->measure;
+
+		count += !sn_measure_state_is_final(measure->state) &&
+			 strcmp(measure->owner, owner) == 0;
+	}
+	return count;
+}
+
+static int check_room(const struct sn_measures *measures, const char *owner, size_t parts,
+		      struct sn_err *err)
+{
+	/* Looked at only when it may be so. */
+	if (measures->live >= SN_MEASURES_OWNER_MAX &&
+	    live_of(measures, owner) >= SN_MEASURES_OWNER_MAX)
+		return sn_err_set(err, -E2BIG,
+				  "%d measurements of '%.100s' have not ended, which is the limit "
+				  "of one owner (stop one)",
+				  SN_MEASURES_OWNER_MAX, owner);
 	if (measures->live >= SN_MEASURES_LIVE_MAX)
 		return sn_err_set(err, -E2BIG,
 				  "%d measurements have not ended, which is the limit (stop one)",
@@ -355,7 +376,7 @@ int sn_measures_add(struct sn_measures *measures, const struct sn_measure_reques
 	sn_ulid(now_ns, draft.measured->measure.id);
 	failed = make_all(&draft, err);
 	if (failed == 0)
-		failed = check_room(measures, draft.count, err);
+		failed = check_room(measures, request->owner, draft.count, err);
 	if (failed == 0)
 		failed = permit(&draft, err);
 	if (failed == 0)
@@ -381,7 +402,7 @@ json_t *sn_measures_preview(struct sn_measures *measures, const struct sn_measur
 	err = err != NULL ? err : &own;
 	draft.measured = sn_measured_create();
 	if (make_all(&draft, err) == 0) {
-		bool allowed = check_room(measures, draft.count, &reason) == 0 &&
+		bool allowed = check_room(measures, request->owner, draft.count, &reason) == 0 &&
 			       permit(&draft, &reason) == 0;
 
 		json = sn_measured_preview(measures, draft.measured, allowed, reason.text);

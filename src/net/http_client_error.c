@@ -137,7 +137,7 @@ static int explain_refusal(const struct sn_http_failure *failure, const char *wh
 	if (!failure->has_certificate)
 		return sn_err_set(err, -EACCES,
 				  "cannot reach '%s': it wants a certificate from us, and we have "
-				  "none (enrol first)",
+				  "none (enrol first, or give one with its key)",
 				  where);
 	return sn_err_set(err, -EACCES,
 			  "cannot reach '%s': it refused our certificate (enrol again, or ask who "

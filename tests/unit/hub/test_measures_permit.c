@@ -131,23 +131,28 @@ static void a_node_has_so_many_tasks_and_no_more(void **state)
 	assert_int_equal(task_count(node), SN_MEASURE_NODE_TASKS);
 }
 
-static void ten_thousand_are_live_and_no_more(void **state)
+static void ten_thousand_are_live_half_of_them_of_one_owner_and_no_more(void **state)
 {
 	static const char standing[] = "{" PING ",\"when\":\"now ... future / 1s\"}";
+	struct sn_measure *measure;
 
 	(void)state;
 	/* What is kept over a crash is not what this is about. */
 	assert_int_equal(sn_db_exec(plane.db, "PRAGMA synchronous = OFF", &err), 0);
-	for (int i = 0; i < SN_MEASURES_LIVE_MAX; i++)
+	for (int i = 0; i < SN_MEASURES_OWNER_MAX; i++)
 		ask(standing);
-	refused(standing, -E2BIG, "10000");
+	refused(standing, -E2BIG, "5000 measurements of 'user:alice'");
+	for (int i = 0; i < SN_MEASURES_LIVE_MAX - SN_MEASURES_OWNER_MAX; i++)
+		assert_int_equal(try_for("user:bob", standing, &measure), 0);
+	assert_int_equal(try_for("user:carol", standing, &measure), -E2BIG);
+	assert_non_null(strstr(err.text, "10000"));
 	assert_int_equal(sn_measures_stop(plane.measures, sn_measures_at(plane.measures, 77),
 					  plane.now_ns, &err),
 			 0);
 	ask(standing);
 	plane_restart(&plane);
 	assert_int_equal(sn_measures_live_count(plane.measures), SN_MEASURES_LIVE_MAX);
-	refused(standing, -E2BIG, "10000");
+	refused(standing, -E2BIG, "5000");
 }
 
 static void lists_of_a_selection_have_a_limit(void **state)
@@ -188,7 +193,7 @@ int main(void)
 		TEST(who_may_not_join_does_not),
 		TEST(a_preview_says_what_would_be_and_stores_nothing),
 		TEST(a_node_has_so_many_tasks_and_no_more),
-		TEST(ten_thousand_are_live_and_no_more),
+		TEST(ten_thousand_are_live_half_of_them_of_one_owner_and_no_more),
 		TEST(lists_of_a_selection_have_a_limit),
 		TEST(who_could_not_join_is_asked_again),
 	};
