@@ -187,18 +187,6 @@ static void take_bad(void *ctx, const struct sn_bad_line *bad)
 		run->options->bad(bad, run->options->ctx);
 }
 
-static int check_unpacked(const struct run *run, uint64_t bytes, struct sn_err *err)
-{
-	uint64_t limit = SN_IMPORT_UNPACKED_FREE + run->report->bytes * SN_IMPORT_UNPACKED_MAX;
-
-	if (bytes <= limit)
-		return 0;
-	return sn_err_set(err, -EFBIG,
-			  "cannot import '%.*s': it unpacks to more than %d times its size "
-			  "(unpack it first if it is to be trusted)",
-			  NAME_SHOWN, run->name, SN_IMPORT_UNPACKED_MAX);
-}
-
 /* What a reader brought in one step. */
 static int take_step(struct run *run, struct sn_err *err)
 {
@@ -208,7 +196,7 @@ static int take_step(struct run *run, struct sn_err *err)
 	run->report->counts = *counts;
 	run->report->taken = sn_import_source_taken(run->source);
 	sn_parts_added(run->parts, fresh);
-	if (check_unpacked(run, counts->bytes, err) != 0 || store_parts(run, false, err) != 0)
+	if (store_parts(run, false, err) != 0)
 		return err->code;
 	return tell_progress(run, err);
 }

@@ -24,9 +24,6 @@
 
 #define SN_IMPORT_SAMPLES_MAX 10 /* bad lines with their reason in a report */
 #define SN_IMPORT_REASON_MAX  160
-/* What a file may unpack to: so much, and so many times its size. */
-#define SN_IMPORT_UNPACKED_FREE (64 * 1024 * 1024)
-#define SN_IMPORT_UNPACKED_MAX  200
 /* Rows from before that, or from more than so much after the import began, are far off. */
 #define SN_IMPORT_OLDEST_NS (631152000 * SN_NS_PER_S) /* 1990-01-01 */
 #define SN_IMPORT_AHEAD_NS  (86400 * SN_NS_PER_S)

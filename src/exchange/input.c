@@ -24,7 +24,7 @@ struct sn_input {
 	const char *start, *end; /* what is not yet told */
 	const char *searched;    /* no line feed before it */
 	size_t line_max;
-	uint64_t lines, taken;
+	uint64_t lines, taken, unpacked;
 	bool at_end;
 	bool skipping; /* the rest of a line that was too long */
 };
@@ -99,6 +99,22 @@ static int cannot_read(struct sn_input *input, int code, struct sn_err *err)
 	return sn_err_sys(err, code, "cannot read '%s'", input->name);
 }
 
+/* Looked at wherever bytes are made: a bomb need not have a line that ends. */
+static int check_unpacked(struct sn_input *input, size_t fresh, struct sn_err *err)
+{
+	uint64_t size = sn_input_size(input);
+
+	if (input->decompress == NULL || size == 0)
+		return 0;
+	input->unpacked += fresh;
+	if (input->unpacked <= SN_INPUT_UNPACKED_FREE + size * SN_INPUT_UNPACKED_MAX)
+		return 0;
+	return sn_err_set(err, -EFBIG,
+			  "cannot read '%s': it unpacks to more than %d times its size (unpack it "
+			  "first if it is to be trusted)",
+			  input->name, SN_INPUT_UNPACKED_MAX);
+}
+
 /* Who still writes it would have half of it imported, and the other half never. */
 static int check_unchanged(struct sn_input *input, struct sn_err *err)
 {
@@ -134,7 +150,7 @@ static int fill(struct sn_input *input, struct sn_err *err)
 		return cannot_read(input, (int)got, err);
 	input->end += got;
 	input->at_end = got == 0;
-	return 0;
+	return check_unpacked(input, (size_t)got, err);
 }
 
 int sn_input_open(const char *path, size_t line_max, struct sn_input **input, struct sn_err *err)

@@ -15,6 +15,10 @@
 #include "base/err.h"
 #include "base/str.h"
 
+/* What a file may unpack to: so many bytes, and so many times its size. */
+#define SN_INPUT_UNPACKED_FREE (64 * 1024 * 1024)
+#define SN_INPUT_UNPACKED_MAX  200
+
 struct sn_input;
 
 struct sn_input_line {
@@ -34,7 +38,7 @@ void sn_input_destroy(struct sn_input *input);
 /*
  * 1: a line; 0: the end.  Negative, after the lines before it, when the file cannot be read:
  * -EBADMSG (damaged), -ENODATA (its compressed data end too early), -EFBIG (they want too much
- * memory), -EAGAIN (it changed meanwhile), or an error of read(2).
+ * memory, or unpack to more than a file may), -EAGAIN (it changed meanwhile), or an error of read(2).
  */
 int sn_input_next(struct sn_input *input, struct sn_input_line *line, struct sn_err *err);
 

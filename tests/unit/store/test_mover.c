@@ -485,7 +485,7 @@ struct asking {
 	struct place *place;
 	const struct answers *want;
 	atomic_bool stop;
-	unsigned rounds, wrong;
+	atomic_uint rounds, wrong;
 };
 
 static void *ask_on(void *ctx)
@@ -520,9 +520,9 @@ static void while_rows_move_each_is_seen_once(void **state)
 		store_rows(place, i % DAYS, 60);
 	ask_all(place, &want);
 	asking.want = &want;
+	place->config.clickhouse.stop = NULL;
 	for (size_t i = 0; i < SN_COUNT(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, ask_on, &asking), 0);
-	place->config.clickhouse.stop = NULL;
 	start_mover(place);
 	wait_until_moved(place);
 	usleep(200000);
