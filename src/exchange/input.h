@@ -38,7 +38,8 @@ void sn_input_destroy(struct sn_input *input);
 /*
  * 1: a line; 0: the end.  Negative, after the lines before it, when the file cannot be read:
  * -EBADMSG (damaged), -ENODATA (its compressed data end too early), -EFBIG (they want too much
- * memory, or unpack to more than a file may), -EAGAIN (it changed meanwhile), or an error of read(2).
+ * memory, or unpack to more than a file may), -EAGAIN (it changed meanwhile), or an error of
+ * read(2).
  */
 int sn_input_next(struct sn_input *input, struct sn_input_line *line, struct sn_err *err);
 
