@@ -235,6 +235,9 @@ static void begin_answer(struct sn_stream *stream, bool has_pieces)
 	} else {
 		if (stream->file != NULL)
 			set_file(request, stream->file);
+		if (stream->spec.encoding != NULL)
+			sn_http_set_header(request, "Content-Encoding", stream->spec.encoding);
+		sn_http_set_header(request, "Vary", "Accept, Accept-Encoding");
 		sn_http_set_header(request, "Cache-Control", "no-store");
 		stream->http = sn_http_reply_stream(request, 200, stream->content_type, produce,
 						    http_over, stream);

@@ -6,10 +6,9 @@
  * The thread reads with a store of its own and hands pieces over through a bounded
  * queue; when that is full it waits, so that a slow client costs memory for the
  * queue only.  The answer begins with the first piece: what fails before it is an
- * ordinary problem document (-ENOENT of a maker is 404), what fails later breaks the connection off, so that
- * no client takes half an answer for a whole one.  A stream ends when its client
- * goes away and when the session or token that it was asked with is no good any
- * more.
+ * ordinary problem document (-ENOENT of a maker is 404), what fails later breaks the connection
+ * off, so that no client takes half an answer for a whole one.  A stream ends when its client goes
+ * away and when the session or token that it was asked with is no good any more.
  *
  * Refusals: 503 `busy` when SN_STREAMS_MAX are under way, 429 `too-many-streams` when one
  * account has its share of them.
@@ -34,7 +33,8 @@ struct sn_stream;
 
 struct sn_stream_spec {
 	const char *content_type;
-	const char *file; /* name under which a browser saves it; NULL: it shows it */
+	const char *encoding; /* Content-Encoding; a literal, NULL: none */
+	const char *file;     /* name under which a browser saves it; NULL: it shows it */
 	bool heavy;
 	/* On the thread; 0, or a negative errno with the reason. */
 	int (*make)(struct sn_stream *stream, struct sn_store *store, void *ctx,

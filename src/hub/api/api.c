@@ -292,6 +292,24 @@ bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_
 	return false;
 }
 
+bool sn_api_takes_encoding(const struct sn_http_request *request, const char *encoding)
+{
+	struct sn_str rest = sn_str(sn_http_header(request, "Accept-Encoding")), one, name;
+	double weight;
+
+	while (rest.n > 0 && sn_str_split(&rest, ',', &one)) {
+		sn_str_split(&one, ';', &name);
+		if (!sn_str_eqc(sn_str_trim(name), encoding))
+			continue;
+		one = sn_str_trim(one);
+		return !sn_str_has_prefix(one, "q=") ||
+		       (sn_parse_double((struct sn_str){one.p + 2, one.n - 2}, 0, 1, &weight) ==
+				0 &&
+			weight > 0);
+	}
+	return false;
+}
+
 bool sn_api_accepts(const struct sn_http_request *request, const char *type)
 {
 	const char *accept = sn_http_header(request, "Accept");

@@ -104,6 +104,9 @@ bool sn_api_query_u64(struct sn_http_request *request, const char *name, uint64_
 /* Does the client want `type` more than JSON?  By the Accept header, without weights. */
 bool sn_api_accepts(const struct sn_http_request *request, const char *type);
 
+/* Does the client take this Content-Encoding?  By its Accept-Encoding; a weight of 0 is a no. */
+bool sn_api_takes_encoding(const struct sn_http_request *request, const char *encoding);
+
 /* Pages for people (problems.c) ---------------------------------------------- */
 void sn_api_page_begin(struct sn_hub *hub, struct sn_buf *page, const char *title);
 /* Answers with the page and releases it. */

@@ -97,6 +97,27 @@ static const struct sn_dataset *shape_of(const struct sn_rows_query *rows)
 	return rows->shape.column_count == dataset->column_count ? dataset : &rows->shape;
 }
 
+/* On the way only: the file that arrives is as it was asked for.  Parquet is packed inside. */
+static enum sn_export_packing choose_encoding(const struct sn_http_request *request,
+					      const struct sn_rows_stream *stream,
+					      const char **encoding)
+{
+	static const struct {
+		const char *name;
+		enum sn_export_packing packing;
+	} encodings[] = {{"zstd", SN_EXPORT_ZSTD}, {"gzip", SN_EXPORT_GZIP}};
+
+	if (stream->packing != SN_EXPORT_PLAIN || stream->form == SN_EXPORT_PARQUET)
+		return stream->packing;
+	for (size_t i = 0; i < SN_COUNT(encodings); i++) {
+		if (sn_api_takes_encoding(request, encodings[i].name)) {
+			*encoding = encodings[i].name;
+			return encodings[i].packing;
+		}
+	}
+	return SN_EXPORT_PLAIN;
+}
+
 void sn_rows_stream(struct sn_hub *hub, struct sn_http_request *request, struct sn_rows_query *rows,
 		    const struct sn_rows_stream *stream)
 {
@@ -107,12 +128,13 @@ void sn_rows_stream(struct sn_hub *hub, struct sn_http_request *request, struct 
 		.make = make,
 		.release = release,
 	};
+	enum sn_export_packing packing;
 	struct rows_stream *out;
 	struct sn_rows_writer *writer;
 	struct sn_err err = {0};
 
-	if (sn_rows_writer_create(shape_of(rows), stream->form, stream->packing, &writer, &err) !=
-	    0) {
+	packing = choose_encoding(request, stream, &spec.encoding);
+	if (sn_rows_writer_create(shape_of(rows), stream->form, packing, &writer, &err) != 0) {
 		sn_http_problem(request, 400, "bad-query", "A query parameter is no good",
 				"format: %s", err.text);
 		free(rows);

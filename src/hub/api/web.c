@@ -29,8 +29,7 @@ static bool is_known(const struct sn_http_request *request, const char *etag)
 
 static void send_file(struct sn_http_request *request, const struct sn_web_file *file)
 {
-	const char *encodings = sn_http_header(request, "Accept-Encoding");
-	bool gzip = file->has_gzip && encodings != NULL && strstr(encodings, "gzip") != NULL;
+	bool gzip = file->has_gzip && sn_api_takes_encoding(request, "gzip");
 	sn_autofree char *path = sn_xasprintf("%s%s", file->path, gzip ? ".gz" : "");
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;

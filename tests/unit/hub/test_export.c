@@ -117,10 +117,10 @@ static void rows_come_oldest_first_as_csv_by_default(void **state SN_UNUSED)
 }
 
 /* An answer that is no text; where its body begins, the header before it ends with NUL. */
-static const char *fetch_bytes(const char *query, struct sn_buf *out)
+static const char *fetch_bytes_with(const char *query, const char *headers, struct sn_buf *out)
 {
 	sn_autofree char *target = sn_xasprintf("/api/v1/datasets/%s", query);
-	int fd = open_stream(&world, AS_LOCAL, target, "");
+	int fd = open_stream(&world, AS_LOCAL, target, headers);
 	uint64_t end_ns = sn_mono_ns() + 5 * SN_NS_PER_S;
 	char piece[4096], *end;
 	ssize_t got = -1;
@@ -139,6 +139,42 @@ static const char *fetch_bytes(const char *query, struct sn_buf *out)
 	assert_non_null(end);
 	*end = '\0';
 	return end + 4;
+}
+
+static const char *fetch_bytes(const char *query, struct sn_buf *out)
+{
+	return fetch_bytes_with(query, "", out);
+}
+
+static void rows_are_packed_on_the_way_for_those_who_take_it(void **state SN_UNUSED)
+{
+	static const struct {
+		const char *query, *takes, *encoding, *begins;
+	} cases[] = {
+		{"ping/export", "gzip, deflate", "Content-Encoding: gzip\r\n", "\x1f\x8b"},
+		{"ping/export", "gzip;q=0.5, zstd", "Content-Encoding: zstd\r\n",
+		 "\x28\xb5\x2f\xfd"},
+		{"ping/export", "br, gzip;q=0, zstd;q=0.000", NULL, "time,"},
+		{"ping/export", "xgzip, identity", NULL, "time,"},
+		{"ping/export?format=parquet", "gzip", NULL, "PAR1"},
+		{"ping/export?compress=zstd", "gzip", NULL, "\x28\xb5\x2f\xfd"},
+	};
+
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		sn_autofree char *header = sn_xasprintf("Accept-Encoding: %s\r\n", cases[i].takes);
+		struct sn_buf bytes = {0};
+		const char *body = fetch_bytes_with(cases[i].query, header, &bytes);
+
+		assert_memory_equal(body, cases[i].begins, strlen(cases[i].begins));
+		if (cases[i].encoding != NULL) {
+			assert_non_null(strstr(bytes.p, cases[i].encoding));
+			assert_non_null(strstr(bytes.p, "text/csv"));
+			assert_non_null(strstr(bytes.p, "\"ping.csv\""));
+		} else {
+			assert_null(strstr(bytes.p, "Content-Encoding"));
+		}
+		sn_buf_finish(&bytes);
+	}
 }
 
 static void every_form_says_what_it_is(void **state SN_UNUSED)
@@ -390,6 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_come_oldest_first_as_csv_by_default),
+		cmocka_unit_test(rows_are_packed_on_the_way_for_those_who_take_it),
 		cmocka_unit_test(every_form_says_what_it_is),
 		cmocka_unit_test(what_cannot_be_is_refused_by_name),
 		cmocka_unit_test(an_area_is_asked_for_by_two_corners),
