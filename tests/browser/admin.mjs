@@ -124,12 +124,12 @@ const tests = [
 		await bob.page.getByText('bob, role operator').waitFor();
 		await page.reload();
 		await page.getByLabel('Role of bob').selectOption('admin');
-		await until('bob is an administrator', 10, async () => (await api('GET', '/users')).items.find((u) => u.name === 'bob').role === 'admin');
-		await bob.page.getByRole('navigation', { name: 'Pages' }).getByText('Admin').waitFor(seconds(15));
+		await until('bob is an administrator', 30, async () => (await api('GET', '/users')).items.find((u) => u.name === 'bob').role === 'admin');
+		await bob.page.getByRole('navigation', { name: 'Pages' }).getByText('Admin').waitFor(seconds(30));
 		page.once('dialog', (question) => question.accept());
 		await page.getByRole('button', { name: 'Remove bob' }).click();
 		await page.getByRole('cell', { name: 'bob', exact: true }).waitFor({ state: 'detached' });
-		await bob.page.getByRole('button', { name: 'Log in' }).waitFor(seconds(15));
+		await bob.page.getByRole('button', { name: 'Log in' }).waitFor(seconds(30));
 		await bob.close();
 	}],
 	['a token is shown once, works, and is worthless when it is removed', async () => {
@@ -183,25 +183,25 @@ const tests = [
 		await visit('/');
 		await page.getByText('No node yet').waitFor();
 		writePolicy(hub.state, POLICY.replace('roles: student', 'rolse: student'));
-		await told().getByText('rolse').waitFor(seconds(15));
+		await told().getByText('rolse').waitFor(seconds(30));
 		await visit('/admin/policy');
 		await page.getByText('this is the last good policy').waitFor();
 		await hub.stop();
-		await page.getByText('no connection to the hub').waitFor(seconds(15));
+		await page.getByText('no connection to the hub').waitFor(seconds(30));
 		writePolicy(hub.state, POLICY);
 		await hub.start();
 		await page.getByText('no connection to the hub').waitFor({ state: 'detached', timeout: 30000 });
-		await told().waitFor({ state: 'detached', timeout: 15000 });
+		await told().waitFor({ state: 'detached', timeout: 30000 });
 	}],
 	['the audit trail is narrowed by actor, action and outcome', async () => {
 		await visit('/admin/audit');
 		const cells = () => region('Audit trail').locator('tbody tr td:nth-child(3)').allInnerTexts();
 		await page.getByLabel('Action').fill('user.add');
 		await page.getByLabel('Action').press('Enter');
-		await until('only users that were added', 10, async () => (await cells()).length === 2 && (await cells()).every((text) => text === 'user.add'));
+		await until('only users that were added', 30, async () => (await cells()).length === 2 && (await cells()).every((text) => text === 'user.add'));
 		await page.getByRole('button', { name: 'Show all' }).click();
 		await page.getByLabel('Outcome').selectOption('done');
-		await until('only what was done', 10, async () => (await region('Audit trail').locator('tbody tr').count()) > 2 && (await region('Audit trail').getByText('refused').count()) === 0);
+		await until('only what was done', 30, async () => (await region('Audit trail').locator('tbody tr').count()) > 2 && (await region('Audit trail').getByText('refused').count()) === 0);
 		assert(new URL(page.url()).searchParams.get('outcome') === 'done', page.url());
 	}],
 	['a narrow screen needs no sideways scrolling', async () => {

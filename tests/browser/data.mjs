@@ -34,7 +34,7 @@ const tests = [
 	['the datasets say how many rows there are and since when', async () => {
 		await page.goto(sonde.login_url);
 		await page.getByRole('navigation', { name: 'Pages' }).getByText('Data').click();
-		await row('ping').waitFor({ timeout: 20000 });
+		await row('ping').waitFor({ timeout: 30000 });
 		assert(/\d/.test(await row('ping').innerText()), await row('ping').innerText());
 		await page.getByText('known datasets without rows').click();
 		await page.getByRole('link', { name: 'tstat_tcp_complete', exact: true }).waitFor();
@@ -51,7 +51,7 @@ const tests = [
 		await page.getByRole('link', { name: 'ping', exact: true }).click();
 		await page.getByRole('heading', { name: 'ping', exact: true }).waitFor();
 		await region('Columns').getByRole('row').filter({ hasText: 'rtt_p50_seconds' }).getByText('s', { exact: true }).waitFor();
-		await region('Newest rows').getByText('127.0.0.1').first().waitFor({ timeout: 20000 });
+		await region('Newest rows').getByText('127.0.0.1').first().waitFor({ timeout: 30000 });
 	}],
 	['what the button downloads is what the command line exports', async () => {
 		const link = page.getByRole('link', { name: 'Download' });
@@ -76,7 +76,7 @@ const tests = [
 		await visit('/data/sources');
 		await row('current').waitFor();
 		await row('current').getByRole('link').click();
-		await page.locator('.smoke').waitFor({ timeout: 10000 });
+		await page.locator('.smoke').waitFor({ timeout: 30000 });
 	}],
 	['a file is taken, its bad line kept, and a second time it was there already', async () => {
 		await visit('/data/imports');
@@ -86,7 +86,7 @@ const tests = [
 			await page.getByRole('combobox', { name: 'Form' }).selectOption('csv');
 			await page.getByLabel('Dataset').fill('ping');
 			await page.getByRole('button', { name: 'Take them' }).click();
-			await then().waitFor({ timeout: 20000 });
+			await then().waitFor({ timeout: 30000 });
 		}
 		const done = await row('done').innerText();
 		assert(/\b50\b/.test(done), done);
@@ -102,7 +102,7 @@ const tests = [
 		await page.getByText('SQLite, a file per day').waitFor();
 		await row(DAY).waitFor();
 		await page.getByRole('button', { name: 'Check every block' }).click();
-		await page.getByText('all is well').waitFor({ timeout: 20000 });
+		await page.getByText('all is well').waitFor({ timeout: 30000 });
 	}],
 	['a backup is made where one says', async () => {
 		const place = join(files, 'backup');
@@ -125,7 +125,7 @@ const tests = [
 		for (const part of ['', '/sources', '/imports', '/quarantine', '/dumps', '/store', '/datasets/ping']) {
 			await visit(`/data${part}`);
 			await page.getByRole('heading', { level: 1 }).waitFor();
-			await until('the page is there', 5, async () => (await page.locator('table, .notice').count()) > 0);
+			await until('the page is there', 30, async () => (await page.locator('table, .notice').count()) > 0);
 			const over = await tooWide(page);
 			assert(over <= 0, `/data${part} is ${over} px too wide`);
 		}

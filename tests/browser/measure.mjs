@@ -25,10 +25,10 @@ const count = () => page.getByLabel('count', { exact: true });
 const plan = () => page.getByRole('region', { name: 'What it would mean' });
 const results = () => page.getByRole('region', { name: 'Results', exact: true });
 const rows = () => results().locator('tbody tr').count();
-const state = (word) => page.locator('.head [role="status"]').getByText(word).waitFor({ timeout: 20000 });
+const state = (word) => page.locator('.head [role="status"]').getByText(word).waitFor({ timeout: 30000 });
 const measure = async () => {
 	await page.getByRole('button', { name: 'Measure', exact: true }).click();
-	await page.waitForURL(/\/measurements\//, { timeout: 15000 });
+	await page.waitForURL(/\/measurements\//, { timeout: 30000 });
 };
 const seconds = (n) => ({ timeout: n * 1000 });
 
@@ -37,7 +37,7 @@ const tests = [
 		await page.goto(sonde.login_url);
 		await page.getByRole('navigation', { name: 'Pages' }).getByText('Measure').click();
 		const row = page.locator('details', { hasText: 'Methods of nodes' }).locator('tr').filter({ has: page.getByRole('link', { name: 'ping', exact: true }) });
-		await row.getByText('1 of 1').waitFor(seconds(20));
+		await row.getByText('1 of 1').waitFor(seconds(30));
 		// Without an address beside loopback a node has nothing to offer under these names.
 		if ((await api('GET', '/capabilities/ping-average-ip4').catch(() => undefined)) === undefined) return;
 		const views = page.locator('details', { hasText: 'The same under mPlane names' });
@@ -47,12 +47,12 @@ const tests = [
 	}],
 	['words and a node narrow the list, and both are in the address', async () => {
 		await page.getByLabel('Filter capabilities').fill('bidirectional');
-		await until('only flow', 5, async () => (await page.locator('details a').allInnerTexts()).every((text) => ['flow', 'Measure'].includes(text)));
+		await until('only flow', 30, async () => (await page.locator('details a').allInnerTexts()).every((text) => ['flow', 'Measure'].includes(text)));
 		await page.getByLabel('Filter capabilities').fill('nonsense');
 		await page.getByText('No capability matches').waitFor();
 		await page.getByRole('button', { name: /^Show all/ }).click();
 		await page.getByRole('combobox', { name: 'Node', exact: true }).selectOption({ index: 1 });
-		await until('the node in the address', 5, () => new URL(page.url()).searchParams.get('node'));
+		await until('the node in the address', 30, () => new URL(page.url()).searchParams.get('node'));
 		await page.reload();
 		await page.getByRole('link', { name: 'ping', exact: true }).waitFor();
 	}],
@@ -65,7 +65,7 @@ const tests = [
 		assert((await count().getAttribute('aria-invalid')) === 'true', 'the field is not marked');
 		await count().fill('2');
 		await targets().fill('127.0.0.1, 127.0.0.2');
-		await plan().getByText('2: 127.0.0.1, 127.0.0.2').waitFor(seconds(10));
+		await plan().getByText('2: 127.0.0.1, 127.0.0.2').waitFor(seconds(30));
 		await plan().getByText('4 packets').waitFor();
 	}],
 	['schedules are chosen in words and said in numbers', async () => {
@@ -74,17 +74,17 @@ const tests = [
 		await page.getByText('days, hours, minutes and seconds').waitFor();
 		await page.getByLabel('Every').fill('10s');
 		await page.getByLabel('For', { exact: true }).fill('1m');
-		await plan().getByText('every 10s for 1m').waitFor(seconds(10));
+		await plan().getByText('every 10s for 1m').waitFor(seconds(30));
 		await plan().getByText('28 packets').waitFor(); // 7 runs, 2 targets, 2 each
 		await page.getByLabel('How often').selectOption('cron');
 		await page.getByLabel('Days').selectOption('1-5');
 		await page.getByLabel('Hours').fill('8-17');
-		await plan().getByText('without end, Monday to Friday').waitFor(seconds(10));
+		await plan().getByText('without end, Monday to Friday').waitFor(seconds(30));
 		await page.getByLabel('How often').selectOption('once');
 	}],
 	['the form is in its address', async () => {
-		await plan().getByText('4 packets').waitFor(seconds(10));
-		await until('the fields in the address', 5, () => new URL(page.url()).searchParams.get('count') === '2');
+		await plan().getByText('4 packets').waitFor(seconds(30));
+		await until('the fields in the address', 30, () => new URL(page.url()).searchParams.get('count') === '2');
 		await page.reload();
 		await targets().waitFor();
 		assert((await targets().inputValue()) === '127.0.0.1, 127.0.0.2', await targets().inputValue());
@@ -110,7 +110,7 @@ const tests = [
 	}],
 	['one click measures, and the result appears by itself', async () => {
 		await measure();
-		await results().getByText('127.0.0.1').first().waitFor(seconds(20));
+		await results().getByText('127.0.0.1').first().waitFor(seconds(30));
 		await state('done');
 		await page.getByRole('region', { name: 'Providers' }).getByText('done').waitFor();
 		assert(Number(await page.locator('[data-points]').getAttribute('data-points')) === 1, 'nothing is drawn');
@@ -138,7 +138,7 @@ const tests = [
 		await until('three results', 30, async () => (await rows()) >= 3);
 		const drawn = async () => Number(await page.locator('[data-points]').getAttribute('data-points'));
 		const before = await drawn();
-		await until('two more points', 15, async () => (await drawn()) >= before + 2);
+		await until('two more points', 30, async () => (await drawn()) >= before + 2);
 		await page.getByRole('cell', { name: /µs|ms/ }).first().waitFor();
 		page.once('dialog', (question) => question.accept());
 		await page.getByRole('button', { name: 'Stop …' }).click();
@@ -151,15 +151,15 @@ const tests = [
 		await list.getByRole('link').first().waitFor();
 		assert((await list.getByRole('link', { name: 'heartbeat' }).count()) === 0, 'a stopped one is shown as running');
 		const { id } = await api('POST', '/measurements', { capability: 'ping', parameters: { targets: ['127.0.0.1'] }, when: 'now ... future / 5s', name: 'from elsewhere' });
-		await list.getByRole('link', { name: 'from elsewhere' }).waitFor(seconds(10));
+		await list.getByRole('link', { name: 'from elsewhere' }).waitFor(seconds(30));
 		await api('POST', `/measurements/${id}/stop`, {});
-		await list.getByRole('link', { name: 'from elsewhere' }).waitFor({ state: 'detached', timeout: 10000 });
+		await list.getByRole('link', { name: 'from elsewhere' }).waitFor({ state: 'detached', timeout: 30000 });
 		await list.getByRole('button', { name: 'ended' }).click();
 		await list.getByRole('link', { name: 'heartbeat' }).waitFor();
 	}],
 	['what is never probed is refused before it is asked for, with the reason', async () => {
 		await visit('/measure/ping?targets=224.0.0.1');
-		await plan().getByText('is never probed').waitFor(seconds(10));
+		await plan().getByText('is never probed').waitFor(seconds(30));
 		assert(await page.getByRole('button', { name: 'Measure', exact: true }).isDisabled(), 'the button invites to try');
 	}],
 	['a measurement and a capability that are not there say so', async () => {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pages as a person uses them, against a real hub and node that ping this machine.
-import { assert, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
+import { join } from 'node:path';
+
+import { apiOf, assert, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
 
 const why = missing();
 if (why) {
@@ -11,6 +13,7 @@ if (why) {
 isolate();
 const sonde = await start(process.argv[2], 'up', ['--listen', '127.0.0.1:0', '--no-defaults', '127.0.0.1', '::1']);
 const browser = await launch();
+const api = apiOf(join(sonde.state, 'hub', 'hub.json'));
 const { page, complaints, foreign, visit } = await watchedPage(browser, sonde.url);
 
 const chart = () => page.locator('.smoke');
@@ -36,11 +39,11 @@ const tests = [
 	}],
 	['the overview shows the node online with a round-trip time', async () => {
 		const row = page.locator('tr[data-node]').first();
-		await row.getByText('online').waitFor({ timeout: 20000 });
+		await row.getByText('online').waitFor({ timeout: 30000 });
 		await until('a round-trip time in the list', 20, async () => /[µm]s/.test(await row.innerText()));
 	}],
 	['the map is drawn', async () => {
-		const drawn = await until('land on the canvas', 5, () =>
+		const drawn = await until('land on the canvas', 30, () =>
 			page.evaluate(() => {
 				const canvas = document.querySelector('.map canvas');
 				const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -50,9 +53,9 @@ const tests = [
 	}],
 	['the chart of a node moves by itself', async () => {
 		await page.locator('tr[data-node] a').first().click();
-		await chart().waitFor({ timeout: 10000 });
+		await chart().waitFor({ timeout: 30000 });
 		const before = await points();
-		await until('two more points', 10, async () => (await points()) >= before + 2);
+		await until('two more points', 30, async () => (await points()) >= before + 2);
 	}],
 	['another target is one click away and has its own address', async () => {
 		await page.getByRole('button', { name: '::1', exact: true }).click();
@@ -68,7 +71,7 @@ const tests = [
 		await page.mouse.down();
 		await page.mouse.move(box.x + box.width * 0.9, box.y + 60, { steps: 5 });
 		await page.mouse.up();
-		await until('a fixed range', 5, async () => /range=\d+\.\.\d+/.test(decodeURIComponent(page.url())));
+		await until('a fixed range', 30, async () => /range=\d+\.\.\d+/.test(decodeURIComponent(page.url())));
 		await page.getByRole('button', { name: '5 min', exact: true }).click();
 	}],
 	['the view says how to get the same from the command line', async () => {
@@ -87,7 +90,33 @@ const tests = [
 		await page.keyboard.press('Enter');
 		await page.getByRole('heading', { name: 'Fleet' }).waitFor();
 	}],
+	['a filter is in the address, and Back comes back to it', async () => {
+		await visit('/nodes');
+		const filter = () => page.getByRole('searchbox', { name: 'Filter nodes' });
+		await filter().fill('no such');
+		await page.getByText('No node matches the filter').waitFor();
+		const name = (await api('GET', '/nodes')).items[0].name;
+		await filter().fill(name);
+		await page.getByRole('region', { name: 'Nodes' }).getByRole('link', { name, exact: true }).click();
+		await page.getByRole('heading', { name, level: 1 }).waitFor();
+		assert((await page.title()) === `${name} · Sonde`, await page.title());
+		await page.goBack();
+		await until('the filter', 30, async () => (await filter().inputValue()) === name);
+	}],
+	['what a problem of the API means is a page for everybody', async () => {
+		const answer = await fetch(new URL('/api/v1/nodes/nonsense', sonde.url));
+		const problem = await answer.json();
+		const stranger = await watchedPage(browser, sonde.url);
+		await stranger.visit(problem.type);
+		await stranger.page.getByRole('heading', { name: problem.code, level: 1 }).waitFor();
+		await stranger.page.getByText('sonde user token add').waitFor();
+		await stranger.page.getByRole('link', { name: 'All problems' }).click();
+		await stranger.page.getByRole('link', { name: 'not-found', exact: true }).waitFor();
+		assert(stranger.complaints.length === 0, stranger.complaints.join('\n'));
+		await stranger.page.context().close();
+	}],
 	['light and dark are both there and remembered', async () => {
+		await page.getByRole('heading', { name: 'Fleet' }).waitFor();
 		const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
 		const button = page.getByRole('button', { name: /Colours/ });
 		await button.click();
@@ -100,7 +129,7 @@ const tests = [
 	}],
 	['a narrow screen needs no sideways scrolling', async () => {
 		await page.setViewportSize({ width: 360, height: 740 });
-		for (const path of ['/', '/nodes', '/flows']) {
+		for (const path of ['/', '/nodes', '/flows', '/problems']) {
 			await visit(path);
 			await page.getByRole('heading', { level: 1 }).waitFor();
 			assert((await tooWide(page)) <= 0, `${path} is ${await tooWide(page)} pixels too wide`);

@@ -16,7 +16,9 @@ void sn_api_page_begin(struct sn_hub *hub, struct sn_buf *page, const char *titl
 	sn_html_add(page, title, strlen(title));
 	sn_buf_adds(page, " \302\267 Sonde</title>\n");
 	if (sn_web_is_there(hub->web) && sn_web_find(hub->web, SN_WEB_PLAIN_STYLE) != NULL)
-		sn_buf_adds(page, "<link rel=\"stylesheet\" href=\"/" SN_WEB_PLAIN_STYLE "\">\n");
+		sn_buf_adds(page,
+			    "<link rel=\"stylesheet\" href=\"/" SN_WEB_PLAIN_STYLE "\">\n"
+			    "<link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">\n");
 	sn_buf_adds(page, "<h1>");
 	sn_html_add(page, title, strlen(title));
 	sn_buf_adds(page, "</h1>\n");
