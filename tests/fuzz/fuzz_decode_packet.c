@@ -66,7 +66,7 @@ static void check_both_ways(const struct sn_packet *packet, unsigned tunnels_max
 	struct sn_decoded one, other;
 	enum sn_skip skip = sn_decode(packet->link, tunnels_max, packet, &one);
 
-	check(skip == sn_decode_any(packet->link, tunnels_max, packet, &other));
+	check(skip == sn_decode_any(packet->link, tunnels_max, false, packet, &other));
 	check(same_decoded(&one, &other));
 }
 

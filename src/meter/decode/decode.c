@@ -22,9 +22,19 @@ const struct sn_skip_info sn_skip_info[SN_SKIP_COUNT] = {
 	[SN_SKIP_LATE] = {"late", "segment of a connection that has ended"},
 };
 
+/* What there is to do with a packet, beside its bytes. */
+struct way {
+	unsigned tunnels_max;
+	bool shortcuts;
+};
+
 static enum sn_skip decode_ip(struct sn_rd *rd, uint16_t ethertype, uint32_t missing,
-			      struct sn_decoded *out)
+			      const struct way *way, struct sn_decoded *out)
 {
+	uint32_t here = (uint32_t)bytes_left(rd);
+
+	if (way->shortcuts && sn_decode_plain_ip(ethertype, rd->p, here, here + missing, out))
+		return SN_SKIP_NONE;
 	return ethertype == SN_ETHERTYPE_IPV4 ? sn_decode_ipv4(rd, missing, out)
 					      : sn_decode_ipv6(rd, missing, out);
 }
@@ -41,45 +51,63 @@ static uint32_t missing_inside(const struct sn_rd *rd, const struct sn_decoded *
 				 : outer->payload_bytes - left;
 }
 
+static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, const struct way *way,
+				  struct sn_decoded *out);
+
+/* What is inside takes the place of what was outside. */
+static enum sn_skip decode_inner(struct sn_rd *rd, uint16_t ethertype, uint32_t missing,
+				 const struct way *way, struct sn_decoded *out)
+{
+	uint8_t tunnels = (uint8_t)(out->tunnels + 1);
+	const uint8_t *stations = out->stations;
+	enum sn_skip skip;
+
+	sn_decoded_clear(out);
+	out->tunnels = tunnels;
+	out->stations = stations;
+	skip = decode_ip(rd, ethertype, missing, way, out);
+	if ((skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL) &&
+	    sn_decode_is_tunnel(out->protocol, out->dst_port))
+		skip = decode_inside(rd, skip, way, out);
+	return skip;
+}
+
+/* On a port of UDP anybody may talk: what makes no sense as a tunnel is just a datagram. */
+static enum sn_skip decode_in_datagram(struct sn_rd *rd, uint16_t ethertype, uint32_t missing,
+				       const struct way *way, struct sn_decoded *out)
+{
+	struct sn_decoded outer = *out;
+
+	if (decode_inner(rd, ethertype, missing, way, out) != SN_SKIP_NONE)
+		*out = outer;
+	return SN_SKIP_NONE;
+}
+
 /* `rd` is behind the headers of `out`, which become those inside if there are any. */
-static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, unsigned tunnels_max,
+static enum sn_skip decode_inside(struct sn_rd *rd, enum sn_skip outside, const struct way *way,
 				  struct sn_decoded *out)
 {
 	bool udp = out->protocol == SN_PROTO_UDP;
-	struct sn_decoded inner;
 	uint16_t ethertype = 0;
+	uint32_t missing;
 
 	if (!out->has_transport)
 		return udp ? SN_SKIP_NONE : SN_SKIP_FRAGMENT;
 	if (udp)
 		*rd = out->payload;
-	if (out->tunnels >= tunnels_max)
+	if (out->tunnels >= way->tunnels_max)
 		return udp ? SN_SKIP_NONE : SN_SKIP_TUNNELS;
-
-	uint32_t missing = missing_inside(rd, out);
-
+	missing = missing_inside(rd, out);
 	if (!sn_decode_tunnel(rd, out->protocol, out->dst_port, &ethertype))
 		return !udp && !sn_rd_ok(rd) && missing > 0 ? SN_SKIP_TRUNCATED : outside;
-
-	sn_decoded_clear(&inner);
-	inner.tunnels = (uint8_t)(out->tunnels + 1);
-	inner.stations = out->stations;
-
-	enum sn_skip skip = decode_ip(rd, ethertype, missing, &inner);
-
-	if ((skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL) &&
-	    sn_decode_is_tunnel(inner.protocol, inner.dst_port))
-		skip = decode_inside(rd, skip, tunnels_max, &inner);
-	/* On a port of UDP anybody may talk: what makes no sense as a tunnel is just a datagram. */
-	if (skip != SN_SKIP_NONE && udp)
-		return SN_SKIP_NONE;
-	*out = inner;
-	return skip;
+	return udp ? decode_in_datagram(rd, ethertype, missing, way, out)
+		   : decode_inner(rd, ethertype, missing, way, out);
 }
 
-enum sn_skip sn_decode_any(int link, unsigned tunnels_max, const struct sn_packet *packet,
-			   struct sn_decoded *out)
+enum sn_skip sn_decode_any(int link, unsigned tunnels_max, bool shortcuts,
+			   const struct sn_packet *packet, struct sn_decoded *out)
 {
+	struct way way = {SN_MIN(tunnels_max, SN_DECODE_TUNNELS_MAX), shortcuts};
 	struct sn_rd rd = make_rd(packet->data, packet->captured);
 	uint16_t ethertype = 0;
 	uint32_t missing = packet->length - packet->captured;
@@ -91,10 +119,10 @@ enum sn_skip sn_decode_any(int link, unsigned tunnels_max, const struct sn_packe
 		return skip == SN_SKIP_BAD_LINK && !sn_rd_ok(&rd) && missing > 0 ? SN_SKIP_TRUNCATED
 										 : skip;
 	out->stations = link == DLT_EN10MB ? packet->data : NULL;
-	skip = decode_ip(&rd, ethertype, missing, out);
+	skip = decode_ip(&rd, ethertype, missing, &way, out);
 	if (out->protocol != SN_PROTO_TCP && tunnels_max > 0 &&
 	    (skip == SN_SKIP_NONE || skip == SN_SKIP_PROTOCOL) &&
 	    sn_decode_is_tunnel(out->protocol, out->dst_port))
-		skip = decode_inside(&rd, skip, SN_MIN(tunnels_max, SN_DECODE_TUNNELS_MAX), out);
+		skip = decode_inside(&rd, skip, &way, out);
 	return skip;
 }

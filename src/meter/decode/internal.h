@@ -20,14 +20,26 @@ static inline void sn_decoded_clear(struct sn_decoded *out)
 	enum { PIECE = 16 };
 	uint8_t *p = (uint8_t *)out;
 
+#pragma GCC unroll 16
 	for (size_t i = 0; i + PIECE <= sizeof(*out); i += PIECE)
 		memset(p + i, 0, PIECE);
 	memset(p + sizeof(*out) - PIECE, 0, PIECE);
 }
 
-/* sn_decode() of any packet by the steps below; it has a shorter way for plain ones (plain.c). */
-enum sn_skip sn_decode_any(int link, unsigned tunnels_max, const struct sn_packet *packet,
-			   struct sn_decoded *out);
+/*
+ * sn_decode() of any packet by the steps below.  What is plain behind the link headers, or inside
+ * of a tunnel, takes the short way if `shortcuts`.  Out of line, so that ordinary packets need not
+ * save its registers.
+ */
+__attribute__((noinline)) enum sn_skip sn_decode_any(int link, unsigned tunnels_max, bool shortcuts,
+						     const struct sn_packet *packet,
+						     struct sn_decoded *out);
+/*
+ * The short way (plain.c): `here` bytes from `p` on are captured, of `frame` in the frame.  False,
+ * and `out` as it was, if the packet is not plain.
+ */
+bool sn_decode_plain_ip(uint16_t ethertype, const uint8_t *p, uint32_t here, uint32_t frame,
+			struct sn_decoded *out);
 
 /* Link layer: leaves `rd` at the IP header and its ethertype in `ethertype`. */
 enum sn_skip sn_decode_link(int link, struct sn_rd *rd, uint16_t *ethertype);

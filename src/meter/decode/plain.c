@@ -3,7 +3,8 @@
  * Plain packets: Ethernet with at most one VLAN tag, IPv4 without options or IPv6 without
  * extension headers, whole TCP or UDP.  Of real traffic that is nearly every packet, so they
  * have a straight way: no tables, no loops, no reader that is handed on.  It asks only
- * whether all headers are here and sound; all else is left to sn_decode_any(), from the start.
+ * whether all headers are here and sound, and writes nothing before that is known; all else
+ * is left to sn_decode_any(), which comes back here with what is inside of tunnels.
  */
 #include <pcap/dlt.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/util.h"
 #include "meter/decode/internal.h"
 #include "meter/decode/load.h"
+#include "meter/inline.h"
 
 #define ETHERNET_HEADER 14
 #define VLAN_TAG        4
@@ -24,7 +26,8 @@
 
 /* The header at `p` has `length` bytes in the IP packet with what follows, `here` of them captured.
  */
-static bool plain_tcp(const uint8_t *p, uint32_t length, uint32_t here, struct sn_decoded *out)
+static SN_ALWAYS_INLINE bool plain_tcp(const uint8_t *p, uint32_t length, uint32_t here,
+				       struct sn_decoded *out)
 {
 	uint32_t header;
 
@@ -33,6 +36,7 @@ static bool plain_tcp(const uint8_t *p, uint32_t length, uint32_t here, struct s
 	header = (uint32_t)(p[12] >> 4) * 4;
 	if (header < TCP_HEADER || header > here)
 		return false;
+	out->has_transport = true;
 	out->src_port = load_u16(p);
 	out->dst_port = load_u16(p + 2);
 	out->tcp_seq = load_u32(p + 4);
@@ -45,7 +49,8 @@ static bool plain_tcp(const uint8_t *p, uint32_t length, uint32_t here, struct s
 	return true;
 }
 
-static bool plain_udp(const uint8_t *p, uint32_t length, uint32_t here, struct sn_decoded *out)
+static SN_ALWAYS_INLINE bool plain_udp(const uint8_t *p, uint32_t length, uint32_t here,
+				       struct sn_decoded *out)
 {
 	uint32_t udp_length;
 
@@ -54,6 +59,7 @@ static bool plain_udp(const uint8_t *p, uint32_t length, uint32_t here, struct s
 	udp_length = load_u16(p + 4);
 	if (udp_length < UDP_HEADER || udp_length > length)
 		return false;
+	out->has_transport = true;
 	out->src_port = load_u16(p);
 	out->dst_port = load_u16(p + 2);
 	out->udp_length = udp_length;
@@ -62,18 +68,18 @@ static bool plain_udp(const uint8_t *p, uint32_t length, uint32_t here, struct s
 	return true;
 }
 
-static bool plain_transport(const uint8_t *p, uint32_t length, uint32_t here,
-			    struct sn_decoded *out)
+static SN_ALWAYS_INLINE bool plain_transport(uint8_t protocol, const uint8_t *p, uint32_t length,
+					     uint32_t here, struct sn_decoded *out)
 {
-	out->has_transport = true;
 	here = SN_MIN(here, length); /* behind the IP packet there is padding */
-	return out->protocol == SN_PROTO_TCP   ? plain_tcp(p, length, here, out)
-	       : out->protocol == SN_PROTO_UDP ? plain_udp(p, length, here, out)
-					       : false;
+	return protocol == SN_PROTO_TCP   ? plain_tcp(p, length, here, out)
+	       : protocol == SN_PROTO_UDP ? plain_udp(p, length, here, out)
+					  : false;
 }
 
 /* `here` bytes from `p` on are captured, of `frame` in the frame. */
-static bool plain_ipv4(const uint8_t *p, uint32_t here, uint32_t frame, struct sn_decoded *out)
+static SN_ALWAYS_INLINE bool plain_ipv4(const uint8_t *p, uint32_t here, uint32_t frame,
+					struct sn_decoded *out)
 {
 	uint32_t total;
 
@@ -81,7 +87,8 @@ static bool plain_ipv4(const uint8_t *p, uint32_t here, uint32_t frame, struct s
 		return false;
 	total = load_u16(p + 2);
 	if (p[0] != IPV4_PLAIN || total < IPV4_HEADER || total > frame ||
-	    (load_u16(p + 6) & IPV4_FRAGMENT) != 0)
+	    (load_u16(p + 6) & IPV4_FRAGMENT) != 0 ||
+	    !plain_transport(p[9], p + IPV4_HEADER, total - IPV4_HEADER, here - IPV4_HEADER, out))
 		return false;
 	out->family = 4;
 	out->protocol = p[9];
@@ -93,17 +100,19 @@ static bool plain_ipv4(const uint8_t *p, uint32_t here, uint32_t frame, struct s
 	out->fragment_id = out->ip_id;
 	out->src[0] = load_ipv4_address(p + 12);
 	out->dst[0] = load_ipv4_address(p + 16);
-	return plain_transport(p + IPV4_HEADER, total - IPV4_HEADER, here - IPV4_HEADER, out);
+	return true;
 }
 
-static bool plain_ipv6(const uint8_t *p, uint32_t here, uint32_t frame, struct sn_decoded *out)
+static SN_ALWAYS_INLINE bool plain_ipv6(const uint8_t *p, uint32_t here, uint32_t frame,
+					struct sn_decoded *out)
 {
 	uint32_t length;
 
 	if (here < IPV6_HEADER)
 		return false;
 	length = load_u16(p + 4);
-	if (p[0] >> 4 != 6 || length > frame - IPV6_HEADER)
+	if (p[0] >> 4 != 6 || length > frame - IPV6_HEADER ||
+	    !plain_transport(p[6], p + IPV6_HEADER, length, here - IPV6_HEADER, out))
 		return false;
 	out->family = 6;
 	out->protocol = p[6];
@@ -112,7 +121,22 @@ static bool plain_ipv6(const uint8_t *p, uint32_t here, uint32_t frame, struct s
 	out->ttl = p[7];
 	memcpy(out->src, p + 8, sizeof(out->src));
 	memcpy(out->dst, p + 24, sizeof(out->dst));
-	return plain_transport(p + IPV6_HEADER, length, here - IPV6_HEADER, out);
+	return true;
+}
+
+static SN_ALWAYS_INLINE bool plain_ip(uint16_t ethertype, const uint8_t *p, uint32_t here,
+				      uint32_t frame, struct sn_decoded *out)
+{
+	return ethertype == SN_ETHERTYPE_IPV4   ? plain_ipv4(p, here, frame, out)
+	       : ethertype == SN_ETHERTYPE_IPV6 ? plain_ipv6(p, here, frame, out)
+						: false;
+}
+
+/* A second copy, for what is not behind a plain Ethernet header. */
+bool sn_decode_plain_ip(uint16_t ethertype, const uint8_t *p, uint32_t here, uint32_t frame,
+			struct sn_decoded *out)
+{
+	return plain_ip(ethertype, p, here, frame, out);
 }
 
 static bool decode_plain(const struct sn_packet *packet, struct sn_decoded *out)
@@ -130,12 +154,7 @@ static bool decode_plain(const struct sn_packet *packet, struct sn_decoded *out)
 	}
 	sn_decoded_clear(out);
 	out->stations = p;
-	p += before;
-	return type == SN_ETHERTYPE_IPV4
-		       ? plain_ipv4(p, packet->captured - before, packet->length - before, out)
-	       : type == SN_ETHERTYPE_IPV6
-		       ? plain_ipv6(p, packet->captured - before, packet->length - before, out)
-		       : false;
+	return plain_ip(type, p + before, packet->captured - before, packet->length - before, out);
 }
 
 enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *packet,
@@ -145,5 +164,5 @@ enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *p
 	    (out->protocol == SN_PROTO_TCP || tunnels_max == 0 ||
 	     !sn_decode_is_tunnel(SN_PROTO_UDP, out->dst_port)))
 		return SN_SKIP_NONE;
-	return sn_decode_any(link, tunnels_max, packet, out);
+	return sn_decode_any(link, tunnels_max, true, packet, out);
 }

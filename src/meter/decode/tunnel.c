@@ -103,7 +103,7 @@ static bool inside_gre(struct sn_rd *rd, uint16_t flags, uint16_t *ethertype)
 
 static bool enter_gre(struct sn_rd *rd, uint16_t *ethertype)
 {
-	const uint8_t *p = sn_rd_bytes(rd, GRE_HEADER);
+	const uint8_t *p = take_bytes(rd, GRE_HEADER);
 
 	if (p == NULL)
 		return false;
@@ -112,6 +112,8 @@ static bool enter_gre(struct sn_rd *rd, uint16_t *ethertype)
 	unsigned version = flags & GRE_VERSION;
 
 	*ethertype = load_u16(p + 2);
+	if (flags == 0) /* most of it */
+		return inside_gre(rd, flags, ethertype);
 	/* Source routes were taken out of GRE again; nobody knows how long one is. */
 	if ((flags & GRE_ROUTING) != 0 || version > 1)
 		return false;

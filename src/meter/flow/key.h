@@ -41,8 +41,39 @@ static inline uint64_t sn_flow_key_rest(uint16_t low_port, uint16_t high_port, u
 #endif
 }
 
-/* Returns true when the packet goes from the high end point to the low one. */
-bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet);
+static inline bool sn_flow_key_is_icmp(uint8_t protocol)
+{
+	return (protocol == SN_PROTO_ICMP) | (protocol == SN_PROTO_ICMP6);
+}
+
+/* The first halves of the addresses are the same: does it go from high to low? */
+bool sn_flow_key_is_turned(const struct sn_decoded *packet);
+
+/*
+ * Returns true when the packet goes from the high end point to the low one.  Any order that is the
+ * same for both directions will do.  The ends are exchanged by masks: no branch to guess wrong.
+ */
+static inline bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_decoded *packet)
+{
+	bool turned = packet->src[0] != packet->dst[0] ? packet->src[0] > packet->dst[0]
+						       : sn_flow_key_is_turned(packet);
+	uint64_t mask = -(uint64_t)turned;
+	uint64_t first = (packet->src[0] ^ packet->dst[0]) & mask;
+	uint64_t second = (packet->src[1] ^ packet->dst[1]) & mask;
+	/* Identifier and type of ICMP belong to neither end. */
+	unsigned ports = (unsigned)(packet->src_port ^ packet->dst_port) &
+			 -(unsigned)(turned & !sn_flow_key_is_icmp(packet->protocol));
+
+	key->low[0] = packet->src[0] ^ first;
+	key->low[1] = packet->src[1] ^ second;
+	key->high[0] = packet->dst[0] ^ first;
+	key->high[1] = packet->dst[1] ^ second;
+	/* In one piece, because the hash reads it in one soon. */
+	key->rest = sn_flow_key_rest((uint16_t)(packet->src_port ^ ports),
+				     (uint16_t)(packet->dst_port ^ ports), packet->family,
+				     packet->protocol);
+	return turned;
+}
 
 struct sn_flow_secret {
 	uint64_t k0, k1; /* for SipHash, where one is wanted (siphash.h) */

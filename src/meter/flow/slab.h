@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SN_SLAB_NONE UINT32_MAX
+#include "meter/inline.h"
 
-#define SN_ALWAYS_INLINE inline __attribute__((always_inline))
+#define SN_SLAB_NONE UINT32_MAX
 
 struct sn_slab {
 	char **regions;

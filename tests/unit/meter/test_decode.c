@@ -453,7 +453,7 @@ static void expect_both_ways_alike(const struct frame *f, unsigned tunnels_max)
 	memset(&one, 0xa5, sizeof(one));
 	memset(&other, 0x5a, sizeof(other));
 	assert_int_equal(sn_decode(DLT_EN10MB, tunnels_max, &packet, &one),
-			 sn_decode_any(DLT_EN10MB, tunnels_max, &packet, &other));
+			 sn_decode_any(DLT_EN10MB, tunnels_max, false, &packet, &other));
 	assert_true(same_decoded(&one, &other));
 	free(exact);
 }
