@@ -458,18 +458,27 @@ static void expect_both_ways_alike(const struct frame *f, unsigned tunnels_max)
 	free(exact);
 }
 
-/* TCP with options and UDP, in both families, with no tag, one and two. */
+enum { IN_GRE = 3 }; /* in place of tags */
+
+/* TCP with options and UDP, in both families, with no tag, one and two, and in a tunnel. */
 static struct frame plain_frame(unsigned kind)
 {
 	static const uint8_t stations[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
 	bool v6 = (kind & 1) != 0, tcp = (kind & 2) != 0;
 	uint16_t type = v6 ? 0x86dd : 0x0800;
 	struct frame f = {.n = 0};
+	size_t outer = 0;
 
 	put(&f, stations, sizeof(stations));
-	for (unsigned tags = kind >> 2; tags > 0; tags--) {
+	for (unsigned tags = kind >> 2; tags > 0 && tags < IN_GRE; tags--) {
 		put16(&f, 0x8100);
 		put16(&f, 7);
+	}
+	if (kind >> 2 == IN_GRE) {
+		put16(&f, 0x0800);
+		outer = f.n;
+		put_ipv4(&f, "198.51.100.1", "198.51.100.2", 47, 7, 0);
+		put16(&f, 0);
 	}
 	put16(&f, type);
 	if (v6)
@@ -487,10 +496,14 @@ static struct frame plain_frame(unsigned kind)
 	else
 		put_udp(&f, 1000, 4789, 9);
 	frame_seal(&f);
+	if (outer > 0) {
+		f.ip = outer;
+		frame_seal(&f);
+	}
 	return f;
 }
 
-#define PLAIN_KINDS 12
+#define PLAIN_KINDS 16
 
 static void plain_packets_are_read_as_all_others(void **state SN_UNUSED)
 {
