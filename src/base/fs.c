@@ -296,7 +296,7 @@ static int lock_soon(int fd)
 
 int sn_fs_lock(const char *path, struct sn_err *err)
 {
-	sn_autoclose int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	sn_autoclose int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	char pid[PID_TEXT_MAX];
 	int n, error;
 

@@ -32,6 +32,7 @@ char *sn_fs_self_dir(void);
 /*
  * Exclusive lock file; the descriptor, or -EAGAIN with a text that names the holder's pid.  Waits
  * for one that is about to let go: 100 ms, and 2 s if the process that the file names is dead.
+ * -ELOOP for a link: what it leads to would be overwritten.
  */
 int sn_fs_lock(const char *path, struct sn_err *err);
 

@@ -162,6 +162,21 @@ static void a_lock_is_exclusive_and_names_its_holder(void **state)
 	close(fd);
 }
 
+static void a_lock_is_not_a_link_to_something_else(void **state)
+{
+	sn_autofree char *target = sn_xstrdup(at("precious"));
+	struct sn_buf text = {0};
+	struct sn_err err = {0};
+
+	(void)state;
+	assert_int_equal(sn_fs_write_atomic(target, "mine", 4, 0600, NULL), 0);
+	assert_int_equal(symlink(target, at("linked-lock")), 0);
+	assert_int_equal(sn_fs_lock(at("linked-lock"), &err), -ELOOP);
+	assert_int_equal(sn_fs_read(target, 16, &text, NULL), 0);
+	assert_string_equal(sn_buf_cstr(&text), "mine");
+	sn_buf_finish(&text);
+}
+
 /* In a child: holds the lock with flock()'s `mode` for a while, and ends. */
 static pid_t hold_elsewhere(int mode, const char *pid, unsigned hold_ms)
 {
@@ -244,6 +259,7 @@ int main(void)
 		T(directories_are_made_with_their_parents),
 		T(removing_a_tree_does_not_follow_links),
 		T(a_lock_is_exclusive_and_names_its_holder),
+		T(a_lock_is_not_a_link_to_something_else),
 		T(a_lock_waits_for_who_only_looks),
 		T(a_lock_waits_for_the_end_of_a_holder_that_is_dead),
 		T(paths_are_joined_with_one_slash),
