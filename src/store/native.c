@@ -109,14 +109,16 @@ void sn_native_add_same(struct sn_buf *out, const char *name, uint64_t value, si
 		put_u64(place + i * sizeof(value), value);
 }
 
-void sn_native_add_numbers(struct sn_buf *out, const char *name, int64_t first, size_t rows)
+void sn_native_add_numbers(struct sn_buf *out, const char *name, int64_t first,
+			   const uint32_t *order, size_t rows)
 {
 	char *place;
 
 	add_name(out, name, sn_native_type(SN_TYPE_I64, false));
 	place = extend(out, rows * sizeof(first));
 	for (size_t i = 0; i < rows; i++)
-		put_u64(place + i * sizeof(first), (uint64_t)first + i);
+		put_u64(place + i * sizeof(first),
+			(uint64_t)first + (order != NULL ? order[i] : i));
 }
 
 static void add_nulls(struct sn_buf *out, const struct sn_vector *vector)

@@ -38,10 +38,14 @@ void sn_native_add_head(struct sn_buf *out, size_t columns, size_t rows);
 void sn_native_add_column(struct sn_buf *out, const struct sn_native_column *column,
 			  const struct sn_vector *vector);
 size_t sn_native_column_size(const struct sn_native_column *column, const struct sn_vector *vector);
-/* Columns that are alike in all blocks: a Date, a UInt64, and Int64 that count up. */
+/*
+ * Columns that are alike in all blocks: a Date, a UInt64, and Int64 that count up from `first`, in
+ * an order of the rows if there is one (NULL: as they stand).
+ */
 void sn_native_add_day(struct sn_buf *out, const char *name, uint16_t day, size_t rows);
 void sn_native_add_same(struct sn_buf *out, const char *name, uint64_t value, size_t rows);
-void sn_native_add_numbers(struct sn_buf *out, const char *name, int64_t first, size_t rows);
+void sn_native_add_numbers(struct sn_buf *out, const char *name, int64_t first,
+			   const uint32_t *order, size_t rows);
 
 struct sn_native_reader;
 /* Vectors, as many as columns were asked for, and what they point to are borrowed for the call.

@@ -139,6 +139,75 @@ static void block_is_there_with_all_its_rows_under_its_id(void **state)
 		      place->name);
 }
 
+/* In the order of arrival row i is of second i * 31 % 997, so that many are of the same. */
+#define MIXED 5000
+
+static void add_mixed(struct place *place)
+{
+	char text[32];
+
+	for (int64_t i = 0; i < MIXED; i++) {
+		sn_columns_add_row(place->rows);
+		sn_columns_set_time(place->rows, SN_COL_TIME, DAY_1 + i * 31 % 997 * SN_NS_PER_S);
+		sn_columns_set_i64(place->rows, COUNT, i);
+		if (i % 3 != 0)
+			sn_columns_set_bool(place->rows, UP, i % 2 == 0);
+		if (i % 5 != 0)
+			sn_columns_set_f64(place->rows, DELAY, (double)i / 8);
+		snprintf(text, sizeof(text), "target %d", (int)i);
+		if (i % 7 != 0)
+			sn_columns_set_text(place->rows, TARGET, sn_str(text));
+	}
+}
+
+struct arrived {
+	const struct sn_columns *rows; /* as they were sent */
+	size_t count;
+	bool wrong;
+};
+
+static bool is_same(struct sn_value a, struct sn_value b)
+{
+	if (a.type != b.type)
+		return false;
+	if (a.type == SN_TYPE_TEXT)
+		return sn_str_eq(a.s, b.s);
+	if (a.type == SN_TYPE_BOOL)
+		return a.b == b.b;
+	return a.type == SN_TYPE_NULL || a.i == b.i; /* of a double, its bits */
+}
+
+static int compare_rows(const struct sn_columns *rows, const int64_t *numbers, void *ctx)
+{
+	struct sn_value sent[SN_DATASET_COLUMNS_MAX], got[SN_DATASET_COLUMNS_MAX];
+	struct arrived *arrived = ctx;
+
+	for (size_t i = 0; i < sn_columns_rows(rows); i++, arrived->count++) {
+		assert_in_range(numbers[i], 1, MIXED);
+		sn_columns_row(arrived->rows, (size_t)numbers[i] - 1, sent);
+		sn_columns_row(rows, i, got);
+		for (size_t k = 0; k < sn_columns_dataset(rows)->column_count; k++)
+			arrived->wrong |= !is_same(sent[k], got[k]);
+	}
+	return 0;
+}
+
+static void rows_in_any_order_of_time_keep_their_numbers_and_values(void **state)
+{
+	struct place *place = *state;
+	struct sn_query query = {.dataset = &place->dataset};
+	struct sn_clickhouse_scan scan = {.query = &query};
+	struct arrived arrived = {.rows = place->rows};
+
+	NEEDS_SERVER();
+	add_mixed(place);
+	if (insert(place, 1) != 0 ||
+	    sn_clickhouse_scan(place->ch, &scan, compare_rows, &arrived, &place->err) != 0)
+		fail_msg("%s", place->err.text);
+	assert_int_equal(arrived.count, MIXED);
+	assert_false(arrived.wrong);
+}
+
 /* Tables that grow -------------------------------------------------------------------- */
 
 static int count_rows(const struct sn_columns *rows, const int64_t *numbers, void *ctx)
@@ -508,6 +577,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_PLACE(server_says_its_version),
 		WITH_PLACE(block_is_there_with_all_its_rows_under_its_id),
+		WITH_PLACE(rows_in_any_order_of_time_keep_their_numbers_and_values),
 		WITH_PLACE(columns_that_a_dataset_has_got_since_are_added),
 		WITH_PLACE(table_of_somebody_else_is_left_alone),
 		WITH_PLACE(table_that_is_not_there_has_no_rows),
