@@ -81,6 +81,9 @@ static int parse_layout(struct sn_layout *layout, struct sn_err *err)
 					  (int)name.n, name.p);
 		*column = (struct sn_layout_column){name, (enum sn_type)type, (int)layout->count++};
 	}
+	if (layout->count < SN_COL_COMMON || layout->columns[SN_COL_TIME].type != SN_TYPE_TIME)
+		return sn_err_set(err, -EUCLEAN,
+				  "a layout of blocks is damaged: rows without time");
 	return 0;
 }
 
@@ -94,23 +97,39 @@ static uint32_t sum_layout(const char *dataset, unsigned version, struct sn_str 
 	return (uint32_t)crc32_z(sum, (const Bytef *)columns.p, columns.n);
 }
 
+/* Of one that is what is looked for only the checksum can be damaged. */
+static int take_found(struct sn_db *db, sqlite3_stmt *statement, uint32_t sum, int64_t *id,
+		      struct sn_err *err)
+{
+	bool right = sqlite3_column_int64(statement, 1) == sum;
+
+	*id = sqlite3_column_int64(statement, 0);
+	sn_db_done(statement);
+	if (right)
+		return 0;
+	return SN_MIN(sn_db_run(db, err, "UPDATE _layout SET sum = ? WHERE id = ?", "ii",
+				(int64_t)sum, *id),
+		      0);
+}
+
 int sn_layout_find(struct sn_db *db, const char *dataset, unsigned version, struct sn_str columns,
 		   int64_t *id, struct sn_err *err)
 {
+	uint32_t sum = sum_layout(dataset, version, columns);
 	sqlite3_stmt *statement = sn_db_query(
-		db, err, "SELECT id FROM _layout WHERE dataset = ? AND version = ? AND columns = ?",
+		db, err,
+		"SELECT id, sum FROM _layout WHERE dataset = ? AND version = ? AND columns = ?",
 		"tis", dataset, (int64_t)version, &columns);
 	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
 
 	if (rc == 1)
-		*id = sqlite3_column_int64(statement, 0);
+		return take_found(db, statement, sum, id, err);
 	sn_db_done(statement);
 	if (rc != 0)
-		return SN_MIN(rc, 0);
+		return rc;
 	rc = sn_db_run(db, err,
 		       "INSERT INTO _layout(dataset, version, columns, sum) VALUES(?, ?, ?, ?)",
-		       "tisi", dataset, (int64_t)version, &columns,
-		       (int64_t)sum_layout(dataset, version, columns));
+		       "tisi", dataset, (int64_t)version, &columns, (int64_t)sum);
 	*id = sqlite3_last_insert_rowid(sn_db_handle(db));
 	return SN_MIN(rc, 0);
 }
@@ -195,7 +214,8 @@ int sn_blocks_fetch(sqlite3_stmt *statement, struct sn_blocks_info *info, struct
 		.packed = sqlite3_column_int64(statement, 6) != 0,
 		.bytes = (uint64_t)sqlite3_column_int64(statement, 7),
 	};
-	if (rows < 1 || rows > SN_BLOCK_ROWS_MAX || info->first < 1 || info->id < 1 ||
+	if (rows < 1 || rows > (info->packed ? SN_BLOCKS_PACKED_MAX : SN_BLOCK_ROWS_MAX) ||
+	    info->first < 1 || info->first > SN_BLOCKS_NUMBER_MAX || info->id < 1 ||
 	    info->id > INT64_MAX / SN_BLOCKS_SLOTS - 1)
 		return sn_err_set(err, -EUCLEAN, "block %" PRId64 " cannot have %" PRId64 " rows",
 				  info->id, rows);

@@ -33,6 +33,7 @@
 #define SN_BLOCKS_PACKED_MAX 63 /* blocks of so few rows are one BLOB */
 #define SN_BLOCKS_TIERS      4  /* below 64, 512, 4,096, 32,768 rows; larger ones stay */
 #define SN_BLOCKS_MERGE      8  /* neighbours of a tier that become one */
+#define SN_BLOCKS_NUMBER_MAX (INT64_C(1) << 62) /* of a row; whoever says more is damaged */
 
 /* The tables, for a list of migrations. */
 extern const char sn_blocks_schema[];

@@ -322,6 +322,26 @@ int sn_blocks_skip_to(struct sn_db *db, const struct sn_dataset *dataset, int64_
 	return set_next(db, dataset, next, err != NULL ? err : &local);
 }
 
+/*
+ * Numbers that other rows have, or that nobody can have: what is put there would be taken for
+ * damage later.  So it is the file that is damaged, which a new one follows.
+ */
+static int check_number(struct sn_db *db, int64_t layout, int64_t next, struct sn_err *err)
+{
+	sqlite3_stmt *statement = sn_db_query(db, err,
+					      "SELECT first + rows FROM _block WHERE layout = ?"
+					      " ORDER BY first DESC LIMIT 1",
+					      "i", layout);
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
+	int64_t end = rc == 1 ? sqlite3_column_int64(statement, 0) : 1;
+
+	sn_db_done(statement);
+	if (rc < 0 || (next >= end && next > 0 && next <= SN_BLOCKS_NUMBER_MAX))
+		return SN_MIN(rc, 0);
+	sn_db_set_damaged(db);
+	return sn_err_set(err, -EUCLEAN, "the number of the next row is damaged: %" PRId64, next);
+}
+
 /* `first`: number of the first row; 0: the next one. */
 static int put_pieces(struct sn_db *db, const struct sn_blocks_draft *draft, int64_t *first,
 		      struct sn_err *err)
@@ -331,8 +351,11 @@ static int put_pieces(struct sn_db *db, const struct sn_blocks_draft *draft, int
 
 	assert(!sqlite3_get_autocommit(sn_db_handle(db)));
 	rc = find_layout(db, draft->dataset, &layout, err);
-	if (rc == 0 && next == 0)
+	if (rc == 0 && next == 0) {
 		rc = sn_blocks_next(db, draft->dataset, &next, err);
+		if (rc == 0)
+			rc = check_number(db, layout, next, err);
+	}
 	*first = next;
 	for (size_t i = 0; rc == 0 && i < draft->count; i++) {
 		struct sn_blocks_info info = draft->pieces[i].info;

@@ -274,20 +274,23 @@ static int find_place(const struct sn_layout *layout, const struct sn_column *co
 	return at < layout->count && layout->columns[at].type == column->type ? (int)at : -1;
 }
 
-static int load_places(struct sn_blocks_reader *reader, int64_t id, struct sn_err *err)
+static int load_places(struct sn_blocks_reader *reader, const struct sn_blocks_info *block,
+		       struct sn_err *err)
 {
 	struct sn_layout layout;
 	int rc;
 
-	if (reader->layout == id)
+	if (reader->layout == block->layout)
 		return 0;
 	reader->layout = 0;
-	rc = sn_layout_load(reader->db, id, &layout, err);
+	rc = sn_layout_load(reader->db, block->layout, &layout, err);
+	if (rc == -EUCLEAN)
+		sn_db_blame(reader->db, block->id);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < reader->dataset->column_count; i++)
 		reader->places[i] = (int16_t)find_place(&layout, &reader->dataset->columns[i], i);
-	reader->layout = id;
+	reader->layout = block->layout;
 	sn_layout_finish(&layout);
 	return 0;
 }
@@ -295,7 +298,7 @@ static int load_places(struct sn_blocks_reader *reader, int64_t id, struct sn_er
 int sn_blocks_reader_place(struct sn_blocks_reader *reader, const struct sn_blocks_info *block,
 			   int column, int *place, struct sn_err *err)
 {
-	int rc = load_places(reader, block->layout, err);
+	int rc = load_places(reader, block, err);
 
 	*place = rc == 0 ? reader->places[column] : -1;
 	return rc;
@@ -310,7 +313,7 @@ int sn_blocks_reader_load(struct sn_blocks_reader *reader, const struct sn_block
 
 	assert(count <= SN_DATASET_COLUMNS_MAX);
 	memset(out, 0, count * sizeof(*out));
-	rc = load_places(reader, block->layout, err);
+	rc = load_places(reader, block, err);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < count; i++) {

@@ -205,6 +205,8 @@ static int make_image(struct sn_db *db, const struct sn_dataset *dataset, const 
 	struct sn_layout layout;
 	int rc = sn_layout_load(db, items[0].info.layout, &layout, err);
 
+	if (rc == -EUCLEAN)
+		sn_db_blame(db, items[0].info.id);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < layout.count; i += AT_ONCE)

@@ -246,6 +246,12 @@ static int apply(struct sn_db *db, const char *migration, unsigned version, stru
 	char pragma[64];
 	int rc = sn_db_exec(db, migration, err);
 
+	/* Tables that its version says are not there, or the other way round. */
+	if (rc != 0 && (sqlite3_errcode(db->handle) & 0xff) == SQLITE_ERROR) {
+		db->damaged = true;
+		err->code = -EUCLEAN;
+		return sn_err_wrap(err, "version %u is not what it has", version);
+	}
 	if (rc != 0)
 		return rc;
 	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %u", version);
@@ -344,6 +350,11 @@ sqlite3 *sn_db_handle(struct sn_db *db)
 bool sn_db_is_damaged(const struct sn_db *db)
 {
 	return db->damaged;
+}
+
+void sn_db_set_damaged(struct sn_db *db)
+{
+	db->damaged = true;
 }
 
 void sn_db_blame(struct sn_db *db, int64_t number)

@@ -30,8 +30,9 @@ int sn_db_open(const char *path, const char *const *migrations, unsigned migrati
 int sn_db_open_reader(const char *path, struct sn_db **db, struct sn_err *err);
 void sn_db_close(struct sn_db *db); /* rolls an open transaction back; NULL is fine */
 sqlite3 *sn_db_handle(struct sn_db *db);
-/* Whether SQLite has found the file itself to be damaged, ever. */
+/* Whether SQLite has found the file itself to be damaged, ever; or somebody has who uses it. */
 bool sn_db_is_damaged(const struct sn_db *db);
+void sn_db_set_damaged(struct sn_db *db);
 /*
  * What is stored in the file and was found to be damaged, by number, up to SN_DB_BLAMED_MAX: noted
  * by whoever reads, taken (once) by whoever puts it right.

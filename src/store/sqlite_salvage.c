@@ -211,15 +211,16 @@ static int load_spans(struct salvage *salvage, const struct sn_dataset *dataset,
 	while (rc == 1 && (rc = sn_db_next(salvage->old, row, err)) == 1) {
 		const char *node = (const char *)sqlite3_column_text(row, 2);
 		const char *stream = (const char *)sqlite3_column_text(row, 3);
-		int64_t first = sqlite3_column_int64(row, 0);
+		int64_t first = sqlite3_column_int64(row, 0), end;
 
-		if (node == NULL || stream == NULL)
+		if (node == NULL || stream == NULL ||
+		    __builtin_add_overflow(first, sqlite3_column_int64(row, 1), &end))
 			continue;
 		salvage->spans = sn_xrealloc(salvage->spans, salvage->span_count + 1,
 					     sizeof(*salvage->spans));
 		salvage->spans[salvage->span_count++] =
 			(struct span){.first = first,
-				      .end = first + sqlite3_column_int64(row, 1),
+				      .end = end,
 				      .node = sn_xstrdup(node),
 				      .stream = sn_xstrdup(stream),
 				      .seq = sqlite3_column_int64(row, 4)};

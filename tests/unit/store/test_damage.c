@@ -321,6 +321,113 @@ static void break_page(struct bytes *bytes, size_t page)
 	memset(bytes->p + page * 16384, 0x5a, 16384);
 }
 
+static size_t rows_after_damage(struct world *world, const char *sql)
+{
+	static struct seen seen;
+	int rc;
+
+	sn_store_close(world->store);
+	change(world, sql);
+	world_open(world);
+	rc = query(world, &seen);
+	for (int i = 0; i < 5 && rc == -EUCLEAN; i++)
+		rc = query(world, &seen);
+	if (rc != 0)
+		fail_msg("%s", world->err.text);
+	assert_false(seen.wrong || seen.twice);
+	return seen.count;
+}
+
+static void blocks_whose_columns_are_not_known_are_told_once(void **state)
+{
+	struct world *world = *state;
+
+	put_all(world);
+	assert_int_equal(rows_after_damage(world, "UPDATE _layout SET columns = 'time time\n',"
+						  " sum = NULL"),
+			 0);
+	assert_int_equal(check(world, true).count, 1);
+	/* New rows do not care. */
+	put(world, 100, 0, SMALL);
+	assert_int_equal(rows_after_damage(world, "SELECT 1"), SMALL);
+}
+
+static void damaged_checksum_of_known_columns_is_put_right(void **state)
+{
+	struct world *world = *state;
+
+	put(world, 0, 0, SMALL);
+	sn_store_close(world->store);
+	change(world, "UPDATE _layout SET sum = sum + 1");
+	world_open(world);
+	put(world, 1, SMALL, SMALL);
+	assert_int_equal(rows_after_damage(world, "SELECT 1"), 2 * SMALL);
+}
+
+static void rows_without_columns_do_not_come_back(void **state)
+{
+	struct world *world = *state;
+	sn_autofree char *path = file_path(world, FILE_1);
+	sn_autofree char *aside = file_path(world, FILE_1 ".corrupt");
+	struct sn_store_salvage sum;
+
+	put_all(world);
+	sn_store_close(world->store);
+	change(world, "UPDATE _layout SET columns = '', sum = NULL");
+	assert_int_equal(rename(path, aside), 0);
+	world_open(world);
+	assert_int_equal(sn_store_salvage(world->store, NULL, &sum, &world->err), 0);
+	assert_int_equal(sum.rows, 0);
+	assert_int_equal(sum.lost_rows, ROWS);
+}
+
+static void file_whose_next_number_is_taken_is_followed_by_another(void **state)
+{
+	static const char *const damages[] = {"UPDATE _number SET next = 1",
+					      "UPDATE _number SET next = 9223372036854775800"};
+	struct world *world = *state;
+	struct sn_store_salvage sum;
+	struct sn_columns *rows = make_rows(SMALL, SMALL);
+	struct sn_batch_id id = batch_id(1);
+
+	id.node = "import:1";
+	for (size_t i = 0; i < SN_COUNT(damages); i++) {
+		sn_store_close(world->store);
+		empty(world);
+		world_open(world);
+		put(world, 0, 0, SMALL);
+		sn_store_close(world->store);
+		change(world, damages[i]);
+		world_open(world);
+		assert_int_equal(sn_store_put(world->store, &id, rows, &world->err), -EUCLEAN);
+		assert_non_null(strstr(world->err.text, "number of the next row"));
+		assert_int_equal(sn_store_put(world->store, &id, rows, &world->err), 0);
+		assert_int_equal(sn_store_salvage(world->store, NULL, &sum, &world->err), 0);
+		assert_int_equal(sum.rows, SMALL);
+		assert_int_equal(rows_after_damage(world, "SELECT 1"), 2 * SMALL);
+	}
+	sn_columns_destroy(rows);
+}
+
+static void file_of_a_wrong_version_is_set_aside_and_comes_back(void **state)
+{
+	struct world *world = *state;
+	struct sn_columns *rows = make_rows(SMALL, SMALL);
+	struct sn_batch_id id = batch_id(1);
+	struct sn_store_salvage sum;
+
+	id.node = "import:1";
+	put(world, 0, 0, SMALL);
+	sn_store_close(world->store);
+	change(world, "PRAGMA user_version = 1");
+	world_open(world);
+	assert_int_equal(sn_store_put(world->store, &id, rows, &world->err), -EUCLEAN);
+	assert_int_equal(sn_store_put(world->store, &id, rows, &world->err), 0);
+	assert_int_equal(sn_store_salvage(world->store, NULL, &sum, &world->err), 0);
+	assert_int_equal(rows_after_damage(world, "SELECT 1"), 2 * SMALL);
+	sn_columns_destroy(rows);
+}
+
 static void what_is_whole_of_a_file_comes_back_once(void **state)
 {
 	struct world *world = *state;
@@ -514,6 +621,11 @@ int main(void)
 		WITH_WORLD(accounts_that_do_not_agree_are_found),
 		WITH_WORLD(whole_pieces_of_a_damaged_block_stay),
 		WITH_WORLD(tidying_sets_damaged_blocks_aside_and_goes_on),
+		WITH_WORLD(blocks_whose_columns_are_not_known_are_told_once),
+		WITH_WORLD(damaged_checksum_of_known_columns_is_put_right),
+		WITH_WORLD(rows_without_columns_do_not_come_back),
+		WITH_WORLD(file_whose_next_number_is_taken_is_followed_by_another),
+		WITH_WORLD(file_of_a_wrong_version_is_set_aside_and_comes_back),
 		WITH_WORLD(what_is_whole_of_a_file_comes_back_once),
 		WITH_WORLD(file_that_is_none_is_told_and_left),
 		cmocka_unit_test_setup_teardown(damage_anywhere_gives_no_wrong_row,
