@@ -211,7 +211,7 @@ static void ask_all(const struct fleet *fleet, const char *dir)
 	query.filter_count = 0;
 	query.limit = 0;
 	query.since_ns = end - 60 * SN_NS_PER_S;
-	ask("latest per node and target, last minute", store, &query);
+	ask_often("latest per node and target, last minute", store, &query);
 	sn_store_close(store);
 }
 
