@@ -43,6 +43,36 @@ static int add_columns(struct leaving *leaving, struct sn_block_image *image,
 	return rc;
 }
 
+/* Numbers that another block has are not given a second time: the block would be damaged again. */
+static int are_taken(struct leaving *leaving, const struct sn_blocks_info *info, bool *taken,
+		     struct sn_err *err)
+{
+	sqlite3_stmt *statement =
+		sn_db_query(leaving->db, err,
+			    "SELECT 1 FROM _layout AS o JOIN _layout AS l ON l.dataset = o.dataset"
+			    " AND l.version = o.version JOIN _block AS b ON b.layout = l.id"
+			    " WHERE o.id = ? AND b.first < ? AND b.first + b.rows > ? LIMIT 1",
+			    "iii", info->layout, info->first + (int64_t)info->rows, info->first);
+	int rc = statement != NULL ? sn_db_next(leaving->db, statement, err) : err->code;
+
+	*taken = rc == 1;
+	sn_db_done(statement);
+	return SN_MIN(rc, 0);
+}
+
+static int store_piece(struct leaving *leaving, struct sn_blocks_info *info,
+		       const struct sn_block_image *image, struct sn_err *err)
+{
+	bool taken;
+	int rc = are_taken(leaving, info, &taken, err);
+
+	if (rc != 0 || taken)
+		return rc;
+	rc = sn_block_store(leaving->db, info, image, err);
+	leaving->kept += rc == 0 ? info->rows : 0;
+	return rc;
+}
+
 /* A piece becomes a block if it is whole. */
 static int keep_piece(struct leaving *leaving, size_t piece, struct sn_err *err)
 {
@@ -60,9 +90,7 @@ static int keep_piece(struct leaving *leaving, size_t piece, struct sn_err *err)
 		return unless_damaged(leaving, rc);
 	rc = add_columns(leaving, &image, &info, err);
 	if (rc == 0)
-		rc = sn_block_store(leaving->db, &info, &image, err);
-	if (rc == 0)
-		leaving->kept += info.rows;
+		rc = store_piece(leaving, &info, &image, err);
 	for (size_t i = 0; i < leaving->layout.count; i++)
 		sn_block_column_destroy(sn_steal(&leaving->columns[i]));
 	sn_block_image_finish(&image);

@@ -10,16 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/map.h"
 #include "base/mem.h"
 #include "store/blocks_internal.h"
-
-/* The newest row of a series so far, and where it is. */
-struct newest {
-	int64_t time_ns, number;
-	size_t part; /* index of `parts` */
-	size_t row;  /* index of `rows` */
-};
 
 /* A piece of a block that may have rows since then. */
 struct part {
@@ -35,7 +27,7 @@ struct part {
  */
 struct recent {
 	struct sn_value node, key;
-	struct newest *newest;
+	struct sn_series *series;
 };
 #define RECENT_BITS 10
 
@@ -50,8 +42,8 @@ struct latest {
 	struct part *parts;
 	size_t part_count;
 	struct sn_err damage; /* the first that was met */
-	struct sn_map *series;
-	struct newest **found; /* those of `series` */
+	struct sn_series_set *series;
+	struct sn_series **found; /* those of `series` whose newest row is here */
 	struct sn_batch *rows;
 	struct recent recent[1 << RECENT_BITS]; /* of one piece */
 };
@@ -81,47 +73,15 @@ static uint64_t place_of(struct sn_value value)
 								       : (uint64_t)value.i;
 }
 
-/* The length keeps node and key apart. */
-char *sn_series_name(struct sn_value node, struct sn_value key)
-{
-	struct sn_buf name = {0};
-
-	sn_buf_reserve(&name, node.s.n + 64);
-	sn_buf_add_u64(&name, node.s.n);
-	sn_buf_addc(&name, ' ');
-	if (node.s.n > 0)
-		sn_buf_add(&name, node.s.p, node.s.n);
-	sn_buf_add_u64(&name, (uint64_t)key.type);
-	sn_buf_addc(&name, ' ');
-	if (key.type == SN_TYPE_TEXT)
-		sn_buf_add(&name, key.s.p, key.s.n);
-	else if (key.type == SN_TYPE_F64)
-		sn_buf_addf(&name, "%a", key.f);
-	else if (key.type == SN_TYPE_BOOL)
-		sn_buf_addc(&name, key.b ? '1' : '0');
-	else if (key.type != SN_TYPE_NULL)
-		sn_buf_add_i64(&name, key.i);
-	(void)sn_buf_cstr(&name); /* ends it */
-	return name.p;
-}
-
-static struct newest *find_series(struct latest *latest, struct sn_value node, struct sn_value key)
+static struct sn_series *find_series(struct latest *latest, struct sn_value node,
+				     struct sn_value key)
 {
 	uint64_t hash = (place_of(node) * 31 + place_of(key)) * 0x9e3779b97f4a7c15ULL;
 	struct recent *recent = &latest->recent[hash >> (64 - RECENT_BITS)];
-	sn_autofree char *name = NULL;
-	struct newest *newest;
 
-	if (recent->newest != NULL && is_same(recent->node, node) && is_same(recent->key, key))
-		return recent->newest;
-	name = sn_series_name(node, key);
-	newest = sn_map_get(latest->series, name);
-	if (newest == NULL) {
-		newest = sn_new(struct newest);
-		sn_map_set(latest->series, name, newest);
-	}
-	*recent = (struct recent){node, key, newest};
-	return newest;
+	if (recent->series == NULL || !is_same(recent->node, node) || !is_same(recent->key, key))
+		*recent = (struct recent){node, key, sn_series_find(latest->series, node, key)};
+	return recent->series;
 }
 
 /* First pass ---------------------------------------------------------------- */
@@ -136,21 +96,19 @@ static void look_at_rows(struct latest *latest, size_t part, struct sn_block_col
 	for (size_t i = 0; i < times->rows; i++) {
 		struct sn_value node = sn_vector_value(nodes, i), key = {.type = SN_TYPE_NULL};
 		int64_t number = first + (int64_t)i;
-		struct newest *newest;
+		struct sn_series *series;
 
 		if (node.type != SN_TYPE_TEXT || sn_vector_is_null(times, i) ||
 		    times->i[i] < latest->since_ns)
 			continue;
 		if (latest->key >= 0)
 			key = sn_vector_value(sn_block_vector(columns[2]), i);
-		newest = find_series(latest, node, key);
-		/* Numbers begin with 1: 0 is one that has no row yet. */
-		if (newest->number == 0 || times->i[i] > newest->time_ns ||
-		    (times->i[i] == newest->time_ns && number > newest->number)) {
-			newest->time_ns = times->i[i];
-			newest->number = number;
-			newest->part = part;
-		}
+		series = find_series(latest, node, key);
+		if (series->done || !sn_series_is_newer(series, times->i[i], number))
+			continue;
+		series->time_ns = times->i[i];
+		series->number = number;
+		series->part = part;
 	}
 }
 
@@ -240,24 +198,14 @@ static int list_parts(struct latest *latest, struct sn_err *err)
 
 static int by_number(const void *a, const void *b)
 {
-	const struct newest *left = *(struct newest *const *)a;
-	const struct newest *right = *(struct newest *const *)b;
+	const struct sn_series *left = *(struct sn_series *const *)a;
+	const struct sn_series *right = *(struct sn_series *const *)b;
 
 	return (left->number > right->number) - (left->number < right->number);
 }
 
-static int newest_first(const void *a, const void *b)
-{
-	const struct newest *left = *(struct newest *const *)a;
-	const struct newest *right = *(struct newest *const *)b;
-
-	if (left->time_ns != right->time_ns)
-		return left->time_ns < right->time_ns ? 1 : -1;
-	return by_number(b, a);
-}
-
 static void copy_row(struct latest *latest, struct sn_block_column *const *columns, size_t row,
-		     struct newest *newest)
+		     struct sn_series *newest)
 {
 	newest->row = sn_batch_add_row(latest->rows);
 	for (size_t i = 0; i < latest->dataset->column_count; i++)
@@ -266,7 +214,8 @@ static void copy_row(struct latest *latest, struct sn_block_column *const *colum
 }
 
 /* The rows that were found in one piece; `found` are `count` of them. */
-static int copy_rows(struct latest *latest, struct newest **found, size_t count, struct sn_err *err)
+static int copy_rows(struct latest *latest, struct sn_series **found, size_t count,
+		     struct sn_err *err)
 {
 	struct part *part = &latest->parts[found[0]->part];
 	struct sn_block_column *columns[SN_DATASET_COLUMNS_MAX];
@@ -292,7 +241,7 @@ static int copy_all(struct latest *latest, size_t count, bool *again, struct sn_
 	int rc = 0;
 
 	*again = false;
-	qsort(latest->found, count, sizeof(struct newest *), by_number);
+	qsort(latest->found, count, sizeof(struct sn_series *), by_number);
 	for (size_t i = 0, n; rc == 0 && i < count; i += n) {
 		size_t part = latest->found[i]->part;
 
@@ -307,23 +256,22 @@ static int copy_all(struct latest *latest, size_t count, bool *again, struct sn_
 
 static size_t list_found(struct latest *latest)
 {
-	size_t cursor = 0, count = 0;
-	const char *name;
-	void *newest;
+	size_t all, count = 0;
+	struct sn_series *const *list = sn_series_list(latest->series, &all);
 
-	latest->found = sn_xcalloc(sn_map_count(latest->series) + 1, sizeof(struct newest *));
-	while (sn_map_next(latest->series, &cursor, &name, &newest))
-		latest->found[count++] = newest;
+	latest->found = sn_xcalloc(all + 1, sizeof(struct sn_series *));
+	for (size_t i = 0; i < all; i++)
+		if (!list[i]->done && list[i]->number != 0)
+			latest->found[count++] = list[i];
 	return count;
 }
 
-static void forget(struct latest *latest)
+static void forget(struct latest *latest, size_t count)
 {
+	for (size_t i = 0; i < count; i++)
+		latest->found[i]->number = 0;
 	sn_batch_clear(latest->rows);
-	sn_map_destroy(latest->series);
-	free(latest->found);
-	latest->found = NULL;
-	latest->series = sn_map_create(free);
+	free(sn_steal(&latest->found));
 }
 
 static int find_rows(struct latest *latest, size_t *count, struct sn_err *err)
@@ -332,7 +280,7 @@ static int find_rows(struct latest *latest, size_t *count, struct sn_err *err)
 	int rc;
 
 	do {
-		forget(latest);
+		forget(latest, *count);
 		rc = look_at_parts(latest, err);
 		*count = list_found(latest);
 		again = false;
@@ -349,10 +297,15 @@ static int run(struct latest *latest, sn_blocks_row_fn *fn, void *ctx, struct sn
 
 	if (rc == 0)
 		rc = find_rows(latest, &count, err);
-	if (rc != 0)
+	/* What was not handed out is as if it had not been found. */
+	if (rc != 0) {
+		forget(latest, count);
 		return rc;
+	}
 	if (count > 0)
-		qsort(latest->found, count, sizeof(struct newest *), newest_first);
+		qsort(latest->found, count, sizeof(struct sn_series *), sn_series_newest_first);
+	for (size_t i = 0; i < count; i++)
+		latest->found[i]->done = true;
 	for (size_t i = 0; i < count; i++)
 		if (fn(sn_batch_row(latest->rows, latest->found[i]->row), latest->found[i]->number,
 		       ctx) != 0)
@@ -363,7 +316,8 @@ static int run(struct latest *latest, sn_blocks_row_fn *fn, void *ctx, struct sn
 }
 
 int sn_blocks_latest(struct sn_db *db, const struct sn_dataset *dataset, int64_t since_ns,
-		     sn_blocks_row_fn *fn, void *ctx, struct sn_err *err)
+		     struct sn_series_set *series, sn_blocks_row_fn *fn, void *ctx,
+		     struct sn_err *err)
 {
 	struct latest *latest = sn_new(struct latest);
 	struct sn_err local = {0};
@@ -373,12 +327,11 @@ int sn_blocks_latest(struct sn_db *db, const struct sn_dataset *dataset, int64_t
 	latest->dataset = dataset;
 	latest->since_ns = since_ns;
 	latest->key = dataset->key != NULL ? sn_dataset_column(dataset, dataset->key) : -1;
-	latest->series = sn_map_create(free);
+	latest->series = series;
 	latest->rows = sn_batch_create(dataset);
 	latest->reader = (struct sn_blocks_reader){.db = db, .dataset = dataset};
 	rc = run(latest, fn, ctx, err != NULL ? err : &local);
 	sn_batch_destroy(latest->rows);
-	sn_map_destroy(latest->series);
 	free(latest->found);
 	sn_blocks_reader_finish(&latest->reader);
 	free(latest->parts);

@@ -15,6 +15,7 @@
 
 #include "store/blocks.h"
 #include "store/cursor.h"
+#include "store/series.h"
 
 /* Texts of `row` are borrowed for the call.  `number`: of the row.  Non-zero ends it early. */
 typedef int sn_blocks_row_fn(const struct sn_value *row, int64_t number, void *ctx);
@@ -42,12 +43,11 @@ void sn_blocks_search_close(struct sn_blocks_search *search);
 
 /*
  * Of each series (node and the dataset's key column) its newest row since `since_ns`, the newest
- * series first; rows without a node are of none.  Under the same conditions.
+ * series first; rows without a node are of none.  Those of `series` that are done are passed over,
+ * those that are handed out are done then.  Under the same conditions.
  */
 int sn_blocks_latest(struct sn_db *db, const struct sn_dataset *dataset, int64_t since_ns,
-		     sn_blocks_row_fn *fn, void *ctx, struct sn_err *err);
-
-/* A text for a series, malloc'ed; different for different ones. */
-char *sn_series_name(struct sn_value node, struct sn_value key);
+		     struct sn_series_set *series, sn_blocks_row_fn *fn, void *ctx,
+		     struct sn_err *err);
 
 #endif

@@ -12,17 +12,11 @@
 
 #include "base/mem.h"
 
-/* The newest row of a series so far. */
-struct newest {
-	int64_t time_ns, number;
-	size_t row; /* index of `rows` */
-};
-
 struct latest {
 	const struct sn_dataset *dataset;
 	int key; /* column, or -1 */
 	int64_t since_ns;
-	struct sn_map *series; /* to struct newest */
+	struct sn_series_set *series;
 	struct sn_batch *rows; /* also those that were not the newest after all */
 	sn_store_row_fn *fn;   /* without ClickHouse: who gets a row as soon as it is found */
 	void *ctx;
@@ -31,40 +25,30 @@ struct latest {
 	struct sn_err unasked; /* ... and cannot be asked */
 };
 
-static struct newest *find_series(struct latest *latest, const struct sn_value *row)
+static void keep_row(struct latest *latest, struct sn_series *series, const struct sn_value *row)
+{
+	series->row = sn_batch_add_row(latest->rows);
+	for (size_t i = 0; i < latest->dataset->column_count; i++)
+		sn_batch_set(latest->rows, series->row, (int)i, row[i]);
+}
+
+static struct sn_series *find_series(struct latest *latest, const struct sn_value *row)
 {
 	struct sn_value key =
 		latest->key >= 0 ? row[latest->key] : (struct sn_value){.type = SN_TYPE_NULL};
-	sn_autofree char *name = sn_series_name(row[SN_COL_NODE], key);
-	struct newest *newest = sn_map_get(latest->series, name);
 
-	if (newest == NULL) {
-		newest = sn_new(struct newest);
-		sn_map_set(latest->series, name, newest);
-	}
-	return newest;
+	return sn_series_find(latest->series, row[SN_COL_NODE], key);
 }
 
-static int note_row(const struct sn_value *row, int64_t number, void *ctx)
+/* Of a file: days come backwards, and a series is handed out once. */
+static int take_row(const struct sn_value *row, int64_t number, void *ctx)
 {
 	struct latest *latest = ctx;
-	struct newest *newest;
-	int64_t time_ns = row[SN_COL_TIME].i;
 
-	if (row[SN_COL_NODE].type != SN_TYPE_TEXT)
-		return 0;
-	newest = find_series(latest, row);
-	/* Numbers begin with 1: 0 is one that has no row yet. */
-	if (newest->number != 0 &&
-	    (time_ns < newest->time_ns || (time_ns == newest->time_ns && number <= newest->number)))
-		return 0;
-	*newest = (struct newest){.time_ns = time_ns, .number = number};
-	/* Days come backwards: no later one has a newer row. */
+	(void)number;
 	if (latest->fn != NULL)
 		return latest->stopped = latest->fn(row, latest->ctx) != 0;
-	newest->row = sn_batch_add_row(latest->rows);
-	for (size_t i = 0; i < latest->dataset->column_count; i++)
-		sn_batch_set(latest->rows, newest->row, (int)i, row[i]);
+	keep_row(latest, find_series(latest, row), row);
 	return 0;
 }
 
@@ -88,8 +72,8 @@ static int read_day(struct sn_store *store, struct latest *latest, int32_t numbe
 		latest->unasked = remote;
 	else
 		latest->wanted |= part.wanted;
-	return db != NULL ? sn_blocks_latest(db, latest->dataset, latest->since_ns, note_row,
-					     latest, err)
+	return db != NULL ? sn_blocks_latest(db, latest->dataset, latest->since_ns, latest->series,
+					     take_row, latest, err)
 			  : 0;
 }
 
@@ -136,13 +120,27 @@ static int run_days(struct sn_store *store, struct latest *latest, struct sn_err
 
 /* ClickHouse ------------------------------------------------------------------ */
 
+static void note_row(struct latest *latest, const struct sn_value *row, int64_t number)
+{
+	struct sn_series *series;
+
+	if (row[SN_COL_NODE].type != SN_TYPE_TEXT)
+		return;
+	series = find_series(latest, row);
+	if (!sn_series_is_newer(series, row[SN_COL_TIME].i, number))
+		return;
+	series->time_ns = row[SN_COL_TIME].i;
+	series->number = number;
+	keep_row(latest, series, row);
+}
+
 static int note_rows(const struct sn_columns *rows, const int64_t *numbers, void *ctx)
 {
 	struct sn_value row[SN_DATASET_COLUMNS_MAX];
 
 	for (size_t i = 0; i < sn_columns_rows(rows); i++) {
 		sn_columns_row(rows, i, row);
-		note_row(row, numbers[i], ctx);
+		note_row(ctx, row, numbers[i]);
 	}
 	return 0;
 }
@@ -162,29 +160,17 @@ static int ask_clickhouse(struct sn_store *store, struct latest *latest, struct 
 
 /* Together -------------------------------------------------------------------- */
 
-static int newest_first(const void *a, const void *b)
-{
-	const struct newest *left = *(struct newest *const *)a;
-	const struct newest *right = *(struct newest *const *)b;
-
-	if (left->time_ns != right->time_ns)
-		return left->time_ns < right->time_ns ? 1 : -1;
-	return (left->number < right->number) - (left->number > right->number);
-}
-
 static void hand_out(const struct latest *latest, sn_store_row_fn *fn, void *ctx)
 {
-	sn_autofree struct newest **found =
-		sn_xcalloc(sn_map_count(latest->series) + 1, sizeof(*found));
-	size_t cursor = 0, count = 0;
-	const char *name;
-	void *newest;
+	size_t all, count = 0;
+	struct sn_series *const *list = sn_series_list(latest->series, &all);
+	sn_autofree struct sn_series **found = sn_xcalloc(all + 1, sizeof(*found));
 
-	while (sn_map_next(latest->series, &cursor, &name, &newest))
-		if (((struct newest *)newest)->number != 0)
-			found[count++] = newest;
+	for (size_t i = 0; i < all; i++)
+		if (list[i]->number != 0)
+			found[count++] = list[i];
 	if (count > 0)
-		qsort(found, count, sizeof(*found), newest_first);
+		qsort(found, count, sizeof(*found), sn_series_newest_first);
 	for (size_t i = 0; i < count; i++)
 		if (fn(sn_batch_row(latest->rows, found[i]->row), ctx) != 0)
 			break;
@@ -199,7 +185,7 @@ int sn_store_latest(struct sn_store *store, const struct sn_dataset *dataset, in
 
 	err = err != NULL ? err : &local;
 	latest.key = dataset->key != NULL ? sn_dataset_column(dataset, dataset->key) : -1;
-	latest.series = sn_map_create(free);
+	latest.series = sn_series_set_create();
 	latest.rows = sn_batch_create(dataset);
 	latest.fn = store->remote == NULL ? fn : NULL;
 	rc = run_days(store, &latest, err);
@@ -210,7 +196,7 @@ int sn_store_latest(struct sn_store *store, const struct sn_dataset *dataset, in
 	if (latest.fn == NULL)
 		hand_out(&latest, fn, ctx);
 	sn_batch_destroy(latest.rows);
-	sn_map_destroy(latest.series);
+	sn_series_set_destroy(latest.series);
 	if (rc == 0 && remote.code != 0) {
 		*err = remote;
 		rc = remote.code;

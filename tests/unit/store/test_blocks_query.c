@@ -384,6 +384,16 @@ static int count_row(const struct sn_value *row, int64_t number, void *ctx)
 	return 0;
 }
 
+static int ask_latest(struct file *file, int64_t since_ns, struct expected *expected,
+		      sn_blocks_row_fn *fn)
+{
+	struct sn_series_set *series = sn_series_set_create();
+	int rc = sn_blocks_latest(file->db, &sample, since_ns, series, fn, expected, &file->err);
+
+	sn_series_set_destroy(series);
+	return rc;
+}
+
 static void damaged_block_is_told_and_the_others_are_read(void **state)
 {
 	/* Nothing of it, what is asked for first, the time, what is noted of it. */
@@ -418,7 +428,7 @@ static void damaged_block_is_told_and_the_others_are_read(void **state)
 		assert_int_equal(blamed[0], 2);
 		assert_int_equal(sn_db_take_blamed(file->db, blamed), 0);
 		expected = (struct expected){.file = file};
-		rc = sn_blocks_latest(file->db, &sample, 0, count_row, &expected, &file->err);
+		rc = ask_latest(file, 0, &expected, count_row);
 		assert_true(expected.seen > 0);
 		/* Columns that are damaged are not read where no newest row is. */
 		assert_true(rc == -EUCLEAN || (i == 0 && rc == 0));
@@ -587,7 +597,7 @@ static void assert_latest(struct file *file, int64_t since_ns)
 	static struct expected expected;
 
 	expect_latest(file, since_ns, &expected);
-	if (sn_blocks_latest(file->db, &sample, since_ns, check_row, &expected, &file->err) != 0)
+	if (ask_latest(file, since_ns, &expected, check_row) != 0)
 		fail_msg("%s", file->err.text);
 	assert_int_equal(expected.seen, expected.count);
 }

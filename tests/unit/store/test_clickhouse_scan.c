@@ -446,12 +446,14 @@ static int ignore_numbers(const void *a, const void *b)
 static void assert_same_newest(struct world_of_two *both, int64_t since_ns)
 {
 	struct answer *local = answer_create(both, NULL), *remote = answer_create(both, NULL);
+	struct sn_series_set *series = sn_series_set_create();
 
-	if (sn_blocks_latest(both->db, &both->dataset, since_ns, take_local, local, &both->err) !=
-		    0 ||
+	if (sn_blocks_latest(both->db, &both->dataset, since_ns, series, take_local, local,
+			     &both->err) != 0 ||
 	    sn_clickhouse_latest(both->ch, &both->dataset, since_ns, NULL, 0, take_remote, remote,
 				 &both->err) != 0)
 		fail_msg("%s", both->err.text);
+	sn_series_set_destroy(series);
 	qsort(local->numbers, local->count, sizeof(*local->numbers), ignore_numbers);
 	qsort(remote->numbers, remote->count, sizeof(*remote->numbers), ignore_numbers);
 	assert_int_equal(local->count, remote->count);
