@@ -280,17 +280,22 @@ void sn_life_make_room(struct sn_meter *meter)
 	sn_life_end(meter, flow, SN_END_FULL);
 }
 
+/* Of a flow that has counted nothing yet. */
+static void begin_interim(struct sn_meter *meter, struct sn_flow *flow, int64_t time_ns)
+{
+	flow->interim = sn_pool_take(&meter->interims);
+	flow->interim->flow = flow;
+	sn_list_init(&flow->interim->age_link);
+	sn_interim_begin(flow->interim);
+	begin_period(meter, flow->interim, time_ns);
+}
+
 void sn_life_begin(struct sn_meter *meter, struct sn_flow *flow, int64_t time_ns)
 {
 	meter->segments.budget += flow->key.protocol == SN_PROTO_TCP;
 	sn_list_append(&meter->idle[sn_life_list_of(flow)], &flow->idle_link);
-	if (meter->options.active_ns > 0) {
-		flow->interim = sn_pool_take(&meter->interims);
-		flow->interim->flow = flow;
-		sn_list_init(&flow->interim->age_link);
-		sn_interim_begin(flow->interim);
-		begin_period(meter, flow->interim, time_ns);
-	}
+	if (meter->options.active_ns > 0 && !flow->half_open)
+		begin_interim(meter, flow, time_ns);
 	meter->stats.flows_peak = SN_MAX(meter->stats.flows_peak, meter->table.count);
 }
 
@@ -300,6 +305,8 @@ struct sn_flow *sn_life_unfold(struct sn_meter *meter, struct sn_flow *flow, uin
 
 	flow = sn_flow_table_unfold(&meter->table, flow, hash);
 	flow->idle_link.prev->next = flow->idle_link.next->prev = &flow->idle_link;
+	if (meter->options.active_ns > 0)
+		begin_interim(meter, flow, flow->last_ns);
 	unfold(meter, sn_flow_as_tcp(flow), &syn);
 	return flow;
 }

@@ -135,11 +135,10 @@ static void look_around(const struct sn_meter *meter, struct sn_flow *flow, cons
 					       sn_flow_address(flow, SN_SERVER), time_ns);
 }
 
-/* Interim reports and series want flows whole from the beginning. */
+/* Series want flows whole from the beginning. */
 static bool stays_small(const struct sn_meter *meter, const struct sn_decoded *packet)
 {
-	return sn_tcp_syn_fits(packet) && meter->options.active_ns == 0 &&
-	       meter->options.series == NULL;
+	return sn_tcp_syn_fits(packet) && meter->options.series == NULL;
 }
 
 static struct sn_flow *open_flow(struct sn_meter *meter, const struct job *job, enum origin origin,

@@ -57,7 +57,7 @@ struct sn_interim {
 	uint16_t later_fragments[2];
 	bool running;            /* a packet has come in this period */
 	int64_t since_ns;        /* when the first one came */
-	struct sn_list age_link; /* in order of since_ns */
+	struct sn_list age_link; /* in order of since_ns, but for connections that were half open */
 	struct sn_flow *flow;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/rand.h"
 #include "meter/meter.h"
+#include "meter/series/series.h"
 #include "packets.h"
 
 #define S  SN_NS_PER_S
@@ -14,11 +15,16 @@
 enum { SYN = SN_TCP_SYN, ACK = SN_TCP_ACK, FIN = SN_TCP_FIN, RST = SN_TCP_RST, PSH = SN_TCP_PSH };
 enum { SMALL, WHOLE, METERS };
 
+static int64_t active_ns; /* 0: no reports in between */
+static struct sn_traffic_board *board;
+static struct sn_traffic *traffic;
 static struct {
 	struct sn_meter *meter;
 	struct sn_tcp_flow flows[64];
 	struct sn_tcp_trouble troubles[64][2];
 	enum sn_flow_end ends[64];
+	struct sn_flow_side periods[64][2];
+	int64_t begins_ns[64];
 	size_t count;
 } run[METERS];
 
@@ -31,6 +37,9 @@ static void keep(const struct sn_flow *flow, enum sn_flow_end end, void *ctx)
 	for (unsigned side = 0; side < 2; side++)
 		run[i].troubles[run[i].count][side] =
 			*sn_tcp_trouble(&run[i].flows[run[i].count].tcp, side);
+	for (unsigned side = 0; side < 2; side++)
+		run[i].periods[run[i].count][side] = sn_flow_period(flow, side);
+	run[i].begins_ns[run[i].count] = sn_flow_period_first_ns(flow);
 	run[i].flows[run[i].count].tcp.trouble = NULL;
 	run[i].ends[run[i].count++] = end;
 }
@@ -38,16 +47,35 @@ static void keep(const struct sn_flow *flow, enum sn_flow_end end, void *ctx)
 static void start(size_t max_flows)
 {
 	static const unsigned number[METERS] = {SMALL, WHOLE};
+	struct sn_traffic_options series = {.rrd_conf = ""};
 	struct sn_meter_options options;
+	struct sn_err err;
 
+	assert_int_equal(sn_traffic_board_create(&series, &board, &err), 0);
+	traffic = sn_traffic_create(board);
 	sn_meter_options_default(&options);
 	options.max_flows = max_flows;
 	for (unsigned i = 0; i < METERS; i++) {
-		/* Who may have to report in between keeps flows whole. */
-		options.active_ns = i == WHOLE ? 1000000 * S : 0;
+		options.active_ns = active_ns;
+		/* Else one that is whole is reported while it waits for its second packet. */
+		options.active_lazily = true;
+		/* Series want flows whole. */
+		options.series = i == WHOLE ? traffic : NULL;
 		run[i].count = 0;
 		run[i].meter = sn_meter_create(&options, keep, (void *)(uintptr_t)&number[i]);
 	}
+}
+
+static int without_reports(void **state SN_UNUSED)
+{
+	active_ns = 0;
+	return 0;
+}
+
+static int with_reports(void **state SN_UNUSED)
+{
+	active_ns = 5 * S;
+	return 0;
 }
 
 static int stop(void **state SN_UNUSED)
@@ -56,6 +84,8 @@ static int stop(void **state SN_UNUSED)
 		sn_meter_destroy(run[i].meter);
 		run[i].meter = NULL;
 	}
+	sn_traffic_destroy(traffic);
+	sn_traffic_board_destroy(board);
 	return 0;
 }
 
@@ -85,6 +115,9 @@ static void expect_equal_flows(size_t i)
 	assert_memory_equal(run[SMALL].troubles[i], run[WHOLE].troubles[i],
 			    sizeof(run[SMALL].troubles[i]));
 	assert_int_equal(run[SMALL].ends[i], run[WHOLE].ends[i]);
+	assert_memory_equal(run[SMALL].periods[i], run[WHOLE].periods[i],
+			    sizeof(run[SMALL].periods[i]));
+	assert_int_equal(run[SMALL].begins_ns[i], run[WHOLE].begins_ns[i]);
 }
 
 /* Reports what is left. */
@@ -213,6 +246,48 @@ static void a_batch_may_hold_the_whole_handshake(void **state SN_UNUSED)
 	expect_equal_reports();
 }
 
+static void give_segment(bool back, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t payload,
+			 int64_t time_ns)
+{
+	struct segment segment = {.sport = back ? 443 : 1000,
+				  .dport = back ? 1000 : 443,
+				  .flags = flags,
+				  .seq = seq,
+				  .ack = ack,
+				  .payload = payload};
+
+	give(back ? tcp_frame(B, A, &segment) : tcp_frame(A, B, &segment), time_ns);
+}
+
+/* Its first period begins with the SYN; one without an answer has no period but its whole. */
+static void periods_are_those_of_a_whole_connection(void **state SN_UNUSED)
+{
+	start(1000);
+	give(syn_frame(A, B, 1000, 5), T0);
+	give_segment(true, SYN | ACK, 5000, 0xfffffff1, 0, T0 + S);
+	give_segment(false, ACK, 0xfffffff1, 5001, 0, T0 + S + 1);
+	give_segment(false, PSH | ACK, 0xfffffff1, 5001, 100, T0 + 4 * S);
+	give_segment(true, PSH | ACK, 5001, 85, 50, T0 + 5 * S + 1);
+	give_segment(false, FIN | ACK, 85, 5051, 0, T0 + 7 * S);
+	assert_int_equal(run[SMALL].count, 1);
+	assert_int_equal(run[SMALL].ends[0], SN_END_ACTIVE);
+	assert_int_equal(run[SMALL].begins_ns[0], T0);
+	assert_int_equal(run[SMALL].periods[0][SN_CLIENT].packets, 3);
+	expect_equal_reports();
+}
+
+static void a_scan_is_reported_once(void **state SN_UNUSED)
+{
+	start(1000);
+	give(syn_frame(A, B, 1000, 5), T0);
+	for (unsigned i = 0; i < METERS; i++)
+		sn_meter_advance(run[i].meter, T0 + 60 * S);
+	assert_int_equal(run[SMALL].count, 1);
+	assert_int_equal(run[SMALL].ends[0], SN_END_IDLE);
+	assert_int_equal(run[SMALL].begins_ns[0], T0);
+	assert_int_equal(run[SMALL].periods[0][SN_CLIENT].packets, 1);
+}
+
 static void a_scan_takes_little_memory(void **state SN_UNUSED)
 {
 	enum { FLOWS = 60000 };
@@ -230,11 +305,17 @@ static void a_scan_takes_little_memory(void **state SN_UNUSED)
 
 int main(void)
 {
+#define BOTH(name)                                                                                 \
+	cmocka_unit_test_setup_teardown(name, without_reports, stop),                              \
+		cmocka_unit_test_setup_teardown(name, with_reports, stop)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(an_unanswered_syn_is_reported_in_full, stop),
-		cmocka_unit_test_teardown(whatever_follows_a_syn_meets_a_whole_connection, stop),
-		cmocka_unit_test_teardown(a_batch_may_hold_the_whole_handshake, stop),
-		cmocka_unit_test_teardown(a_scan_takes_little_memory, stop),
+		BOTH(an_unanswered_syn_is_reported_in_full),
+		BOTH(whatever_follows_a_syn_meets_a_whole_connection),
+		BOTH(a_batch_may_hold_the_whole_handshake),
+		BOTH(a_scan_takes_little_memory),
+		cmocka_unit_test_setup_teardown(periods_are_those_of_a_whole_connection,
+						with_reports, stop),
+		cmocka_unit_test_setup_teardown(a_scan_is_reported_once, with_reports, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
