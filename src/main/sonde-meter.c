@@ -104,6 +104,7 @@ static int read_files(struct run *run)
 		fail(&err);
 		run->failures++;
 	} else if (result != 0) {
+		run->captures = 0; /* there is nothing to sum up */
 		/* A sink that cannot go on says why when it is flushed. */
 		return err.code != 0 ? fail(&err) : SN_EXIT_FAILED;
 	}

@@ -264,7 +264,8 @@ static const char *format_problem(const struct meter_options *o)
 	enum meter_format format = meter_options_format(o);
 
 	if ((int)o->json + o->csv + (o->format != NULL) > 1)
-		return "options '--format', '--json' and '--csv' exclude each other";
+		return "options '--format', '--json' and '--csv' exclude each other (rows beside "
+		       "logs or a summary: '--output FILE')";
 	if (format == METER_TSTAT && o->directory == NULL)
 		return "format tstat needs '--directory DIR'";
 	if ((o->runtime_conf != NULL || o->gzip || o->keep > 0 || o->histograms) &&
@@ -273,8 +274,11 @@ static const char *format_problem(const struct meter_options *o)
 		       "DIR'";
 	if (o->global && !o->histograms)
 		return "'--global-histograms' goes with '--histograms'";
-	if (o->datasets != NULL && format != METER_JSON && (format == METER_TSTAT || o->csv))
-		return "several datasets are written as JSON Lines only";
+	if (o->datasets != NULL && format != METER_JSON && format != METER_CSV && o->output == NULL)
+		return "'--datasets' goes with '--json', '--csv' or '--output FILE'";
+	if (o->rrd_conf != NULL && o->series == NULL && o->directory == NULL &&
+	    !meter_options_want_traffic(o))
+		return "'--rrd-conf' goes with '--series', '--datasets traffic' or '--histograms'";
 	return NULL;
 }
 

@@ -265,6 +265,15 @@ static void what_is_no_capture_fails(void **state SN_UNUSED)
 
 static void wrong_usage_is_explained(void **state SN_UNUSED)
 {
+	assert_int_equal(RUN("--datasets", "flow", "-r", WIKIPEDIA), SN_EXIT_USAGE);
+	expect_in(&errors, "'--datasets' goes with '--json'");
+	assert_int_equal(RUN("-R", "nowhere", "-r", WIKIPEDIA), SN_EXIT_USAGE);
+	expect_in(&errors, "'--rrd-conf' goes with '--series'");
+	assert_int_equal(RUN("--csv", "--datasets", "tstat_udp_complete", "-r", WIKIPEDIA),
+			 SN_EXIT_OK);
+	expect_in(&out, "c_first_abs");
+	assert_int_equal(RUN("-f", "tcp prot 1", "-r", WIKIPEDIA), SN_EXIT_FAILED);
+	assert_int_equal(out.n, 0);
 	assert_int_equal(RUN("--jsno", "-r", SSH), SN_EXIT_USAGE);
 	expect_in(&errors, "did you mean '--json'?");
 	assert_int_equal(RUN("--json"), SN_EXIT_USAGE);
