@@ -44,7 +44,9 @@ bool sn_math_callback_is_good(const char *url)
 			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:_%")] !=
 	    '\0')
 		return false;
-	rest = strstr(url, host) + strlen(host);
+	rest = strstr(url, "://");
+	rest = rest != NULL ? rest + 3 : url;
+	rest += (*rest == '[') + strlen(host);
 	rest += *rest == ']';
 	return *rest == ':' && sn_parse_u64(sn_str(rest + 1), 1, 65535, &number) == 0;
 }

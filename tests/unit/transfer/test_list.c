@@ -283,6 +283,8 @@ static void announcements_that_lead_elsewhere_are_refused(void **state)
 	for (size_t i = 0; i < SN_COUNT(callbacks); i++)
 		assert_false(sn_math_callback_is_good(callbacks[i]));
 	assert_true(sn_math_callback_is_good("[2001:db8::1]:3001"));
+	assert_true(sn_math_callback_is_good("https://h:1"));
+	assert_true(sn_math_callback_is_good("http://[::1]:1"));
 	assert_true(sn_math_callback_is_good("https://probe.example.net:3001"));
 	assert_int_equal(
 		sn_math_announcement_read(SN_STR("{\"CallBackUrl\":\"h:1\",\"StreamName\":\"../x\","
