@@ -341,7 +341,7 @@ static bool has_problem(void)
 static void hang_up(void)
 {
 	assert_int_equal(kill(getpid(), SIGHUP), 0);
-	for (unsigned i = 0; i < 100 && (i < 2 || world.hub->annotating); i++)
+	for (unsigned i = 0; i < 1000 && (i < 2 || world.hub->annotating); i++)
 		world_wait(&world, 10 * SN_NS_PER_MS);
 }
 
