@@ -442,6 +442,7 @@ void sn_hub_destroy(struct sn_hub *hub)
 		close(hub->lock);
 	free(hub->routes);
 	free(hub->handlers);
+	free(hub->openapi);
 	free(hub->store_dir);
 	free(hub);
 }

@@ -115,6 +115,7 @@ struct sn_hub {
 	struct sn_http_route *routes;
 	sn_http_handler_fn **handlers; /* of the routes, behind the check of the query */
 	size_t route_count;
+	char *openapi; /* their description, once it was asked for */
 
 	struct sn_listener listeners[SN_LISTENERS_MAX];
 	unsigned listener_count;

@@ -231,18 +231,17 @@ void sn_day_trim(struct sn_store *store)
 
 /* Damaged files ----------------------------------------------------------- */
 
-/* A name that is free: "2026-03-01.db.corrupt", then "...corrupt.2", ... */
+/* A name that is free: "2026-03-01.db.corrupt", then "...corrupt.2", ...; NULL if there is none. */
 static char *aside_path(const struct sn_store *store, int32_t number)
 {
+	unsigned count = sn_day_aside(store, number);
 	char suffix[32] = ".corrupt";
-	char *path = sn_day_path(store, number, suffix);
 
-	for (int i = 2; i <= CORRUPT_MAX && sn_fs_exists(path); i++) {
-		free(path);
-		snprintf(suffix, sizeof(suffix), ".corrupt.%d", i);
-		path = sn_day_path(store, number, suffix);
-	}
-	return path;
+	if (count == CORRUPT_MAX)
+		return NULL;
+	if (count > 0)
+		snprintf(suffix, sizeof(suffix), ".corrupt.%u", count + 1);
+	return sn_day_path(store, number, suffix);
 }
 
 static int set_aside(struct sn_store *store, struct sn_day *day, char *reason, struct sn_err *err)
@@ -251,8 +250,13 @@ static int set_aside(struct sn_store *store, struct sn_day *day, char *reason, s
 	sn_autofree char *wal = sn_day_path(store, day->number, "-wal");
 	sn_autofree char *shm = sn_day_path(store, day->number, "-shm");
 	sn_autofree char *aside = aside_path(store, day->number);
-	sn_autofree char *aside_wal = sn_xasprintf("%s-wal", aside);
+	sn_autofree char *aside_wal = sn_xasprintf("%s-wal", aside != NULL ? aside : "");
 
+	if (aside == NULL)
+		return sn_err_set(err, -EMFILE,
+				  "%s; %d files of the day were set aside before (take back what "
+				  "they have: sonde store check --repair)",
+				  reason, CORRUPT_MAX);
 	/* The journal goes along: it may hold what the file lacks. */
 	if ((rename(wal, aside_wal) != 0 && errno != ENOENT) || rename(path, aside) != 0)
 		return sn_err_sys(err, -errno, "%s; cannot set it aside as '%s'", reason, aside);

@@ -46,8 +46,8 @@ typedef void sn_traffic_value_fn(const struct sn_traffic_value *value, void *ctx
 
 struct sn_traffic_options {
 	const char *interface;
-	const char *rrd_conf; /* text; NULL: what is shipped */
-	unsigned steps;       /* mask of the steps that are reported: 1, 2, 4 */
+	const char *rrd_conf;  /* text; NULL: what is shipped */
+	unsigned steps;        /* mask of the steps that are reported: 1, 2, 4 */
 	unsigned long_seconds; /* of the longest step, that of the files; 0: 300 */
 	sn_traffic_value_fn *value;
 	void *ctx;

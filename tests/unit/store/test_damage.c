@@ -428,6 +428,31 @@ static void file_of_a_wrong_version_is_set_aside_and_comes_back(void **state)
 	sn_columns_destroy(rows);
 }
 
+static void no_file_that_was_set_aside_is_overwritten(void **state)
+{
+	struct world *world = *state;
+	struct sn_columns *rows = make_rows(SMALL, SMALL);
+	struct sn_batch_id id = batch_id(1);
+	struct bytes bytes = {.p = sn_xstrdup("kept"), .n = 4}, last;
+	char name[64] = FILE_1 ".corrupt";
+
+	put(world, 0, 0, SMALL);
+	sn_store_close(world->store);
+	change(world, "PRAGMA user_version = 1");
+	for (int i = 2; i <= 101; i++) {
+		save(world, name, &bytes);
+		snprintf(name, sizeof(name), FILE_1 ".corrupt.%d", i);
+	}
+	world_open(world);
+	assert_int_equal(sn_store_put(world->store, &id, rows, &world->err), -EMFILE);
+	assert_non_null(strstr(world->err.text, "100 files of the day"));
+	last = load(world, FILE_1 ".corrupt.100");
+	assert_int_equal(last.n, 4);
+	free(last.p);
+	free(bytes.p);
+	sn_columns_destroy(rows);
+}
+
 static void what_is_whole_of_a_file_comes_back_once(void **state)
 {
 	struct world *world = *state;
@@ -626,6 +651,7 @@ int main(void)
 		WITH_WORLD(rows_without_columns_do_not_come_back),
 		WITH_WORLD(file_whose_next_number_is_taken_is_followed_by_another),
 		WITH_WORLD(file_of_a_wrong_version_is_set_aside_and_comes_back),
+		WITH_WORLD(no_file_that_was_set_aside_is_overwritten),
 		WITH_WORLD(what_is_whole_of_a_file_comes_back_once),
 		WITH_WORLD(file_that_is_none_is_told_and_left),
 		cmocka_unit_test_setup_teardown(damage_anywhere_gives_no_wrong_row,
