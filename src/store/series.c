@@ -54,16 +54,16 @@ int sn_series_newest_first(const void *a, const void *b)
 
 /* Values ---------------------------------------------------------------------- */
 
-static uint64_t bits_of(struct sn_value value)
+static uint64_t bits_of(const struct sn_value *value)
 {
 	uint64_t bits = 0;
 
-	if (value.type == SN_TYPE_F64)
-		memcpy(&bits, &value.f, sizeof(bits));
-	else if (value.type == SN_TYPE_BOOL)
-		bits = value.b;
-	else if (value.type != SN_TYPE_NULL)
-		bits = (uint64_t)value.i;
+	if (value->type == SN_TYPE_F64)
+		memcpy(&bits, &value->f, sizeof(bits));
+	else if (value->type == SN_TYPE_BOOL)
+		bits = value->b;
+	else if (value->type != SN_TYPE_NULL)
+		bits = (uint64_t)value->i;
 	return bits;
 }
 
@@ -75,29 +75,29 @@ static uint64_t hash_of(struct sn_value value)
 	if (value.type == SN_TYPE_TEXT)
 		return sn_hash(value.s.p, value.s.n);
 	bits[0] = value.type;
-	bits[1] = bits_of(value);
+	bits[1] = bits_of(&value);
 	return sn_hash(bits, sizeof(bits));
 }
 
-static bool is_same(struct sn_value a, struct sn_value b)
+static bool is_same(const struct sn_value *a, const struct sn_value *b)
 {
-	if (a.type != b.type)
+	if (a->type != b->type)
 		return false;
-	if (a.type == SN_TYPE_TEXT)
-		return sn_str_eq(a.s, b.s);
+	if (a->type == SN_TYPE_TEXT)
+		return sn_str_eq(a->s, b->s);
 	return bits_of(a) == bits_of(b);
 }
 
 /* The set ---------------------------------------------------------------------- */
 
-static struct sn_series **find_slot(const struct sn_series_set *set, struct sn_value node,
-				    struct sn_value key, uint64_t hash)
+static struct sn_series **find_slot(const struct sn_series_set *set, const struct sn_value *node,
+				    const struct sn_value *key, uint64_t hash)
 {
 	size_t i = hash & set->mask;
 
 	while (set->slots[i] != NULL &&
-	       (set->slots[i]->hash != hash || !is_same(set->slots[i]->node, node) ||
-		!is_same(set->slots[i]->key, key)))
+	       (set->slots[i]->hash != hash || !is_same(&set->slots[i]->node, node) ||
+		!is_same(&set->slots[i]->key, key)))
 		i = (i + 1) & set->mask;
 	return &set->slots[i];
 }
@@ -142,7 +142,7 @@ struct sn_series *sn_series_find(struct sn_series_set *set, struct sn_value node
 {
 	/* Otherwise a node and a key of the same text would all be one. */
 	uint64_t hash = hash_of(node) * 0x9e3779b97f4a7c15ULL + hash_of(key);
-	struct sn_series **slot = find_slot(set, node, key, hash);
+	struct sn_series **slot = find_slot(set, &node, &key, hash);
 
 	if (*slot != NULL)
 		return *slot;

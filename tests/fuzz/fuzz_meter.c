@@ -34,6 +34,12 @@ static const struct sn_dataset *const datasets[] = {
 	&sn_dataset_tstat_udp_complete,
 	&sn_dataset_tstat_http_complete,
 	&sn_dataset_tstat_dns_complete,
+	&sn_dataset_tstat_video_complete,
+	&sn_dataset_tstat_mm_complete,
+	&sn_dataset_tstat_chat_complete,
+	&sn_dataset_tstat_chat_messages,
+	&sn_dataset_tstat_tcp_periodic,
+	&sn_dataset_tstat_udp_periodic,
 };
 
 struct checker {
@@ -49,8 +55,10 @@ static int check_row(struct checker *checker, const struct sn_dataset *dataset)
 {
 	size_t i = 0;
 
-	while (datasets[i] != dataset)
+	while (i < SN_COUNT(datasets) && datasets[i] != dataset)
 		i++;
+	if (i == SN_COUNT(datasets))
+		abort(); /* a dataset that is not listed above */
 	sn_buf_clear(&checker->line);
 	sn_cell_write_json(&checker->writers[i], checker->cells, &checker->line);
 	sn_batch_clear(checker->batches[i]);
