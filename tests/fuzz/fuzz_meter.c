@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "data/codec.h"
 #include "meter/app/names.h"
 #include "meter/app/rtp.h"
@@ -27,24 +28,9 @@
 static const int links[] = {DLT_EN10MB, DLT_LINUX_SLL, DLT_LINUX_SLL2, DLT_RAW,  DLT_NULL,
 			    DLT_LOOP,   DLT_PPP,       DLT_PPP_ETHER,  DLT_IPV4, DLT_IPV6};
 
-static const struct sn_dataset *const datasets[] = {
-	&sn_dataset_flow,
-	&sn_dataset_tstat_tcp_complete,
-	&sn_dataset_tstat_tcp_nocomplete,
-	&sn_dataset_tstat_udp_complete,
-	&sn_dataset_tstat_http_complete,
-	&sn_dataset_tstat_dns_complete,
-	&sn_dataset_tstat_video_complete,
-	&sn_dataset_tstat_mm_complete,
-	&sn_dataset_tstat_chat_complete,
-	&sn_dataset_tstat_chat_messages,
-	&sn_dataset_tstat_tcp_periodic,
-	&sn_dataset_tstat_udp_periodic,
-};
-
 struct checker {
-	struct sn_cell_writer writers[SN_COUNT(datasets)];
-	struct sn_batch *batches[SN_COUNT(datasets)];
+	struct sn_cell_writer *writers; /* by place in the catalog, made when used */
+	struct sn_batch **batches;
 	struct sn_cell cells[SN_DATASET_COLUMNS_MAX];
 	struct sn_record record;
 	struct sn_buf line;
@@ -55,10 +41,14 @@ static int check_row(struct checker *checker, const struct sn_dataset *dataset)
 {
 	size_t i = 0;
 
-	while (i < SN_COUNT(datasets) && datasets[i] != dataset)
+	while (i < sn_catalog_count && sn_catalog[i] != dataset)
 		i++;
-	if (i == SN_COUNT(datasets))
-		abort(); /* a dataset that is not listed above */
+	if (i == sn_catalog_count)
+		abort();
+	if (checker->batches[i] == NULL) {
+		sn_cell_writer_init(&checker->writers[i], dataset, true);
+		checker->batches[i] = sn_batch_create(dataset);
+	}
 	sn_buf_clear(&checker->line);
 	sn_cell_write_json(&checker->writers[i], checker->cells, &checker->line);
 	sn_batch_clear(checker->batches[i]);
@@ -158,12 +148,10 @@ static struct checker *make_checker(void)
 {
 	static struct checker checker;
 
-	if (checker.batches[0] != NULL)
+	if (checker.batches != NULL)
 		return &checker;
-	for (size_t i = 0; i < SN_COUNT(datasets); i++) {
-		sn_cell_writer_init(&checker.writers[i], datasets[i], true);
-		checker.batches[i] = sn_batch_create(datasets[i]);
-	}
+	checker.writers = sn_new_n(struct sn_cell_writer, sn_catalog_count);
+	checker.batches = sn_new_n(struct sn_batch *, sn_catalog_count);
 	return &checker;
 }
 

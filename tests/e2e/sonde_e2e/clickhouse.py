@@ -123,7 +123,8 @@ class ClickHouse(Program):
 
         def ask():
             nonlocal again
-            again -= again > 0 and self.start_fallen()
+            if again > 0 and self.start_fallen():
+                again -= 1
             assert self.alive(), f"{self.name} ended with {self.status}: {self.log_text()[-1000:]}"
             return self.answers()
         until(f"{self.name} answers", seconds, ask)

@@ -212,6 +212,21 @@ static inline struct frame tcp_frame(const char *src, const char *dst,
 	return f;
 }
 
+/* A segment of the connection from 192.0.2.1, port 1000, to `port` of 192.0.2.2. */
+static inline struct frame exchange_frame(bool from_client, uint16_t port, uint8_t flags,
+					  uint32_t seq, uint32_t ack, uint16_t payload)
+{
+	struct segment segment = {.sport = from_client ? 1000 : port,
+				  .dport = from_client ? port : 1000,
+				  .seq = seq,
+				  .ack = ack,
+				  .flags = flags,
+				  .payload = payload};
+
+	return from_client ? tcp_frame("192.0.2.1", "192.0.2.2", &segment)
+			   : tcp_frame("192.0.2.2", "192.0.2.1", &segment);
+}
+
 static inline struct frame icmp_frame(const char *src, const char *dst, uint8_t type, uint8_t code,
 				      uint16_t id, uint16_t payload)
 {

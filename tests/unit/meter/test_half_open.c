@@ -249,14 +249,7 @@ static void a_batch_may_hold_the_whole_handshake(void **state SN_UNUSED)
 static void give_segment(bool back, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t payload,
 			 int64_t time_ns)
 {
-	struct segment segment = {.sport = back ? 443 : 1000,
-				  .dport = back ? 1000 : 443,
-				  .flags = flags,
-				  .seq = seq,
-				  .ack = ack,
-				  .payload = payload};
-
-	give(back ? tcp_frame(B, A, &segment) : tcp_frame(A, B, &segment), time_ns);
+	give(exchange_frame(!back, 443, flags, seq, ack, payload), time_ns);
 }
 
 /* Its first period begins with the SYN; one without an answer has no period but its whole. */

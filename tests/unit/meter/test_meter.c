@@ -85,14 +85,7 @@ static void give_udp(const char *src, uint16_t sport, const char *dst, uint16_t 
 static void give_tcp(bool from_a, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t payload,
 		     int64_t time_ns)
 {
-	struct segment segment = {.sport = from_a ? 1000 : 80,
-				  .dport = from_a ? 80 : 1000,
-				  .seq = seq,
-				  .ack = ack,
-				  .flags = flags,
-				  .payload = payload};
-
-	give(from_a ? tcp_frame(A, B, &segment) : tcp_frame(B, A, &segment), time_ns);
+	give(exchange_frame(from_a, 80, flags, seq, ack, payload), time_ns);
 }
 
 /* A whole connection of seven segments, ends at T0 + 60 ms. */

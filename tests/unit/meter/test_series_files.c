@@ -114,15 +114,21 @@ static void files_have_steps_of_the_length_that_was_asked_for(void **state SN_UN
 	assert_int_equal(sn_fs_remove_tree(directory, &err), 0);
 }
 
+/* Flows whose histograms are written below `fd`. */
+static void begin_writing(int fd)
+{
+	open_board("", 4);
+	sn_traffic_board_histograms(board, true);
+	sn_traffic_board_directory(board, fd, T0);
+	begin_flows(true, false);
+}
+
 static void files_that_are_switched_off_and_on_go_on_in_their_directory(void **state SN_UNUSED)
 {
 	int fd = open_files();
 	char *second = sn_fs_join(directory, "001"), *third = sn_fs_join(directory, "002");
 
-	open_board("", 4);
-	sn_traffic_board_histograms(board, true);
-	sn_traffic_board_directory(board, fd, T0);
-	begin_flows(true, false);
+	begin_writing(fd);
 	send_udp(workers[0], SN_CLIENT, 50, T0);
 	send_udp(workers[0], SN_CLIENT, 50, T0 + 300 * S);
 	sn_traffic_board_histograms(board, false);
@@ -179,10 +185,7 @@ static void files_that_cannot_be_written_are_an_error(void **state SN_UNUSED)
 	struct sn_sink sink;
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	open_board("", 4);
-	sn_traffic_board_histograms(board, true);
-	sn_traffic_board_directory(board, fd, T0);
-	begin_flows(true, false);
+	begin_writing(fd);
 	send_udp(workers[0], SN_CLIENT, 50, T0);
 	send_udp(workers[0], SN_CLIENT, 50, T0 + 300 * S);
 	sink = sn_traffic_sink(workers[0]);
