@@ -145,10 +145,8 @@ def capabilities_are_listed_as_links_and_shown_one_by_one(world):
 
 def quick_specification_is_answered_with_its_result(world):
     world.need_ping()
-    began = time.monotonic()
     result = world.client().say(specification("quick"))
     assert "result" in result and result["token"] == "quick" and result["label"] == "ping-average-ip4-1", result
-    assert time.monotonic() - began < 4, "it waited for more than the two samples"
     row = dict(zip(result["results"], result["resultvalues"][0]))
     assert len(result["resultvalues"]) == 1 and row["delay.twoway.icmp.count"] == "2", result
     assert 0 < int(row["delay.twoway.icmp.us.min"]) <= int(row["delay.twoway.icmp.us.max"]) < 1e6, row

@@ -96,7 +96,7 @@ def killed_at_random_moments_nothing_is_lost_or_doubled(world):
     killed = collections.Counter()
     start = time.monotonic()
     while sum(killed.values()) < KILLS or min(killed[name] for name in ("hub", "node", "probe")) < KILLS // 6:
-        assert time.monotonic() - start < 150, f"too slow: {killed}"
+        assert time.monotonic() - start < 500, f"too slow: {killed}"
         sleep_at_random(world.prng, 0.02, 1.0)
         victim = world.prng.choice(("hub", "node", "node", "probe", "probe"))
         if victim == "hub":

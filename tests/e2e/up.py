@@ -92,9 +92,9 @@ class Up:
         if old is None:
             return False
         os.kill(old, signal.SIGKILL)
-        new = wait_for(lambda: self.child(program) not in (None, old), 20)
-        online = wait_for(lambda: [n for n in self.lines("node", "list", "--json") if n["state"] == "online"], 20)
-        return new and online and wait_for(lambda: len(self.rows()) >= before + 2 * len(TARGETS), 20)
+        new = wait_for(lambda: self.child(program) not in (None, old), 60)
+        online = wait_for(lambda: [n for n in self.lines("node", "list", "--json") if n["state"] == "online"], 60)
+        return new and online and wait_for(lambda: len(self.rows()) >= before + 2 * len(TARGETS), 60)
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
@@ -122,7 +122,7 @@ def check(up):
     result(up.sonde("up", "--state", os.path.join(up.directory, "state"), "--no-defaults").returncode == 1,
            "a second one in the same directory is refused")
     if may_ping():
-        wait_for(lambda: len(up.rows()) >= 2 * len(TARGETS), 20)
+        wait_for(lambda: len(up.rows()) >= 2 * len(TARGETS), 60)
         rows = up.rows()
         result({r["target"] for r in rows} == set(TARGETS) and all(r["status"] == "ok" for r in rows),
                "rows of the given targets, and of no others, are stored")
@@ -137,7 +137,7 @@ def check(up):
             result(True, name, "SKIP this user may not ping (no ping socket, no CAP_NET_RAW)")
     code = up.stop()
     result(code == 0, "Ctrl-C ends it with code 0", f"code {code}")
-    result(wait_for(lambda: not up.session(), 5), "nothing runs any more")
+    result(wait_for(lambda: not up.session(), 30), "nothing runs any more")
     result(not list(pathlib.Path(up.directory).rglob("hub.json")), "no hub is announced any more")
     said = up.start()
     result([n["name"] for n in up.lines("node", "list", "--json")] == ["here"],

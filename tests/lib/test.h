@@ -11,4 +11,21 @@
 #include <cmocka.h>
 /* clang-format on */
 
+#include <time.h>
+
+#include "base/util.h"
+
+/* What must come comes within it, however busy the machine: only a failure waits that long. */
+#define TEST_PATIENCE_MS 30000
+#define TEST_PATIENCE_NS (TEST_PATIENCE_MS * (uint64_t)SN_NS_PER_MS)
+
+/* Processor time of this process: unlike that of a clock it does not depend on who else works. */
+static inline uint64_t test_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * SN_NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 #endif

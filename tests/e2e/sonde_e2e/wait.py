@@ -2,10 +2,13 @@
 """Waiting for a condition, never for a time alone."""
 import time
 
+# The seconds a caller names are those of a quiet machine.
+PATIENCE = 4
+
 
 def until(what, seconds, check, pause=0.05):
     """The first true value of check(), asked again and again; an error of it counts as not yet."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE * seconds
     while True:
         error = None
         try:
@@ -15,7 +18,7 @@ def until(what, seconds, check, pause=0.05):
         except (OSError, ValueError, KeyError, LookupError) as problem:
             value, error = None, problem
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds} s: {what} (last: {error or repr(value)})")
+            raise AssertionError(f"not within {PATIENCE * seconds} s: {what} (last: {error or repr(value)})")
         time.sleep(pause)
 
 

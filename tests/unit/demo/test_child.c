@@ -57,7 +57,7 @@ static void end(struct fixture *f)
 
 static void turn_until(struct fixture *f, const unsigned *value, unsigned wanted)
 {
-	uint64_t limit = sn_mono_ns() + 10 * SN_NS_PER_S;
+	uint64_t limit = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (*value < wanted && sn_mono_ns() < limit)
 		sn_loop_turn(f->child.loop, 20 * SN_NS_PER_MS);
@@ -97,7 +97,7 @@ static void one_that_was_stopped_stays_away(void **state SN_UNUSED)
 
 	begin(&f, "exec sleep 60");
 	sn_demo_child_stop(&f.child);
-	limit = sn_mono_ns() + 5 * SN_NS_PER_S;
+	limit = sn_mono_ns() + TEST_PATIENCE_NS;
 	while (sn_demo_child_alive(&f.child) && sn_mono_ns() < limit)
 		sn_loop_turn(f.child.loop, 20 * SN_NS_PER_MS);
 	assert_false(sn_demo_child_alive(&f.child));

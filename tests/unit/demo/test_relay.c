@@ -299,7 +299,7 @@ static void the_control_socket_answers_and_cuts_off_endless_lines(void **state S
 	char path[64];
 	pid_t pid;
 	int status = -1;
-	uint64_t end = sn_mono_ns() + 5000 * MS;
+	uint64_t end = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	snprintf(path, sizeof(path), "/tmp/sonde-relay-test-%d", (int)getpid());
 	assert_int_equal(sn_control_create(f.loop, f.relay, path, 0600, &control, &err), 0);

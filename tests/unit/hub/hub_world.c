@@ -15,8 +15,6 @@
 #include "hub/secret.h"
 #include "net/addr.h"
 
-#define ANSWER_NS (5 * SN_NS_PER_S)
-
 static void set(struct world *world, const char *key, const char *value)
 {
 	struct sn_err err = {0};
@@ -133,7 +131,7 @@ static void send_request(struct world *world, int fd, enum as as, const char *ve
 
 static void receive_all(struct world *world, int fd, struct sn_buf *out)
 {
-	uint64_t end_ns = sn_mono_ns() + ANSWER_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	for (;;) {
 		char piece[4096];
@@ -240,7 +238,7 @@ int open_stream(struct world *world, enum as as, const char *target, const char 
 const char *read_stream(struct world *world, int fd, const char *wanted)
 {
 	static char text[1 << 20];
-	uint64_t end_ns = sn_mono_ns() + SN_NS_PER_S;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 	size_t n = 0;
 
 	text[0] = '\0';
@@ -347,7 +345,7 @@ void node_ask(struct world *world, struct test_node *node, const char *method, c
 		.headers = headers,
 		.body = body,
 		.body_size = body != NULL ? strlen(body) : 0,
-		.timeout_ns = ANSWER_NS,
+		.timeout_ns = TEST_PATIENCE_NS,
 		.on_done = answered,
 		.ctx = &asked,
 	};

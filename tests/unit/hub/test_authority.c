@@ -339,7 +339,7 @@ static void refusals_are_written_once_a_minute_with_their_number(void **state)
 static void decisions_of_one_turn_cost_one_transaction(void **state)
 {
 	char who[32];
-	uint64_t start_ns = sn_mono_ns();
+	uint64_t start_ns = test_cpu_ns();
 
 	(void)state;
 	write_policy(one);
@@ -349,7 +349,7 @@ static void decisions_of_one_turn_cost_one_transaction(void **state)
 		assert_false(ask(SN_MAY_DISCOVER, who, "ping"));
 	}
 	assert_int_equal(lines_of("policy.discover"), 10000);
-	assert_true(sn_mono_ns() - start_ns < 2 * (uint64_t)SN_NS_PER_S);
+	assert_true(test_cpu_ns() - start_ns < 2 * (uint64_t)SN_NS_PER_S);
 }
 
 static void allowed_measurement_is_a_part_of_the_open_transaction(void **state)

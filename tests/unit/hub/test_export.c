@@ -121,7 +121,7 @@ static const char *fetch_bytes_with(const char *query, const char *headers, stru
 {
 	sn_autofree char *target = sn_xasprintf("/api/v1/datasets/%s", query);
 	int fd = open_stream(&world, AS_LOCAL, target, headers);
-	uint64_t end_ns = sn_mono_ns() + 5 * SN_NS_PER_S;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 	char piece[4096], *end;
 	ssize_t got = -1;
 
@@ -271,7 +271,7 @@ static int open_long(enum as as, const char *headers)
 static unsigned read_all(int fd, int *end)
 {
 	static char text[1 << 16];
-	uint64_t end_ns = sn_mono_ns() + 20 * SN_NS_PER_S;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 	unsigned rows = 0;
 
 	while (sn_mono_ns() < end_ns) {

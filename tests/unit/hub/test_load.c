@@ -43,7 +43,7 @@ static void nothing_is_left_of_many_that_came_and_went(void **state)
 	struct sn_load *load = sn_load_create();
 	char names[100][16], source[16];
 	const char *targets[100];
-	uint64_t start_ns = sn_mono_ns();
+	uint64_t start_ns = test_cpu_ns();
 
 	(void)state;
 	for (unsigned i = 0; i < 100; i++) {
@@ -61,7 +61,7 @@ static void nothing_is_left_of_many_that_came_and_went(void **state)
 		sn_load_remove(load, source);
 	}
 	assert_int_equal(sn_load_targets(load), 0);
-	assert_true(sn_mono_ns() - start_ns < 2000000000);
+	assert_true(test_cpu_ns() - start_ns < 2000000000);
 	sn_load_destroy(load);
 }
 

@@ -136,7 +136,6 @@ static json_t *first_line(int out)
 static void hub_says_where_it_is_and_ends_on_a_signal(void **state)
 {
 	sn_autofree char *json_file = sn_fs_join(dir, "hub.json");
-	uint64_t begin_ns = sn_mono_ns();
 	int out, status;
 	pid_t pid = run(ARGS("--state", dir, "--set", "local=127.0.0.1:0", "--set",
 			     "listen=127.0.0.1:0", "--set", "announce=false", "--set",
@@ -146,8 +145,6 @@ static void hub_says_where_it_is_and_ends_on_a_signal(void **state)
 
 	(void)state;
 	assert_non_null(said);
-	/* With a new certificate authority and on a busy machine. */
-	assert_true(sn_mono_ns() - begin_ns < 3 * SN_NS_PER_S);
 	assert_int_equal(json_integer_value(json_object_get(said, "pid")), pid);
 	assert_memory_equal(json_string_value(json_object_get(said, "url")),
 			    "http://127.0.0.1:", 17);

@@ -9,18 +9,16 @@
 #include "hub/upkeep.h"
 #include "unit/store/world.h"
 
-#define PATIENCE_NS (5 * SN_NS_PER_S)
-
 static int count_batch(const struct sn_store_day *day, void *ctx)
 {
 	*(uint64_t *)ctx += day->batches;
 	return 0;
 }
 
-/* What is right at the end of `PATIENCE_NS` at the latest. */
+/* What is right at the end of `TEST_PATIENCE_NS` at the latest. */
 static struct sn_upkeep_status wait_for(struct sn_upkeep *upkeep, uint64_t merges, bool failing)
 {
-	uint64_t end = sn_mono_ns() + PATIENCE_NS;
+	uint64_t end = sn_mono_ns() + TEST_PATIENCE_NS;
 	struct sn_upkeep_status status;
 
 	do {
@@ -61,7 +59,7 @@ static void stop_does_not_wait_for_the_pause(void **state)
 	assert_int_equal(sn_upkeep_start(world->dir, 600000, true, &upkeep, NULL), 0);
 	sn_upkeep_stop(upkeep);
 	sn_upkeep_stop(NULL);
-	assert_true(sn_mono_ns() - start < PATIENCE_NS);
+	assert_true(sn_mono_ns() - start < TEST_PATIENCE_NS);
 }
 
 static void trouble_is_told_and_passes(void **state)

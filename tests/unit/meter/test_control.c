@@ -26,8 +26,7 @@
 #include "meter/control/lease.h"
 #include "meter/control/server.h"
 
-#define MS      SN_NS_PER_MS
-#define SOON_NS (5 * SN_NS_PER_S)
+#define MS SN_NS_PER_MS
 
 static char dir[64], socket_path[96], conf_path[96];
 
@@ -310,7 +309,7 @@ static void lease_ends_by_itself(void **state)
 	assert_int_equal(ask("PATCH", "/v1/settings", HTTP_ON ",\"for\":\"200ms\"}"), 200);
 	assert_true(lease_of_answer() > 0);
 	assert_true(http_is_on());
-	assert_true(http_becomes(false, SOON_NS));
+	assert_true(http_becomes(false, TEST_PATIENCE_NS));
 	assert_true((int64_t)sn_mono_ns() - began_ns >= 199 * MS);
 	assert_int_equal(leases(), 0);
 }
@@ -533,10 +532,10 @@ static void changed_file_is_read_again(void **state)
 	(void)state;
 	start_with_conf(3);
 	write_conf("[log]\nlog_http_complete = 1\n");
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 	assert_int_equal(applied.times, 1);
 	write_conf("[log]\nlog_http_complete = 0 # off again\n");
-	assert_true(http_becomes(false, SOON_NS));
+	assert_true(http_becomes(false, TEST_PATIENCE_NS));
 }
 
 static void file_that_goes_on_changing_is_left_alone(void **state)
@@ -548,7 +547,7 @@ static void file_that_goes_on_changing_is_left_alone(void **state)
 		usleep(15000);
 	}
 	assert_int_equal(applied.times, 0);
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 }
 
 static void bad_or_missing_file_changes_nothing(void **state)
@@ -561,7 +560,7 @@ static void bad_or_missing_file_changes_nothing(void **state)
 	usleep(50000);
 	assert_int_equal(applied.times, 0);
 	write_conf("[log]\nlog_http_complete = 1\n");
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 }
 
 static void leases_outlive_a_changed_file(void **state)
@@ -612,7 +611,7 @@ static void switch_lasts_as_long_as_its_holder_wants(void **state)
 	pid_t pid = hold(400 * MS, 0, 0);
 
 	(void)state;
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 	assert_int_equal(wait_for(pid), 0);
 	assert_true((int64_t)sn_mono_ns() - began_ns >= 399 * MS);
 	assert_false(http_is_on());
@@ -624,7 +623,7 @@ static void renewed_lease_lasts_longer_than_one(void **state)
 	pid_t pid = hold(0, 300 * MS, 60 * MS);
 
 	(void)state;
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 	for (int i = 0; i < 60; i++) {
 		usleep(10000);
 		assert_true(http_is_on());
@@ -641,10 +640,10 @@ static void switch_of_a_killed_holder_goes_back(void **state)
 	pid_t pid = hold(0, 400 * MS, 100 * MS);
 
 	(void)state;
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 	kill(pid, SIGKILL);
 	assert_true(WIFSIGNALED(wait_for(pid)));
-	assert_true(http_becomes(false, 400 * MS + SOON_NS));
+	assert_true(http_becomes(false, 400 * MS + TEST_PATIENCE_NS));
 	assert_int_equal(leases(), 0);
 }
 
@@ -655,11 +654,11 @@ static void meter_that_starts_anew_is_asked_again(void **state)
 	pid_t pid = hold(0, 2 * SN_NS_PER_S, 50 * MS);
 
 	(void)state;
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 	stop();
 	usleep(100000);
 	start(&options);
-	assert_true(http_becomes(true, SOON_NS));
+	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 	for (int i = 0; i < 30; i++) {
 		usleep(10000);
 		assert_true(http_is_on());

@@ -6,7 +6,7 @@
 #include "meter/capture/xsk.h"
 #include "netns.h"
 
-#define WAIT_TURNS 100 /* of 10 ms */
+#define WAIT_TURNS (TEST_PATIENCE_MS / 10)
 
 static const char *no_xdp;
 static int sender = -1;

@@ -46,7 +46,7 @@ void world_finish(struct world *world)
 
 bool world_until(struct world *world, const unsigned *flag)
 {
-	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (*flag == 0 && sn_mono_ns() < end_ns)
 		sn_loop_turn(world->loop, 100 * SN_NS_PER_MS);
@@ -153,7 +153,7 @@ static int raw_read(int fd, struct sn_buf *in)
 
 bool raw_expect(struct world *world, int fd, struct sn_buf *in, const char *needle)
 {
-	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (sn_mono_ns() < end_ns) {
 		int result = raw_read(fd, in);

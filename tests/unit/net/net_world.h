@@ -13,8 +13,6 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 
-#define WORLD_PATIENCE_NS (5 * SN_NS_PER_S)
-
 struct world {
 	struct sn_loop *loop;
 	struct sn_http_server *server;

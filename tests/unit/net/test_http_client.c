@@ -218,7 +218,7 @@ static void assert_raw_answer(const char *text, int error, const char *words)
 	int fd = raw_server(true, url, sizeof(url)), peer = -1;
 	struct outcome outcome;
 	char request[4096];
-	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	assert_non_null(world_start(&world, "POST", url, "x", 1, NULL, &outcome));
 	while (outcome.calls == 0 && sn_mono_ns() < end_ns) {
@@ -305,7 +305,7 @@ static void a_server_that_hangs_runs_into_the_timeout(void **state SN_UNUSED)
 	assert_true(world_until(&world, &outcome.calls));
 	assert_int_equal(outcome.error, -ETIMEDOUT);
 	assert_non_null(strstr(outcome.text, "no answer in time"));
-	assert_in_range(sn_mono_ns() - start_ns, 140 * SN_NS_PER_MS, 1500 * SN_NS_PER_MS);
+	assert_true(sn_mono_ns() - start_ns >= 140 * SN_NS_PER_MS);
 	world_turns(&world, 20);
 	assert_int_equal(seen.waiting, 0);
 }

@@ -158,7 +158,7 @@ static void refused_for_good(struct sn_buf *request)
 	bool closed;
 
 	assert_int_equal(send(fd, request->p, request->n, MSG_NOSIGNAL), request->n);
-	closed = raw_closed(&world, fd, &in, 5000);
+	closed = raw_closed(&world, fd, &in, 30000);
 	said = sn_buf_cstr(&in);
 	if (!closed || strncmp(said, "HTTP/1.1 400", 12) != 0 || strstr(said + 1, "HTTP/1.1 "))
 		fail_msg("not one refusal of\n%s\nbut (%s)\n%s", sn_buf_cstr(request),
@@ -514,17 +514,14 @@ static void a_raw_uploader_that_does_not_read_gets_the_refusal_too(void **state 
 static void an_answer_may_come_later(void **state SN_UNUSED)
 {
 	struct outcome outcome;
-	uint64_t start_ns;
 
 	world_start(&world, "GET", "/wait/told", NULL, 0, NULL, &outcome);
 	assert_true(world_until(&world, &seen.handled));
 	world_turns(&world, 20);
 	assert_int_equal(outcome.calls, 0);
 	assert_non_null(seen.waiting);
-	start_ns = sn_mono_ns();
 	sn_http_reply(seen.waiting, 200, "text/plain", "late", 4);
 	assert_true(world_until(&world, &outcome.calls));
-	assert_true(sn_mono_ns() - start_ns < 500 * SN_NS_PER_MS);
 	assert_int_equal(outcome.status, 200);
 	assert_string_equal(outcome_body(&outcome), "late");
 	assert_int_equal(seen.abandoned, 0);
@@ -614,7 +611,6 @@ static void destroying_the_server_abandons_what_waits(void **state SN_UNUSED)
 static void headers_over_the_limit_are_refused(void **state SN_UNUSED)
 {
 	struct sn_buf request = {0}, in = {0};
-	uint64_t start_ns = sn_mono_ns();
 	int fd = raw_connect(&world);
 
 	sn_buf_adds(&request, "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ");
@@ -623,7 +619,6 @@ static void headers_over_the_limit_are_refused(void **state SN_UNUSED)
 	sn_buf_adds(&request, "\r\n\r\n");
 	raw_send(fd, sn_buf_cstr(&request));
 	assert_true(raw_expect(&world, fd, &in, "HTTP/1.1 431"));
-	assert_true(sn_mono_ns() - start_ns < 1000 * SN_NS_PER_MS);
 	assert_int_equal(seen.handled, 0);
 	sn_buf_finish(&request);
 	sn_buf_finish(&in);
@@ -708,7 +703,7 @@ static void a_client_that_leaves_in_the_middle_keeps_no_connection(void **state 
 		sn_loop_turn(world.loop, 20 * SN_NS_PER_MS);
 	while (sn_mono_ns() - start_ns < 100 * SN_NS_PER_MS ||
 	       (sn_http_server_connections(world.server) > 0 &&
-		sn_mono_ns() - start_ns < 3 * SN_NS_PER_S));
+		sn_mono_ns() - start_ns < TEST_PATIENCE_NS));
 	assert_int_equal(sn_http_server_connections(world.server), 0);
 	assert_int_equal(seen.handled, 0);
 }

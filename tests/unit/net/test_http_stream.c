@@ -418,7 +418,7 @@ static struct sn_http_fetch *listen_to(struct listener *listener, const char *la
 
 static bool wait_events(struct listener *listener, unsigned count)
 {
-	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (listener->events < count && sn_mono_ns() < end_ns)
 		sn_loop_turn(world.loop, 50 * SN_NS_PER_MS);
@@ -435,14 +435,11 @@ static void events_arrive_as_they_are_sent(void **state SN_UNUSED)
 	assert_string_equal(listener.name, "count");
 	assert_string_equal(listener.id, "3");
 	for (unsigned i = 0; i < 50; i++) {
-		uint64_t start_ns = sn_mono_ns();
-
 		listener.text[0] = '\0';
 		assert_int_equal(sn_sse_send(seen.sse, NULL, NULL, SN_STR("two\nlines")), 0);
 		assert_true(wait_events(&listener, 4 + i));
 		assert_string_equal(listener.text, "[two\nlines]");
 		assert_string_equal(listener.name, "message");
-		assert_true(sn_mono_ns() - start_ns < 1000 * SN_NS_PER_MS);
 	}
 	sn_http_fetch_cancel(fetch);
 	assert_true(world_until(&world, &seen.closed));

@@ -205,7 +205,6 @@ static void assert_long_headers_pass(void)
 {
 	static char header[14000];
 	static const char *const headers[] = {header, NULL};
-	uint64_t start_ns = sn_mono_ns();
 	struct outcome outcome;
 
 	memset(header, 'x', sizeof(header) - 1);
@@ -213,14 +212,13 @@ static void assert_long_headers_pass(void)
 	assert_non_null(world_start(&world, "GET", "/who", NULL, 0, headers, &outcome));
 	assert_true(world_until(&world, &outcome.calls));
 	assert_int_equal(outcome.status, 200);
-	assert_true(sn_mono_ns() - start_ns < 500 * SN_NS_PER_MS);
 	outcome_finish(&outcome);
 }
 
 static void a_handshake_that_stalls_costs_no_time(void **state SN_UNUSED)
 {
 	static const char half_hello[] = "\x16\x03\x01\x01\x70\x01\x00\x01";
-	struct timespec before, after;
+	uint64_t before_ns;
 	int fds[20];
 
 	start(&server_id, NULL);
@@ -231,12 +229,9 @@ static void a_handshake_that_stalls_costs_no_time(void **state SN_UNUSED)
 	}
 	world_turns(&world, 50);
 	assert_int_equal(sn_http_server_connections(world.server), SN_COUNT(fds));
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	before_ns = test_cpu_ns();
 	world_turns(&world, 300);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-	assert_in_range((after.tv_sec - before.tv_sec) * SN_NS_PER_S + after.tv_nsec -
-				before.tv_nsec,
-			0, 60 * SN_NS_PER_MS);
+	assert_true(test_cpu_ns() - before_ns < 60 * SN_NS_PER_MS);
 	assert_long_headers_pass();
 	for (size_t i = 0; i < SN_COUNT(fds); i++)
 		close(fds[i]);
@@ -339,7 +334,7 @@ static void assert_shown(const struct identity *identity)
 	struct sn_pki_info shown, expected;
 	unsigned count;
 	int fd = raw_connect(&world), result;
-	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	gnutls_certificate_allocate_credentials(&credentials);
 	gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);

@@ -342,7 +342,7 @@ static int handshake(const char *priority)
 	gnutls_certificate_credentials_t credentials;
 	gnutls_session_t session;
 	int fd = raw_connect(&world), result;
-	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	gnutls_certificate_allocate_credentials(&credentials);
 	gnutls_init(&session, GNUTLS_CLIENT | GNUTLS_NONBLOCK);

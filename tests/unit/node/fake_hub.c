@@ -437,7 +437,7 @@ void hub_finish(struct fake_hub *hub)
 
 bool turn_until(struct sn_loop *loop, bool (*done)(void))
 {
-	uint64_t end_ns = sn_mono_ns() + 10 * SN_NS_PER_S;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (!done() && sn_mono_ns() < end_ns)
 		sn_loop_turn(loop, 20 * SN_NS_PER_MS);

@@ -150,7 +150,7 @@ static struct sn_mp_message *specification(const char *label, const char *when, 
 
 static bool is_answered(void)
 {
-	uint64_t end_ns = sn_mono_ns() + 5000 * (uint64_t)MS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (answer == NULL && sn_mono_ns() < end_ns)
 		sn_loop_turn(loop, 10 * MS);
@@ -192,7 +192,7 @@ static void interrupt(void)
 
 static void redeem(enum sn_mp_kind kind)
 {
-	uint64_t end_ns = sn_mono_ns() + 5000 * (uint64_t)MS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	do {
 		struct sn_mp_message *message =
@@ -304,7 +304,7 @@ static void the_end_of_the_scope_ends_the_process(void **state)
 	ask("ping-detail-ip4", "now + 2s / 1s");
 	assert_int_equal(answer->kind, SN_MP_RESULT);
 	assert_int_equal(answer->row_count, 1);
-	assert_in_range(sn_mono_ns() - begin_ns, 1900 * MS, 3500 * MS);
+	assert_true(sn_mono_ns() - begin_ns >= 1900 * MS);
 }
 
 static void an_interrupt_gives_what_there_is(void **state)

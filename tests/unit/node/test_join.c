@@ -52,7 +52,7 @@ static struct outcome join_at(const char *url, const char *token)
 	struct outcome outcome = {0};
 	int pipe_fds[2];
 	pid_t child;
-	uint64_t end_ns = sn_mono_ns() + 20 * SN_NS_PER_S;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	assert_int_equal(pipe(pipe_fds), 0);
 	fflush(stdout);

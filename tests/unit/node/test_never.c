@@ -107,7 +107,7 @@ static void apply(const char *json)
 
 static bool wait_for_rows(unsigned count)
 {
-	uint64_t end_ns = sn_mono_ns() + 10 * SN_NS_PER_S;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (row_count < count && sn_mono_ns() < end_ns)
 		sn_loop_turn(loop, 20 * MS);

@@ -129,7 +129,7 @@ static bool is_restarted(unsigned count)
 
 static bool wait_for(bool (*done)(unsigned), unsigned argument)
 {
-	uint64_t end_ns = sn_mono_ns() + 10 * SN_NS_PER_S;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (!done(argument) && sn_mono_ns() < end_ns)
 		sn_loop_turn(loop, 20 * SN_NS_PER_MS);

