@@ -538,15 +538,33 @@ static void changed_file_is_read_again(void **state)
 	assert_true(http_becomes(false, TEST_PATIENCE_NS));
 }
 
-static void file_that_goes_on_changing_is_left_alone(void **state)
+/* Changes the file without a rest, longer than it would have to rest; the longest rest, though. */
+static uint64_t keep_changing(void)
 {
-	(void)state;
-	start_with_conf(20); /* 200 ms */
+	uint64_t last_ns = sn_mono_ns(), longest_ns = 0;
+
 	for (int i = 0; i < 30; i++) {
 		write_conf("[log]\nlog_http_complete = 1\n");
 		usleep(15000);
+		longest_ns = SN_MAX(longest_ns, sn_mono_ns() - last_ns);
+		last_ns = sn_mono_ns();
 	}
-	assert_int_equal(applied.times, 0);
+	return longest_ns;
+}
+
+static void file_that_goes_on_changing_is_left_alone(void **state)
+{
+	uint64_t rest_ns;
+	unsigned applied_times, tries = 0;
+
+	(void)state;
+	do {
+		start_with_conf(20); /* 200 ms */
+		rest_ns = keep_changing();
+		applied_times = applied.times;
+		/* A test that has to wait for the processor lets it rest. */
+	} while (rest_ns > 100 * SN_NS_PER_MS && ++tries < 10);
+	assert_int_equal(applied_times, 0);
 	assert_true(http_becomes(true, TEST_PATIENCE_NS));
 }
 

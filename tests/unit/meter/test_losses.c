@@ -118,7 +118,8 @@ static void expect_exact(bool xdp, unsigned workers)
 	assert_true(stats.losses[0].packets > 0);
 	assert_int_equal(stats.worker.meter.all.packets + stats.losses[0].own_drops,
 			 stats.losses[0].packets);
-	assert_true(stats.losses[0].packets + stats.losses[0].kernel_drops <= flooded);
+	/* One may be sent and not yet counted. */
+	assert_true(stats.losses[0].packets + stats.losses[0].kernel_drops <= flooded + 1);
 	/* The flood went on after the end. */
 	assert_false(atomic_load(&enough));
 }

@@ -55,8 +55,8 @@ struct fake_hub {
 	unsigned reports;
 	char report_log[2048];     /* "t1 running\nt2 failed: why\n" of those that were taken */
 	unsigned stored_at_report; /* batches, when the last one came */
-	uint64_t first_row_ns, report_ns; /* monotonic: first PUT with a task's row, last report */
-	char heartbeat[8192];             /* body of the last one */
+	uint64_t report_ns;        /* monotonic: of the last report */
+	char heartbeat[8192];      /* body of the last one */
 	char csr[4096], csr_before[4096], name[64];
 	char peer_serial[SN_PKI_SERIAL_SIZE];
 

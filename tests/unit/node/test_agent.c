@@ -383,8 +383,6 @@ static void order_once(void)
 
 static void a_single_run_is_reported_when_the_hub_has_its_rows(void **state)
 {
-	uint64_t ordered_ns;
-
 	(void)state;
 	hub.interval_s = 3600;
 	hub.tasks = SET("e0", "");
@@ -394,18 +392,44 @@ static void a_single_run_is_reported_when_the_hub_has_its_rows(void **state)
 	assert_true(wait_for(batches_came, 1));
 	turn_for(loop, 600 * SN_NS_PER_MS);
 	order_once();
-	ordered_ns = sn_mono_ns();
 	hub_event(&hub, "tasks", "{\"etag\":\"e1\"}");
 	assert_true(turn_until(loop, is_done));
-	print_message("# from the order to the rows %.1f ms, to the report %.1f ms\n",
-		      (double)(hub.first_row_ns - ordered_ns) / 1e6,
-		      (double)(hub.report_ns - ordered_ns) / 1e6);
 	assert_int_equal(ping_batches(), 1);
 	assert_true(hub.stored_at_report == hub.stored);
-	/* No linger, no poll stands in the way. */
-	assert_true(hub.report_ns - ordered_ns < 450 * SN_NS_PER_MS);
 	turn_for(loop, 100 * SN_NS_PER_MS);
 	assert_true(hub.reports <= 2);
+}
+
+/* The quickest of several: one alone may have had to wait for the processor. */
+static void no_linger_and_no_poll_stand_in_the_way_of_a_report(void **state)
+{
+	static const char *const orders[][3] = {
+		{"e1", SET("e1", ONCE("t1")), "{\"etag\":\"e1\"}"},
+		{"e2", SET("e2", ONCE("t2")), "{\"etag\":\"e2\"}"},
+		{"e3", SET("e3", ONCE("t3")), "{\"etag\":\"e3\"}"},
+		{"e4", SET("e4", ONCE("t4")), "{\"etag\":\"e4\"}"},
+	};
+	uint64_t ordered_ns, quickest_ns = UINT64_MAX;
+
+	(void)state;
+	hub.interval_s = 3600;
+	hub.tasks = SET("e0", "");
+	hub.tasks_etag = "e0";
+	install_probe(ONE_ROW);
+	start_agent();
+	assert_true(turn_until(loop, is_stream_open));
+	for (unsigned i = 0; i < SN_COUNT(orders); i++) {
+		hub.tasks_etag = orders[i][0];
+		hub.tasks = orders[i][1];
+		ordered_ns = sn_mono_ns();
+		hub_event(&hub, "tasks", orders[i][2]);
+		while (ping_batches() <= i || hub.report_ns < ordered_ns) {
+			assert_true(sn_mono_ns() - ordered_ns < TEST_PATIENCE_NS);
+			sn_loop_turn(loop, 10 * SN_NS_PER_MS);
+		}
+		quickest_ns = SN_MIN(quickest_ns, hub.report_ns - ordered_ns);
+	}
+	assert_true(quickest_ns < SN_SPOOL_LINGER_NS * 9 / 10);
 }
 
 static json_int_t spool_says(const char *member)
@@ -619,6 +643,7 @@ int main(void)
 		T(two_agents_do_not_share_a_state),
 		T(told_to_end_it_spools_what_is_under_way),
 		T(a_single_run_is_reported_when_the_hub_has_its_rows),
+		T(no_linger_and_no_poll_stand_in_the_way_of_a_report),
 		T(nothing_is_reported_while_rows_wait),
 		T(a_hub_that_cannot_keep_up_makes_the_node_lag_and_lose_nothing),
 		T(a_report_outlives_hub_and_node),
