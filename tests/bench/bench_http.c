@@ -24,6 +24,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "net/http_server.h"
+#include "process_seconds.h"
 
 #define REQUEST "GET /api/v1/nodes/01HZXW HTTP/1.1\r\nHost: hub\r\nAccept: */*\r\n\r\n"
 #define ANSWER  "{\"id\":\"01HZXW\",\"name\":\"probe-7\",\"state\":\"online\",\"seen\":12345678}"
@@ -186,16 +187,6 @@ static void take(struct client *client)
 	} while (size < sizeof(ANSWER) || memmem(buffer, size, ANSWER, sizeof(ANSWER) - 1) == NULL);
 	if (memcmp(buffer, "HTTP/1.1 200", 12) != 0)
 		die("wrong answer");
-}
-
-static double process_seconds(pid_t pid)
-{
-	struct timespec time;
-	clockid_t clock;
-
-	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0)
-		die("cannot read the server's time");
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 static void measure(struct side *side, const struct sn_addr *addr, unsigned connections,

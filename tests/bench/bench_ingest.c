@@ -9,24 +9,18 @@
  * Each node has one batch under way.  What the nodes here cost is not in the hub's time, but they
  * share the machine with it.
  */
-#include <fcntl.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
 #include "bench/rows.h"
 #include "data/codec.h"
-#include "net/pki.h"
+#include "hub.h"
 #include "process_seconds.h"
 #include "store/store.h"
 #include "tls_clients.h"
@@ -36,7 +30,6 @@
 #define TARGETS        10
 #define STREAM         "0123456789abcdef0123456789abcdef"
 #define ROWS_PER_GROUP 5000 /* of a commit, where there is no hub */
-#define LIFE_S         86400
 
 struct body {
 	struct sn_buf text;
@@ -53,30 +46,15 @@ struct node {
 };
 
 static struct bench {
-	char dir[64];
-	const char *hub_path, *annotate;
-	uint16_t port;
-	pid_t hub;
+	struct bench_hub hub;
+	const char *annotate;
 	unsigned node_count, seconds, rows;
 	double rate;
 	struct node *nodes;
-	struct sn_buf ca_pem, ca_key, key, csr;
 	struct tls_clients *clients;
-	uint64_t *delays;
-	size_t delay_count, delay_room;
+	struct bench_delays delays;
 	unsigned errors;
 } bench;
-
-static void die(const struct sn_err *err)
-{
-	fprintf(stderr, "bench_ingest: %s\n", err->text);
-	exit(1);
-}
-
-static char *path_of(const char *name)
-{
-	return sn_fs_join(bench.dir, name);
-}
 
 /* What nodes send ---------------------------------------------------------------- */
 
@@ -127,7 +105,7 @@ static struct sn_batch *parse(const struct node *node, const struct body *body)
 	struct sn_err err = {0};
 
 	if (sn_jsonl_read(batch, sn_buf_str(&body->text), bench.rows, &err) != 0)
-		die(&err);
+		bench_die(&err);
 	for (size_t i = 0; i < sn_batch_rows(batch); i++)
 		sn_batch_set(batch, i, SN_COL_NODE, id);
 	return batch;
@@ -135,14 +113,14 @@ static struct sn_batch *parse(const struct node *node, const struct body *body)
 
 static void run_direct(void)
 {
-	sn_autofree char *dir = path_of("store");
+	sn_autofree char *dir = sn_fs_join(bench.hub.dir, "store");
 	double start = bench_cpu_seconds(), parsing = 0, taken;
 	struct sn_store *store;
 	struct sn_err err = {0};
 	size_t rows = 0, waiting = 0;
 
 	if (sn_store_open(dir, &store, &err) != 0)
-		die(&err);
+		bench_die(&err);
 	for (unsigned i = 0; i < bench.node_count * BODIES; i++) {
 		struct node *node = &bench.nodes[i % bench.node_count];
 		struct body *body = &node->bodies[i / bench.node_count];
@@ -152,16 +130,16 @@ static void run_direct(void)
 
 		parsing += bench_cpu_seconds() - before;
 		if (sn_store_append(store, &id, batch, &err) != 0)
-			die(&err);
+			bench_die(&err);
 		sn_batch_destroy(batch);
 		rows += bench.rows;
 		waiting += bench.rows;
 		if (waiting >= ROWS_PER_GROUP && sn_store_commit(store, &err) != 0)
-			die(&err);
+			bench_die(&err);
 		waiting = waiting >= ROWS_PER_GROUP ? 0 : waiting;
 	}
 	if (sn_store_commit(store, &err) != 0)
-		die(&err);
+		bench_die(&err);
 	taken = bench_cpu_seconds() - start;
 	sn_store_close(store);
 	printf("JSON Lines into SQLite, one process  %8.0f rows/s of CPU (of that parsed %.0f)\n",
@@ -173,134 +151,30 @@ static void run_direct(void)
 
 static void start_hub(void)
 {
-	sn_autofree char *state = path_of("hub"), *log = path_of("hub.log");
-	sn_autofree char *ready = path_of("hub/hub.json");
-	sn_autofree char *listen = sn_xasprintf("listen=127.0.0.1:%u", bench.port);
 	sn_autofree char *annotate = sn_xasprintf("annotate=%s", bench.annotate);
-	const char *argv[] = {bench.hub_path, "--state", state,
-			      "--set",        listen,    "--set",
-			      "local=none",   "--set",   "retention_days=0",
-			      "--set",        annotate,  NULL};
 
-	unlink(ready);
-	bench.hub = fork();
-	if (bench.hub == 0) {
-		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(fd, STDOUT_FILENO);
-		dup2(fd, STDERR_FILENO);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	for (int i = 0; i < 500 && !sn_fs_exists(ready); i++)
-		usleep(20000);
-	if (!sn_fs_exists(ready)) {
-		fprintf(stderr, "bench_ingest: the hub does not start, see %s\n", log);
-		exit(1);
-	}
-	usleep(200000);
+	bench_hub_start(&bench.hub, (const char *[]){"retention_days=0", annotate, NULL});
 }
 
-static void stop_hub(void)
+/* As if it had joined. */
+static void enrol(struct node *node, unsigned number)
 {
-	kill(bench.hub, SIGTERM);
-	waitpid(bench.hub, NULL, 0);
-}
+	sn_autofree char *uri = sn_xasprintf("urn:sonde:node:%s", node->id);
+	sn_autofree char *identity = sn_xasprintf("node:%s", node->id);
+	sn_autofree char *sql = sn_xasprintf(
+		"INSERT INTO nodes (id, name, enrolled) VALUES ('%s', 'n%u', 1)", node->id, number);
+	struct sn_pki_issue order = {.uri = uri, .common_name = node->id, .usage = SN_PKI_CLIENT};
 
-/* Identities ----------------------------------------------------------------------------- */
-
-static char *issue(const char *id, int64_t now_s)
-{
-	sn_autofree char *uri = sn_xasprintf("urn:sonde:node:%s", id);
-	struct sn_pki_issue order = {
-		.ca_cert_pem = bench.ca_pem.p,
-		.ca_key_pem = bench.ca_key.p,
-		.csr_pem = bench.csr.p,
-		.uri = uri,
-		.common_name = id,
-		.usage = SN_PKI_CLIENT,
-		.not_before_unix_s = now_s - 60,
-		.not_after_unix_s = now_s + LIFE_S,
-	};
-	struct sn_buf pem = {0};
-	struct sn_err err = {0};
-
-	if (sn_pki_issue(&order, &pem, &err) != 0)
-		die(&err);
-	sn_buf_cstr(&pem);
-	return pem.p;
-}
-
-static void read_file(const char *name, struct sn_buf *out)
-{
-	sn_autofree char *path = path_of(name);
-	struct sn_err err = {0};
-
-	if (sn_fs_read(path, 65536, out, &err) != 0)
-		die(&err);
-	sn_buf_cstr(out);
-}
-
-static void record(sqlite3 *db, const struct node *node, unsigned number)
-{
-	struct sn_pki_info info;
-	struct sn_err err = {0};
-	sn_autofree char *sql = NULL;
-
-	if (sn_pki_info(node->cert, &info, &err) != 0)
-		die(&err);
-	sql = sn_xasprintf("INSERT INTO nodes (id, name, enrolled) VALUES ('%s', 'n%u', 1);"
-			   "INSERT INTO certificates (serial, uri, fingerprint, issued, expires,"
-			   " kind, identity) VALUES ('%s', 'urn:sonde:node:%s', '%s', 1, %lld, "
-			   "'node', 'node:%s')",
-			   node->id, number, info.serial, node->id, info.fingerprint,
-			   (long long)info.not_after_unix_s * SN_NS_PER_S, node->id);
-	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-		fprintf(stderr, "bench_ingest: %s\n", sqlite3_errmsg(db));
-		exit(1);
-	}
-}
-
-/* As if they had joined; the hub does not run meanwhile. */
-static void enrol_all(void)
-{
-	sn_autofree char *path = path_of("hub/control.sqlite");
-	int64_t now_s = sn_wall_ns() / SN_NS_PER_S;
-	struct sn_err err = {0};
-	sqlite3 *db;
-
-	read_file("hub/pki/ca.pem", &bench.ca_pem);
-	read_file("hub/pki/ca.key", &bench.ca_key);
-	if (sn_pki_key_generate(&bench.key, &err) != 0)
-		die(&err);
-	sn_buf_cstr(&bench.key);
-	if (sn_pki_csr_create(bench.key.p, "bench", &bench.csr, &err) != 0)
-		die(&err);
-	sn_buf_cstr(&bench.csr);
-	sqlite3_open(path, &db);
-	for (unsigned i = 0; i < bench.node_count; i++) {
-		bench.nodes[i].cert = issue(bench.nodes[i].id, now_s);
-		record(db, &bench.nodes[i], i);
-	}
-	sqlite3_close(db);
+	bench_hub_change(&bench.hub, sql);
+	node->cert = bench_hub_identify(&bench.hub, &order, "node", identity);
 }
 
 /* The whole way ---------------------------------------------------------------------------- */
 
-static void note_delay(uint64_t since_ns)
-{
-	if (bench.delay_count == bench.delay_room) {
-		bench.delay_room = bench.delay_room * 2 + 1024;
-		bench.delays = sn_xrealloc(bench.delays, bench.delay_room, sizeof(uint64_t));
-	}
-	bench.delays[bench.delay_count++] = tls_now() - since_ns;
-}
-
 static void answered(struct tls_client *client SN_UNUSED, unsigned status, struct sn_str body,
 		     uint64_t sent_ns, void *ctx SN_UNUSED)
 {
-	note_delay(sent_ns);
+	bench_delays_add(&bench.delays, tls_now() - sent_ns);
 	if (status != 200 && bench.errors++ < 3)
 		fprintf(stderr, "status %u: %.*s\n", status, (int)SN_MIN(body.n, (size_t)300),
 			body.p);
@@ -320,7 +194,8 @@ static void send_batch(struct node *node)
 
 static void connect_all(void)
 {
-	bench.clients = tls_clients_create(bench.ca_pem.p, bench.key.p, bench.port, answered, NULL);
+	bench.clients = tls_clients_create(bench.hub.ca_pem.p, bench.hub.key.p, bench.hub.port,
+					   answered, NULL);
 	for (unsigned i = 0; i < bench.node_count; i++) {
 		bench.nodes[i].client = tls_clients_add(bench.clients, bench.nodes[i].cert, i);
 		tls_client_send(bench.nodes[i].client, "GET", "/api/v1/node/tasks",
@@ -328,34 +203,26 @@ static void connect_all(void)
 	}
 	while (tls_clients_pending(bench.clients) > 0)
 		tls_clients_turn(bench.clients, 1000);
-	bench.delay_count = 0;
-}
-
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
+	bench.delays.count = 0;
 }
 
 static void report(double cpu, double own, double seconds)
 {
-	double rows = (double)bench.delay_count * bench.rows;
+	double rows = (double)bench.delays.count * bench.rows;
 
-	qsort(bench.delays, bench.delay_count, sizeof(uint64_t), compare);
+	bench_delays_sort(&bench.delays);
 	printf("%u nodes over TLS into a hub  %8.0f rows/s, %.0f per CPU second of the hub "
 	       "(%.2f cores, nodes %.2f); acknowledged after p50 %.1f, p99 %.1f, max %.1f ms\n",
 	       bench.node_count, rows / seconds, rows / cpu, cpu / seconds, own / seconds,
-	       (double)bench.delays[bench.delay_count / 2] / 1e6,
-	       (double)bench.delays[bench.delay_count * 99 / 100] / 1e6,
-	       (double)bench.delays[bench.delay_count - 1] / 1e6);
+	       bench_delays_quantile(&bench.delays, 0.5),
+	       bench_delays_quantile(&bench.delays, 0.99), bench_delays_quantile(&bench.delays, 1));
 	fflush(stdout);
 }
 
 static void run_hub(void)
 {
 	uint64_t start_ns = tls_now(), end_ns = start_ns + (uint64_t)bench.seconds * SN_NS_PER_S;
-	double cpu = process_seconds(bench.hub), own = bench_cpu_seconds(),
+	double cpu = process_seconds(bench.hub.pid), own = bench_cpu_seconds(),
 	       per_ns = bench.rate / 1e9;
 	uint64_t now_ns = start_ns, sent = 0;
 	unsigned at = 0;
@@ -381,7 +248,7 @@ static void run_hub(void)
 	while (tls_clients_pending(bench.clients) > 0)
 		tls_clients_turn(bench.clients, 1000);
 	now_ns = tls_now();
-	report(process_seconds(bench.hub) - cpu, bench_cpu_seconds() - own,
+	report(process_seconds(bench.hub.pid) - cpu, bench_cpu_seconds() - own,
 	       (double)(now_ns - start_ns) / 1e9);
 }
 
@@ -392,34 +259,28 @@ static unsigned argument(int argc, char **argv, int i, unsigned otherwise)
 
 int main(int argc, char **argv)
 {
-	struct sn_err err = {0};
-
 	if (argc < 2) {
 		fprintf(stderr, "usage: bench_ingest sonde-hub [nodes [seconds [rows [rate]]]]\n");
 		return 2;
 	}
-	bench.hub_path = argv[1];
+	bench_hub_init(&bench.hub, argv[1]);
 	bench.node_count = argument(argc, argv, 2, 32);
 	bench.seconds = argument(argc, argv, 3, 10);
 	bench.rows = argument(argc, argv, 4, 256);
 	bench.rate = argument(argc, argv, 5, 0);
 	bench.annotate = argc > 6 ? argv[6] : "";
-	bench.port = (uint16_t)(20000 + getpid() % 20000);
-	snprintf(bench.dir, sizeof(bench.dir), "/tmp/bench-ingest-XXXXXX");
-	if (mkdtemp(bench.dir) == NULL)
-		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	make_nodes();
 	run_direct();
 	start_hub();
-	stop_hub();
-	enrol_all();
+	bench_hub_stop(&bench.hub);
+	for (unsigned i = 0; i < bench.node_count; i++)
+		enrol(&bench.nodes[i], i);
 	start_hub();
 	connect_all();
 	run_hub();
-	stop_hub();
+	bench_hub_stop(&bench.hub);
 	tls_clients_destroy(bench.clients);
-	if (getenv("BENCH_KEEP") == NULL && sn_fs_remove_tree(bench.dir, &err) != 0)
-		die(&err);
+	bench_hub_finish(&bench.hub);
 	return bench.errors > 0;
 }

@@ -8,29 +8,22 @@
  *
  * "Late" is an answer that takes longer than a tenth of the interval of polling.
  */
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#include <sqlite3.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
 #include "base/mem.h"
-#include "net/pki.h"
+#include "hub.h"
 #include "process_seconds.h"
 #include "tls_clients.h"
 
 #define POLL_NS    (10 * SN_NS_PER_S)
 #define LATE_NS    (POLL_NS / 10)
-#define LIFE_S     86400
 #define ROUNDS_MAX 500 /* whole measurements that are made, one after the other */
 
 static const char policy[] = "roles:\n"
@@ -45,99 +38,37 @@ static const char policy[] = "roles:\n"
 			     "    capabilities: \"*\"\n";
 
 static struct bench {
-	char dir[64];
-	const char *hub_path;
-	uint16_t port;
-	pid_t hub;
+	struct bench_hub hub;
 	unsigned count;
-	struct sn_buf ca_pem, ca_key, key, csr;
 	char **certs; /* of components, then one of a client */
 	struct tls_clients *clients;
 	struct tls_client **components, *client;
-
-	uint64_t *delays;
-	size_t delay_count, delay_room;
+	struct bench_delays delays;
 	unsigned errors;
 	/* The whole measurement under way on each component. */
 	char (*tokens)[33];
 	bool *has_work;
 } bench;
 
-static void die(const struct sn_err *err)
-{
-	fprintf(stderr, "bench_supervisor: %s\n", err->text);
-	exit(1);
-}
-
-static char *path_of(const char *name)
-{
-	return sn_fs_join(bench.dir, name);
-}
-
 /* The hub ---------------------------------------------------------------- */
-
-static void pin(int core)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(core, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
 
 static void start_hub(void)
 {
-	sn_autofree char *state = path_of("hub"), *log = path_of("hub.log");
-	sn_autofree char *file = path_of("policy.yaml"), *ready = path_of("hub/hub.json");
-	sn_autofree char *listen = sn_xasprintf("listen=127.0.0.1:%u", bench.port);
+	sn_autofree char *file = sn_fs_join(bench.hub.dir, "policy.yaml");
 	sn_autofree char *rules = sn_xasprintf("policy=%s", file);
+	struct sn_err err = {0};
+
+	if (sn_fs_write_atomic(file, policy, strlen(policy), 0600, &err) != 0)
+		bench_die(&err);
 	/* A client that waits for a quick result would be most of the time; ten minutes between
 	 * two polls are nothing that a lease shall end for. */
-	const char *argv[] = {bench.hub_path,
-			      "--state",
-			      state,
-			      "--set",
-			      listen,
-			      "--set",
-			      rules,
-			      "--set",
-			      "local=none",
-			      "--set",
-			      "mplane_wait=0s",
-			      "--set",
-			      "mplane_lease=1h",
-			      NULL};
-
-	unlink(ready);
-	bench.hub = fork();
-	if (bench.hub == 0) {
-		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(fd, STDOUT_FILENO);
-		dup2(fd, STDERR_FILENO);
-		pin(0);
-		execv(argv[0], (char *const *)argv);
-		_exit(127);
-	}
-	for (int i = 0; i < 500 && !sn_fs_exists(ready); i++)
-		usleep(20000);
-	if (!sn_fs_exists(ready)) {
-		fprintf(stderr, "bench_supervisor: the hub does not start, see %s\n", log);
-		exit(1);
-	}
-	usleep(200000);
-}
-
-static void stop_hub(void)
-{
-	kill(bench.hub, SIGTERM);
-	waitpid(bench.hub, NULL, 0);
+	bench_hub_start(&bench.hub,
+			(const char *[]){rules, "mplane_wait=0s", "mplane_lease=1h", NULL});
 }
 
 static unsigned long hub_megabytes(void)
 {
-	sn_autofree char *path = sn_xasprintf("/proc/%d/statm", (int)bench.hub);
+	sn_autofree char *path = sn_xasprintf("/proc/%d/statm", (int)bench.hub.pid);
 	unsigned long pages = 0;
 	FILE *file = fopen(path, "re");
 
@@ -151,103 +82,27 @@ static unsigned long hub_megabytes(void)
 
 /* Identities --------------------------------------------------------------- */
 
-static char *issue(const char *unit, const char *name, int64_t now_s)
+static char *identify(const char *unit, unsigned number)
 {
-	sn_autofree char *ou = sn_xasprintf("OU=%s", unit);
+	sn_autofree char *ou = sn_xasprintf("OU=%s", unit), *name = sn_xasprintf("c%u", number);
 	const char *subject[] = {"DC=org", "DC=mplane", "O=BENCH", ou, NULL};
 	struct sn_pki_issue order = {
-		.ca_cert_pem = bench.ca_pem.p,
-		.ca_key_pem = bench.ca_key.p,
-		.csr_pem = bench.csr.p,
 		.subject = subject,
 		.common_name = name,
 		.usage = SN_PKI_CLIENT | SN_PKI_SERVER,
-		.not_before_unix_s = now_s - 60,
-		.not_after_unix_s = now_s + LIFE_S,
 	};
-	struct sn_buf pem = {0};
-	struct sn_err err = {0};
 
-	if (sn_pki_issue(&order, &pem, &err) != 0)
-		die(&err);
-	sn_buf_cstr(&pem);
-	return pem.p;
-}
-
-/* The hub knows what its CA has signed; this is the same without ten thousand requests. */
-static void record(sqlite3 *db, const char *pem)
-{
-	struct sn_pki_info info;
-	struct sn_err err = {0};
-	sqlite3_stmt *insert;
-
-	if (sn_pki_info(pem, &info, &err) != 0)
-		die(&err);
-	sqlite3_prepare_v2(db,
-			   "INSERT INTO certificates (serial, uri, fingerprint, issued, expires,"
-			   " kind, identity) VALUES (?, '', ?, ?, ?, 'component', ?)",
-			   -1, &insert, NULL);
-	sqlite3_bind_text(insert, 1, info.serial, -1, SQLITE_STATIC);
-	sqlite3_bind_text(insert, 2, info.fingerprint, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(insert, 3, info.not_before_unix_s * SN_NS_PER_S);
-	sqlite3_bind_int64(insert, 4, info.not_after_unix_s * SN_NS_PER_S);
-	sqlite3_bind_text(insert, 5, info.dotted, -1, SQLITE_STATIC);
-	if (sqlite3_step(insert) != SQLITE_DONE) {
-		fprintf(stderr, "bench_supervisor: %s\n", sqlite3_errmsg(db));
-		exit(1);
-	}
-	sqlite3_finalize(insert);
-}
-
-static void read_file(const char *name, struct sn_buf *out)
-{
-	sn_autofree char *path = path_of(name);
-	struct sn_err err = {0};
-
-	if (sn_fs_read(path, 65536, out, &err) != 0)
-		die(&err);
-	sn_buf_cstr(out);
+	return bench_hub_identify(&bench.hub, &order, "component", NULL);
 }
 
 static void make_identities(void)
 {
-	sn_autofree char *path = path_of("hub/control.sqlite");
-	int64_t now_s = sn_wall_ns() / SN_NS_PER_S;
-	struct sn_err err = {0};
-	sqlite3 *db;
-
-	read_file("hub/pki/ca.pem", &bench.ca_pem);
-	read_file("hub/pki/ca.key", &bench.ca_key);
-	if (sn_pki_key_generate(&bench.key, &err) != 0)
-		die(&err);
-	sn_buf_cstr(&bench.key);
-	if (sn_pki_csr_create(bench.key.p, "bench", &bench.csr, &err) != 0)
-		die(&err);
-	sn_buf_cstr(&bench.csr);
 	bench.certs = sn_new_n(char *, bench.count + 1);
-	sqlite3_open(path, &db);
-	sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
-	for (unsigned i = 0; i <= bench.count; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "c%u", i);
-		bench.certs[i] = issue(i < bench.count ? "Components" : "Clients", name, now_s);
-		record(db, bench.certs[i]);
-	}
-	sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-	sqlite3_close(db);
+	for (unsigned i = 0; i <= bench.count; i++)
+		bench.certs[i] = identify(i < bench.count ? "Components" : "Clients", i);
 }
 
 /* Requests ----------------------------------------------------------------- */
-
-static void note_delay(uint64_t since_ns)
-{
-	if (bench.delay_count == bench.delay_room) {
-		bench.delay_room = bench.delay_room * 2 + 1024;
-		bench.delays = sn_xrealloc(bench.delays, bench.delay_room, sizeof(uint64_t));
-	}
-	bench.delays[bench.delay_count++] = tls_now() - since_ns;
-}
 
 /* The text behind "key": " in JSON that the hub wrote. */
 static bool find_text(struct sn_str body, const char *key, char *out, size_t size)
@@ -273,7 +128,7 @@ static void answered(struct tls_client *client, unsigned status, struct sn_str b
 	unsigned number = tls_client_number(client);
 	char kind[64];
 
-	note_delay(sent_ns);
+	bench_delays_add(&bench.delays, tls_now() - sent_ns);
 	if (status != 200 && bench.errors++ < 3)
 		fprintf(stderr, "status %u: %.*s\n", status, (int)SN_MIN(body.n, 200), body.p);
 	if (memmem(body.p, body.n, "\"exception\"", 11) != NULL && bench.errors++ < 3)
@@ -290,28 +145,21 @@ static void drain(void)
 		tls_clients_turn(bench.clients, 1000);
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
 static void report(const char *what, unsigned operations, double cpu, uint64_t wall_ns)
 {
 	size_t late = 0;
 
-	qsort(bench.delays, bench.delay_count, sizeof(uint64_t), compare);
-	for (size_t i = 0; i < bench.delay_count; i++)
-		late += bench.delays[i] > LATE_NS;
+	bench_delays_sort(&bench.delays);
+	for (size_t i = 0; i < bench.delays.count; i++)
+		late += bench.delays.ns[i] > LATE_NS;
 	printf("%-34s %8u in %5.1f s, %5.2f CPU s: %8.0f per CPU second; "
 	       "p50 %6.2f ms, p99 %7.2f ms, max %7.2f ms, late %zu\n",
 	       what, operations, (double)wall_ns / 1e9, cpu, operations / cpu,
-	       (double)bench.delays[bench.delay_count / 2] / 1e6,
-	       (double)bench.delays[bench.delay_count * 99 / 100] / 1e6,
-	       (double)bench.delays[bench.delay_count - 1] / 1e6, late);
+	       bench_delays_quantile(&bench.delays, 0.5),
+	       bench_delays_quantile(&bench.delays, 0.99), bench_delays_quantile(&bench.delays, 1),
+	       late);
 	fflush(stdout);
-	bench.delay_count = 0;
+	bench.delays.count = 0;
 }
 
 /* What is measured ----------------------------------------------------------- */
@@ -319,9 +167,10 @@ static void report(const char *what, unsigned operations, double cpu, uint64_t w
 static void connect_all(void)
 {
 	uint64_t start_ns = tls_now();
-	double cpu = process_seconds(bench.hub);
+	double cpu = process_seconds(bench.hub.pid);
 
-	bench.clients = tls_clients_create(bench.ca_pem.p, bench.key.p, bench.port, answered, NULL);
+	bench.clients = tls_clients_create(bench.hub.ca_pem.p, bench.hub.key.p, bench.hub.port,
+					   answered, NULL);
 	bench.components = sn_new_n(struct tls_client *, bench.count);
 	for (unsigned i = 0; i < bench.count; i++) {
 		bench.components[i] = tls_clients_add(bench.clients, bench.certs[i], i);
@@ -331,7 +180,7 @@ static void connect_all(void)
 	}
 	bench.client = tls_clients_add(bench.clients, bench.certs[bench.count], bench.count);
 	drain();
-	report("connections with mutual TLS", bench.count, process_seconds(bench.hub) - cpu,
+	report("connections with mutual TLS", bench.count, process_seconds(bench.hub.pid) - cpu,
 	       tls_now() - start_ns);
 }
 
@@ -352,7 +201,7 @@ static void send_registration(unsigned i)
 static void registrations(const char *what)
 {
 	uint64_t start_ns = tls_now();
-	double cpu = process_seconds(bench.hub);
+	double cpu = process_seconds(bench.hub.pid);
 
 	for (unsigned i = 0; i < bench.count; i++) {
 		send_registration(i);
@@ -360,13 +209,13 @@ static void registrations(const char *what)
 			tls_clients_turn(bench.clients, 1000);
 	}
 	drain();
-	report(what, bench.count, process_seconds(bench.hub) - cpu, tls_now() - start_ns);
+	report(what, bench.count, process_seconds(bench.hub.pid) - cpu, tls_now() - start_ns);
 }
 
 static void poll_for(uint64_t length_ns)
 {
 	uint64_t start_ns = tls_now(), due_ns = start_ns;
-	double cpu = process_seconds(bench.hub);
+	double cpu = process_seconds(bench.hub.pid);
 	unsigned sent = 0;
 
 	while (due_ns - start_ns < length_ns) {
@@ -385,7 +234,7 @@ static void poll_for(uint64_t length_ns)
 		tls_clients_turn(bench.clients, 0);
 	}
 	drain();
-	cpu = process_seconds(bench.hub) - cpu;
+	cpu = process_seconds(bench.hub.pid) - cpu;
 	report("polls, each component every 10 s", sent, cpu, tls_now() - start_ns);
 	printf("%34s the hub used %.0f %% of its core and %lu MB\n", "",
 	       100 * cpu / ((double)(tls_now() - start_ns) / 1e9), hub_megabytes());
@@ -444,11 +293,11 @@ static void measurements(void)
 {
 	unsigned rounds = SN_MIN(bench.count, (unsigned)ROUNDS_MAX);
 	uint64_t start_ns = tls_now();
-	double cpu = process_seconds(bench.hub);
+	double cpu = process_seconds(bench.hub.pid);
 
 	for (unsigned i = 0; i < rounds; i++)
 		measure_once(i, i);
-	report("measurements, all five steps", rounds, process_seconds(bench.hub) - cpu,
+	report("measurements, all five steps", rounds, process_seconds(bench.hub.pid) - cpu,
 	       tls_now() - start_ns);
 }
 
@@ -456,31 +305,24 @@ int main(int argc, char **argv)
 {
 	unsigned seconds = argc > 3 ? (unsigned)atoi(argv[3]) : 60;
 	struct rlimit files = {65536, 65536};
-	sn_autofree char *file = NULL;
-	struct sn_err err = {0};
-	FILE *rules;
+	cpu_set_t second;
 
 	if (argc < 2)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	bench.hub_path = argv[1];
 	bench.count = argc > 2 ? (unsigned)atoi(argv[2]) : 10000;
-	bench.port = (uint16_t)(20000 + getpid() % 20000);
 	bench.tokens = calloc(bench.count, sizeof(*bench.tokens));
 	bench.has_work = calloc(bench.count, sizeof(*bench.has_work));
 	setrlimit(RLIMIT_NOFILE, &files);
-	snprintf(bench.dir, sizeof(bench.dir), "/tmp/sonde-bench-XXXXXX");
-	if (mkdtemp(bench.dir) == NULL)
-		return 1;
-	file = path_of("policy.yaml");
-	rules = fopen(file, "we");
-	fputs(policy, rules);
-	fclose(rules);
+	bench_hub_init(&bench.hub, argv[1]);
+	bench.hub.core = 0;
 	start_hub();
-	stop_hub();
+	bench_hub_stop(&bench.hub);
 	make_identities();
 	start_hub();
-	pin(1);
+	CPU_ZERO(&second);
+	CPU_SET(1, &second);
+	sched_setaffinity(0, sizeof(second), &second);
 	connect_all();
 	registrations("registrations");
 	registrations("registrations again (refresh)");
@@ -488,8 +330,8 @@ int main(int argc, char **argv)
 	registrations("registrations again (refresh)");
 	measurements();
 	tls_clients_destroy(bench.clients);
-	stop_hub();
-	sn_fs_remove_tree(bench.dir, &err);
+	bench_hub_stop(&bench.hub);
+	bench_hub_finish(&bench.hub);
 	if (bench.errors > 0)
 		fprintf(stderr, "%u unexpected answers\n", bench.errors);
 	return bench.errors > 0;

@@ -220,7 +220,7 @@ static void shake(struct tls_client *client)
 /* The whole answer: its status and body, or false while more must come. */
 static bool complete(const struct sn_buf *in, unsigned *status, struct sn_str *body)
 {
-	const char *end = memmem(in->p, in->n, "\r\n\r\n", 4);
+	const char *end = in->n > 0 ? memmem(in->p, in->n, "\r\n\r\n", 4) : NULL;
 	size_t head = end != NULL ? (size_t)(end - in->p) + 4 : 0, size = 0;
 
 	if (end == NULL)
