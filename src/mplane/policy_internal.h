@@ -103,5 +103,7 @@ struct sn_policy {
 void sn_policy_identity_key(const char *identity, char out[SN_POLICY_TEXT_MAX]);
 /* "a.b.c" -> "a.b.*", "node:x" -> "node:*", "dns:x.y.z" -> "dns:*.y.z"; false: has none. */
 bool sn_policy_identity_pattern(const char *key, char out[SN_POLICY_TEXT_MAX]);
+/* Has `key` no '*', or is it a pattern that some identity has? */
+bool sn_policy_wildcard_is_good(const char *key);
 
 #endif
