@@ -16,7 +16,7 @@
  *
  * Files: sqlite.c (store, days), sqlite_totals.c, sqlite_day.c (files and tables of one day),
  * sqlite_append.c, sqlite_query.c, sqlite_latest.c, sqlite_check.c, sqlite_convert.c,
- * sqlite_tidy.c, sqlite_verify.c (check), sqlite_salvage.c.
+ * sqlite_tidy.c, sqlite_verify.c (check), sqlite_salvage.h.
  */
 #ifndef SONDE_STORE_SQLITE_H
 #define SONDE_STORE_SQLITE_H

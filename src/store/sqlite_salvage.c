@@ -1,150 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What is whole of a file that was set aside goes into the file that the day has now: the ledger
- * first, then the rows, piece by piece of its blocks.
- *
- * Rows get new numbers.  Those of a batch that came again meanwhile are left out: its number in the
- * ledger of the new file is noted in _doubled, in the transaction that copies the ledger, so that
- * a salvage that was killed goes on as it began.  How far it came is in _file, under the name of
- * the file that was set aside: the last block, and SALVAGED when it is done.
- */
+#include "store/sqlite_salvage.h"
+
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "store/blocks_internal.h"
-#include "store/sqlite.h"
 
 #include "base/fs.h"
 #include "base/mem.h"
 
 #define SALVAGED INT64_MAX
 
-/* A batch's rows among the numbers of the old file. */
-struct span {
-	int64_t first, end;
-	char *node, *stream;
-	int64_t seq;    /* -1: not known */
-	int64_t source; /* in the new file; 0: its rows are there already */
-};
+/* Progress ----------------------------------------------------------------------------- */
 
-struct salvage {
-	struct sn_store *store;
-	struct sn_day *day;
-	const char *name; /* of the old file, without its directory */
-	struct sn_db *old;
-	struct sn_db *db; /* the new file */
-	struct sn_store_salvage *sum;
-	struct sn_blocks_reader reader;
-	int64_t progress;
-	struct span *spans; /* of the block at hand */
-	size_t span_count;
-};
-
-/* Reading what is damaged ------------------------------------------------------- */
-
-typedef int row_fn(struct salvage *salvage, sqlite3_stmt *row, struct sn_err *err);
-
-static int read_rows(struct salvage *salvage, const char *sql, row_fn *fn, struct sn_err *err)
-{
-	sqlite3_stmt *row = sn_db_query(salvage->old, err, sql, "");
-	int rc = row != NULL ? 1 : err->code;
-
-	while (rc == 1 && (rc = sn_db_next(salvage->old, row, err)) == 1) {
-		rc = fn(salvage, row, err);
-		rc = rc == 0 ? 1 : rc;
-	}
-	sn_db_done(row);
-	return rc;
-}
-
-/*
- * From the beginning, and if there is damage on the way, from the end: what lies between two
- * damaged places is lost.  `fn` may see a row twice.
- */
-static int read_both_ways(struct salvage *salvage, const char *forwards, const char *backwards,
-			  row_fn *fn, struct sn_err *err)
-{
-	int rc = read_rows(salvage, forwards, fn, err);
-
-	if (rc != -EUCLEAN || !sn_db_is_damaged(salvage->old))
-		return rc;
-	salvage->sum->damaged++;
-	rc = read_rows(salvage, backwards, fn, err);
-	if (rc != -EUCLEAN)
-		return rc;
-	err->code = 0;
-	return 0;
-}
-
-/* The ledger ---------------------------------------------------------------------- */
-
-static int64_t find_source(struct salvage *salvage, const char *node, const char *stream,
-			   struct sn_err *err)
-{
-	sqlite3_stmt *row = NULL;
-	int64_t id = 0;
-	int rc = sn_db_run(salvage->db, err,
-			   "INSERT OR IGNORE INTO _source(node, stream) VALUES(?, ?)", "tt", node,
-			   stream);
-
-	if (rc >= 0)
-		row = sn_db_query(salvage->db, err,
-				  "SELECT id FROM _source WHERE node = ? AND stream = ?", "tt",
-				  node, stream);
-	if (row != NULL && sn_db_next(salvage->db, row, err) == 1)
-		id = sqlite3_column_int64(row, 0);
-	sn_db_done(row);
-	return id;
-}
-
-/* node, stream, seq, digest, dataset, rows, version */
-static int take_batch(struct salvage *salvage, sqlite3_stmt *row, struct sn_err *err)
-{
-	const char *node = (const char *)sqlite3_column_text(row, 0);
-	const char *stream = (const char *)sqlite3_column_text(row, 1);
-	const char *dataset = (const char *)sqlite3_column_text(row, 4);
-	int64_t seq = sqlite3_column_int64(row, 2), source;
-	int rc;
-
-	if (node == NULL || stream == NULL || dataset == NULL || seq < 0 ||
-	    sqlite3_column_bytes(row, 3) != sizeof(((struct sn_batch_id *)NULL)->digest))
-		return 0; /* what a damaged page makes of it */
-	source = find_source(salvage, node, stream, err);
-	if (source == 0)
-		return err->code;
-	rc = sn_db_run(salvage->db, err, "INSERT OR IGNORE INTO _batch VALUES(?, ?, ?, ?, ?)",
-		       "iibti", source, seq, sqlite3_column_blob(row, 3), (size_t)32, dataset,
-		       sqlite3_column_int64(row, 5));
-	if (rc == 0) /* twice seen, or it came again: the rows of the first are there */
-		return SN_MIN(
-			sn_db_run(salvage->db, err,
-				  "INSERT OR IGNORE INTO _doubled SELECT ?, ? WHERE NOT"
-				  " EXISTS (SELECT 1 FROM _copied WHERE source = ? AND seq = ?)",
-				  "iiii", source, seq, source, seq),
-			0);
-	if (rc > 0)
-		rc = sn_db_run(salvage->db, err, "INSERT INTO _copied VALUES(?, ?)", "ii", source,
-			       seq);
-	if (rc > 0)
-		rc = sn_db_run(
-			salvage->db, err,
-			"INSERT INTO _dataset(dataset, version, batches, rows)"
-			" VALUES(?, ?, 1, 0) ON CONFLICT DO UPDATE SET batches = batches + 1",
-			"ti", dataset, (int64_t)SN_MAX(sqlite3_column_int(row, 6), 1));
-	salvage->sum->batches += rc > 0;
-	return SN_MIN(rc, 0);
-}
-
-#define BATCHES                                                                                    \
-	"SELECT s.node, s.stream, b.seq, b.digest, b.dataset, b.rows,"                             \
-	" (SELECT max(d.version) FROM _dataset AS d WHERE d.dataset = b.dataset)"                  \
-	" FROM _batch AS b JOIN _source AS s ON s.id = b.source "
-
-static int note_progress(struct salvage *salvage, int64_t progress, struct sn_err *err)
+static int note_progress(struct sn_salvage *salvage, int64_t progress, struct sn_err *err)
 {
 	struct sn_buf key = {0};
 	int rc;
@@ -159,106 +28,16 @@ static int note_progress(struct salvage *salvage, int64_t progress, struct sn_er
 	return SN_MIN(rc, 0);
 }
 
-static int copy_ledger(struct salvage *salvage, struct sn_err *err)
+/* How far the file of that name is salvaged; -1: it was not begun. */
+static int read_progress(struct sn_db *db, const char *name, int64_t *progress, struct sn_err *err)
 {
-	int rc = sn_db_begin(salvage->db, err);
+	sn_autofree char *key = sn_xasprintf("salvage %s", name);
+	sqlite3_stmt *row = sn_db_query(db, err, "SELECT value FROM _file WHERE key = ?", "t", key);
+	int rc = row != NULL ? sn_db_next(db, row, err) : err->code;
 
-	if (rc != 0)
-		return rc;
-	rc = sn_db_exec(salvage->db,
-			"CREATE TABLE IF NOT EXISTS _doubled(source INTEGER, seq INTEGER,"
-			" PRIMARY KEY(source, seq)) WITHOUT ROWID;"
-			"CREATE TEMP TABLE IF NOT EXISTS _copied(source INTEGER, seq INTEGER,"
-			" PRIMARY KEY(source, seq)) WITHOUT ROWID;"
-			"DELETE FROM _doubled; DELETE FROM _copied",
-			err);
-	if (rc == 0)
-		rc = read_both_ways(salvage, BATCHES "ORDER BY b.source, b.seq",
-				    BATCHES "ORDER BY b.source DESC, b.seq DESC", take_batch, err);
-	if (rc == 0)
-		rc = note_progress(salvage, 0, err);
-	if (rc == 0)
-		return sn_db_commit(salvage->db, err);
-	sn_db_rollback(salvage->db);
-	return rc;
-}
-
-/* Whose rows they are --------------------------------------------------------------- */
-
-static void forget_spans(struct salvage *salvage)
-{
-	for (size_t i = 0; i < salvage->span_count; i++) {
-		free(salvage->spans[i].node);
-		free(salvage->spans[i].stream);
-	}
-	salvage->span_count = 0;
-}
-
-/* Of a damaged table: none. */
-static int load_spans(struct salvage *salvage, const struct sn_dataset *dataset,
-		      const struct sn_blocks_info *info, struct sn_err *err)
-{
-	sqlite3_stmt *row = sn_db_query(
-		salvage->old, err,
-		"SELECT p.first, p.rows, s.node, s.stream, coalesce(p.seq, -1)"
-		" FROM _span AS p JOIN _source AS s ON s.id = p.source WHERE p.dataset = ?"
-		" AND p.version = ? AND p.first < ? AND p.first + p.rows > ? ORDER BY p.first",
-		"tiii", dataset->name, (int64_t)dataset->version, info->first + (int64_t)info->rows,
-		info->first);
-	int rc = row != NULL ? 1 : err->code;
-
-	forget_spans(salvage);
-	while (rc == 1 && (rc = sn_db_next(salvage->old, row, err)) == 1) {
-		const char *node = (const char *)sqlite3_column_text(row, 2);
-		const char *stream = (const char *)sqlite3_column_text(row, 3);
-		int64_t first = sqlite3_column_int64(row, 0), end;
-
-		if (node == NULL || stream == NULL ||
-		    __builtin_add_overflow(first, sqlite3_column_int64(row, 1), &end))
-			continue;
-		salvage->spans = sn_xrealloc(salvage->spans, salvage->span_count + 1,
-					     sizeof(*salvage->spans));
-		salvage->spans[salvage->span_count++] =
-			(struct span){.first = first,
-				      .end = end,
-				      .node = sn_xstrdup(node),
-				      .stream = sn_xstrdup(stream),
-				      .seq = sqlite3_column_int64(row, 4)};
-	}
+	*progress = rc == 1 ? sqlite3_column_int64(row, 0) : -1;
 	sn_db_done(row);
-	return rc == -EUCLEAN ? 0 : rc;
-}
-
-/* In the transaction of the rows. */
-static int find_sources(struct salvage *salvage, struct sn_err *err)
-{
-	for (size_t i = 0; i < salvage->span_count; i++) {
-		struct span *span = &salvage->spans[i];
-		sqlite3_stmt *row;
-		int rc;
-
-		span->source = find_source(salvage, span->node, span->stream, err);
-		if (span->source == 0)
-			return err->code;
-		row = sn_db_query(salvage->db, err,
-				  "SELECT 1 FROM _doubled WHERE source = ? AND seq = ?", "ii",
-				  span->source, span->seq);
-		rc = row != NULL ? sn_db_next(salvage->db, row, err) : err->code;
-		sn_db_done(row);
-		if (rc < 0)
-			return rc;
-		if (rc == 1)
-			span->source = 0;
-	}
-	return 0;
-}
-
-static const struct span *span_of(const struct salvage *salvage, int64_t number)
-{
-	for (size_t i = 0; i < salvage->span_count; i++)
-		if (number >= salvage->spans[i].first && number < salvage->spans[i].end)
-			return &salvage->spans[i];
-	return NULL;
+	return SN_MIN(rc, 0);
 }
 
 /* Rows ------------------------------------------------------------------------------- */
@@ -267,23 +46,23 @@ static const struct span *span_of(const struct salvage *salvage, int64_t number)
 struct piece {
 	struct sn_columns *rows;
 	struct taken {
-		const struct span *span;
+		const struct sn_salvage_span *span;
 		size_t rows;
 	} * taken;
 	size_t taken_count;
 };
 
-static void take_rows(struct salvage *salvage, struct sn_block_column *const *columns,
+static void take_rows(struct sn_salvage *salvage, struct sn_block_column *const *columns,
 		      size_t column_count, int64_t first, struct piece *piece)
 {
 	size_t rows = sn_block_vector(columns[0])->rows;
-	const struct span *span = NULL;
+	const struct sn_salvage_span *span = NULL;
 
 	for (size_t row = 0; row < rows; row++) {
 		int64_t number = first + (int64_t)row;
 
 		if (span == NULL || number >= span->end || number < span->first)
-			span = span_of(salvage, number);
+			span = sn_salvage_span_of(salvage, number);
 		if (span != NULL && span->source == 0)
 			continue;
 		sn_columns_add_row(piece->rows);
@@ -299,7 +78,7 @@ static void take_rows(struct salvage *salvage, struct sn_block_column *const *co
 	}
 }
 
-static int add_totals(struct salvage *salvage, const struct sn_columns *rows, struct sn_err *err)
+static int add_totals(struct sn_salvage *salvage, const struct sn_columns *rows, struct sn_err *err)
 {
 	const struct sn_dataset *dataset = sn_columns_dataset(rows);
 	struct sn_vector times = sn_columns_vector(rows, SN_COL_TIME);
@@ -318,7 +97,7 @@ static int add_totals(struct salvage *salvage, const struct sn_columns *rows, st
 	return SN_MIN(rc, 0);
 }
 
-static int put_piece(struct salvage *salvage, const struct piece *piece, struct sn_err *err)
+static int put_piece(struct sn_salvage *salvage, const struct piece *piece, struct sn_err *err)
 {
 	const struct sn_dataset *dataset = sn_columns_dataset(piece->rows);
 	int64_t number;
@@ -326,7 +105,7 @@ static int put_piece(struct salvage *salvage, const struct piece *piece, struct 
 			       err);
 
 	for (size_t i = 0; rc == 0 && i < piece->taken_count; i++) {
-		const struct span *span = piece->taken[i].span;
+		const struct sn_salvage_span *span = piece->taken[i].span;
 		uint64_t seq = span != NULL ? (uint64_t)span->seq : 0;
 
 		if (span != NULL)
@@ -341,7 +120,7 @@ static int put_piece(struct salvage *salvage, const struct piece *piece, struct 
 }
 
 /* Whether all rows have a time of the day, as what is stored has. */
-static bool is_of_day(const struct salvage *salvage, const struct sn_vector *times)
+static bool is_of_day(const struct sn_salvage *salvage, const struct sn_vector *times)
 {
 	struct sn_block_range range;
 
@@ -353,7 +132,7 @@ static bool is_of_day(const struct salvage *salvage, const struct sn_vector *tim
 	       sn_day_of(range.max.i) == salvage->day->number;
 }
 
-static int copy_piece(struct salvage *salvage, const struct sn_dataset *dataset,
+static int copy_piece(struct sn_salvage *salvage, const struct sn_dataset *dataset,
 		      const struct sn_layout *layout, const struct sn_blocks_info *info,
 		      size_t index, struct sn_err *err)
 {
@@ -382,7 +161,7 @@ static int copy_piece(struct salvage *salvage, const struct sn_dataset *dataset,
 /* Blocks ------------------------------------------------------------------------------- */
 
 /* The dataset as it was when the block was written. */
-static int describe(struct salvage *salvage, int64_t id, const struct sn_layout *layout,
+static int describe(struct sn_salvage *salvage, int64_t id, const struct sn_layout *layout,
 		    struct sn_dataset *dataset, struct sn_column *columns, struct sn_err *err)
 {
 	sqlite3_stmt *row = sn_db_query(
@@ -404,7 +183,7 @@ static int describe(struct salvage *salvage, int64_t id, const struct sn_layout 
 }
 
 /* A unit on its way to ClickHouse may be there: the mover knew, and its file is gone. */
-static int is_moving(struct salvage *salvage, const struct sn_dataset *dataset,
+static int is_moving(struct sn_salvage *salvage, const struct sn_dataset *dataset,
 		     const struct sn_blocks_info *info, bool *moving, struct sn_err *err)
 {
 	sqlite3_stmt *row = sn_db_query(salvage->old, err,
@@ -419,7 +198,7 @@ static int is_moving(struct salvage *salvage, const struct sn_dataset *dataset,
 	return rc == -EUCLEAN ? 0 : SN_MIN(rc, 0);
 }
 
-static int copy_pieces(struct salvage *salvage, const struct sn_blocks_info *info,
+static int copy_pieces(struct sn_salvage *salvage, const struct sn_blocks_info *info,
 		       const struct sn_layout *layout, const struct sn_dataset *dataset,
 		       struct sn_err *err)
 {
@@ -431,12 +210,12 @@ static int copy_pieces(struct salvage *salvage, const struct sn_blocks_info *inf
 		return 0;
 	}
 	if (rc == 0)
-		rc = load_spans(salvage, dataset, info, err);
+		rc = sn_salvage_load_spans(salvage, dataset, info, err);
 	if (rc == 0)
 		rc = sn_db_begin(salvage->db, err);
 	if (rc != 0)
 		return rc;
-	rc = find_sources(salvage, err);
+	rc = sn_salvage_find_sources(salvage, err);
 	for (size_t i = 0; rc == 0 && i < sn_block_pieces(info->rows); i++)
 		rc = copy_piece(salvage, dataset, layout, info, i, err);
 	if (rc == 0)
@@ -447,7 +226,7 @@ static int copy_pieces(struct salvage *salvage, const struct sn_blocks_info *inf
 	return rc;
 }
 
-static int copy_block(struct salvage *salvage, const struct sn_blocks_info *info,
+static int copy_block(struct sn_salvage *salvage, const struct sn_blocks_info *info,
 		      struct sn_err *err)
 {
 	struct sn_layout *layout = sn_new(struct sn_layout);
@@ -482,7 +261,7 @@ static int by_id(const void *a, const void *b)
 	return (left->id > right->id) - (left->id < right->id);
 }
 
-static int note_block(struct salvage *salvage, struct found *found, sqlite3_stmt *row)
+static int note_block(struct sn_salvage *salvage, struct found *found, sqlite3_stmt *row)
 {
 	struct sn_err local = {0};
 	struct sn_blocks_info info;
@@ -497,7 +276,7 @@ static int note_block(struct salvage *salvage, struct found *found, sqlite3_stmt
 }
 
 /* From both ends, and by the index. */
-static int list_blocks(struct salvage *salvage, struct found *found, struct sn_err *err)
+static int list_blocks(struct sn_salvage *salvage, struct found *found, struct sn_err *err)
 {
 #define BLOCKS                                                                                     \
 	"SELECT id, layout, first, rows, time_min, time_max, packed, bytes, tier, sums FROM "      \
@@ -520,7 +299,7 @@ static int list_blocks(struct salvage *salvage, struct found *found, struct sn_e
 	return rc == -EUCLEAN ? 0 : rc;
 }
 
-static int copy_blocks(struct salvage *salvage, struct sn_err *err)
+static int copy_blocks(struct sn_salvage *salvage, struct sn_err *err)
 {
 	struct found found = {.count = 0};
 	int64_t last = salvage->progress;
@@ -533,23 +312,10 @@ static int copy_blocks(struct salvage *salvage, struct sn_err *err)
 		rc = copy_block(salvage, &found.blocks[i], err);
 	}
 	free(found.blocks);
-	forget_spans(salvage);
 	return rc;
 }
 
 /* Files ---------------------------------------------------------------------------------- */
-
-/* How far the file of that name is salvaged; -1: it was not begun. */
-static int read_progress(struct sn_db *db, const char *name, int64_t *progress, struct sn_err *err)
-{
-	sn_autofree char *key = sn_xasprintf("salvage %s", name);
-	sqlite3_stmt *row = sn_db_query(db, err, "SELECT value FROM _file WHERE key = ?", "t", key);
-	int rc = row != NULL ? sn_db_next(db, row, err) : err->code;
-
-	*progress = rc == 1 ? sqlite3_column_int64(row, 0) : -1;
-	sn_db_done(row);
-	return SN_MIN(rc, 0);
-}
 
 bool sn_salvage_is_done(const struct sn_store *store, int32_t number, const char *name)
 {
@@ -565,13 +331,28 @@ bool sn_salvage_is_done(const struct sn_store *store, int32_t number, const char
 	return progress == SALVAGED;
 }
 
-static int end(struct salvage *salvage, struct sn_err *err)
+static int begin(struct sn_salvage *salvage, struct sn_err *err)
 {
 	int rc = sn_db_begin(salvage->db, err);
 
 	if (rc != 0)
 		return rc;
-	rc = sn_db_exec(salvage->db, "DROP TABLE IF EXISTS _doubled", err);
+	rc = sn_salvage_copy_ledger(salvage, err);
+	if (rc == 0)
+		rc = note_progress(salvage, 0, err);
+	if (rc == 0)
+		return sn_db_commit(salvage->db, err);
+	sn_db_rollback(salvage->db);
+	return rc;
+}
+
+static int end(struct sn_salvage *salvage, struct sn_err *err)
+{
+	int rc = sn_db_begin(salvage->db, err);
+
+	if (rc != 0)
+		return rc;
+	rc = sn_salvage_end_ledger(salvage, err);
 	if (rc == 0)
 		rc = note_progress(salvage, SALVAGED, err);
 	if (rc == 0)
@@ -580,14 +361,14 @@ static int end(struct salvage *salvage, struct sn_err *err)
 	return rc;
 }
 
-static int copy_file(struct salvage *salvage, struct sn_err *err)
+static int copy_file(struct sn_salvage *salvage, struct sn_err *err)
 {
 	int rc = read_progress(salvage->db, salvage->name, &salvage->progress, err);
 
 	if (rc != 0 || salvage->progress == SALVAGED)
 		return rc;
 	if (salvage->progress < 0)
-		rc = copy_ledger(salvage, err);
+		rc = begin(salvage, err);
 	if (rc == 0)
 		rc = copy_blocks(salvage, err);
 	salvage->sum->files += rc == 0;
@@ -595,7 +376,7 @@ static int copy_file(struct salvage *salvage, struct sn_err *err)
 }
 
 /* Its journal must stay as it is: closing would copy it into the file. */
-static int open_old(struct salvage *salvage, struct sn_err *err)
+static int open_old(struct sn_salvage *salvage, struct sn_err *err)
 {
 	sn_autofree char *path = sn_fs_join(salvage->store->path, salvage->name);
 	bool old = false;
@@ -612,7 +393,7 @@ static int open_old(struct salvage *salvage, struct sn_err *err)
 static int salvage_file(struct sn_store *store, int32_t number, const char *name,
 			struct sn_store_salvage *sum, struct sn_err *err)
 {
-	struct salvage salvage = {
+	struct sn_salvage salvage = {
 		.store = store, .day = sn_day_get(store, number), .name = name, .sum = sum};
 	int rc;
 
@@ -629,7 +410,7 @@ static int salvage_file(struct sn_store *store, int32_t number, const char *name
 		sn_blocks_reader_finish(&salvage.reader);
 	}
 	sn_db_close(salvage.old);
-	free(salvage.spans);
+	sn_salvage_forget_spans(&salvage);
 	sn_day_forget_sources(salvage.day);
 	salvage.day->stamp = 0;
 	/* The new file is sound: what cannot be read, names of tables included, is the old one. */
