@@ -544,7 +544,7 @@ static void issue(const char *ca, const char *ca_key, const char *host, struct s
 							     .hosts = hosts,
 							     .usage = SN_PKI_CLIENT | SN_PKI_SERVER,
 							     .not_before_unix_s = now_s - 60,
-							     .not_after_unix_s = now_s + 3600},
+							     .not_after_unix_s = now_s + 1800},
 				      certificate, NULL),
 			 0);
 	sn_buf_finish(&csr);

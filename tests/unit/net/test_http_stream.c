@@ -223,9 +223,11 @@ static void a_stream_is_made_only_as_fast_as_it_is_read(void **state SN_UNUSED)
 	unsigned made;
 
 	raw_send(fd, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
-	world_turns(&world, 200);
-	made = seen.produced;
-	assert_in_range(made, 1, 400);
+	do {
+		made = seen.produced;
+		assert_in_range(made, 0, 400);
+		world_turns(&world, 200);
+	} while (made == 0 || made != seen.produced);
 	world_turns(&world, 50);
 	assert_in_range(seen.produced, made, made + 2);
 	/* A reader that leaves ends it. */

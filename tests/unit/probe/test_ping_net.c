@@ -84,14 +84,14 @@ static void run_finish(struct run *run)
 	sn_loop_destroy(run->loop);
 }
 
-/* Ping `targets` (a list that ends with NULL) three times each; skips without the right to. */
-static void ping(struct run *run, const struct sn_ping_socket_config *config,
-		 const char *const *targets, uint32_t count)
+/* Ping `targets` (a list that ends with NULL) so often; skips without the right to. */
+static void ping_within(struct run *run, const struct sn_ping_socket_config *config,
+			const char *const *targets, uint32_t count, uint64_t timeout_ns)
 {
 	struct sn_ping_observer observer = {.on_result = on_result, .on_done = on_done, .ctx = run};
 	struct sn_ping_config asked = {.count = count,
 				       .interval_ns = 20 * MS,
-				       .timeout_ns = 300 * MS,
+				       .timeout_ns = timeout_ns,
 				       .payload_size = config->payload_size};
 	struct sn_ping *engine;
 	struct sn_err err;
@@ -111,12 +111,19 @@ static void ping(struct run *run, const struct sn_ping_socket_config *config,
 	assert_int_equal(sn_ping_net_start(&run->net, run->loop), 0);
 	engine = sn_ping_create(run->loop, &run->net.port, &run->targets, &asked, &observer);
 	sn_timer_init(&run->deadline, run->loop, on_deadline);
-	sn_timer_in(&run->deadline, 3000 * MS);
+	sn_timer_in(&run->deadline, TEST_PATIENCE_NS);
 	sn_ping_start(engine);
 	sn_loop_run(run->loop);
 	sn_timer_stop(&run->deadline);
 	sn_ping_destroy(engine);
 	assert_false(run->timed_out);
+}
+
+/* Where answers come. */
+static void ping(struct run *run, const struct sn_ping_socket_config *config,
+		 const char *const *targets, uint32_t count)
+{
+	ping_within(run, config, targets, count, TEST_PATIENCE_NS);
 }
 
 static void assert_all_answered(const struct run *run, unsigned targets, uint32_t count)
@@ -130,7 +137,7 @@ static void assert_all_answered(const struct run *run, unsigned targets, uint32_
 			assert_string_equal(result->error, "");
 		assert_int_equal(result->received, count);
 		assert_int_equal(result->duplicates, 0);
-		assert_true(result->rtt.min_ns > 0 && result->rtt.max_ns < 300 * MS);
+		assert_true(result->rtt.min_ns > 0);
 	}
 }
 
@@ -433,6 +440,9 @@ static void assert_error(const struct run *run, unsigned index, const char *expe
 	assert_int_equal(run->results[index].status, SN_PING_FAILED);
 }
 
+/* For requests that nobody answers. */
+#define UNANSWERED_NS (1000 * MS)
+
 static void check_neighbour(void)
 {
 	static const char *const targets[] = {"192.0.2.2", "2001:db8::2", NULL};
@@ -441,7 +451,7 @@ static void check_neighbour(void)
 
 	/* IPv6 needs a moment after the link came up. */
 	for (int attempt = 0; attempt < 20; attempt++) {
-		ping(&run, &config, targets, 1);
+		ping_within(&run, &config, targets, 1, UNANSWERED_NS);
 		if (run.results[0].received == 1 && run.results[1].received == 1)
 			break;
 		run_finish(&run);
@@ -462,7 +472,7 @@ static void check_unreachable(void)
 	static const char *const targets[] = {"198.51.100.7", "2001:db8:1::7", "192.0.2.2", NULL};
 	struct run run;
 
-	ping(&run, &plain, targets, 2);
+	ping_within(&run, &plain, targets, 2, UNANSWERED_NS);
 	assert_int_equal(run.count, 3);
 	/* The answered one is over first. */
 	assert_int_equal(run.results[0].received, 2);
@@ -479,7 +489,7 @@ static void check_ttl(void)
 	struct run run;
 
 	config.ttl = 1;
-	ping(&run, &config, targets, 1);
+	ping_within(&run, &config, targets, 1, UNANSWERED_NS);
 	assert_int_equal(run.count, 2);
 	assert_error(&run, 0, "time to live exceeded (reported by 192.0.2.2)");
 	assert_error(&run, 1, "hop limit exceeded (reported by 2001:db8::2)");
