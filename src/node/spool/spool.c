@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define SN_MODULE "spool"
-#include "node/spool/spool.h"
+#include "node/spool/spool_internal.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -17,41 +17,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
-#include "data/codec.h"
 
-#define FILE_MODE    0600
-#define DIR_MODE     0700
-#define BLOCK        4096 /* what a small file takes on the usual file systems */
-#define DAY_NS       (86400 * SN_NS_PER_S)
-#define DATASETS_MAX 256
-
-/* Rows on their way to a file. */
-struct open_batch {
-	const struct sn_dataset *dataset;
-	struct sn_batch *rows;
-	int64_t day;
-	uint64_t since_ns;
-};
-
-struct sn_spool {
-	char *dir;
-	uint64_t limit_bytes;
-	char stream[SN_SPOOL_STREAM_SIZE];
-	uint64_t next_batch, next_row;
-	char fork[SN_SPOOL_STREAM_SIZE]; /* the new stream while the old one has batches; "" */
-	uint64_t fork_from;              /* the first batch that was never one of the old */
-
-	/* What is on disk, by number: items[head .. tail). */
-	struct sn_spool_batch *items;
-	size_t head, tail, capacity;
-
-	char *datasets[DATASETS_MAX]; /* "ping/1" */
-	size_t dataset_count;
-	struct open_batch *open; /* one per dataset that ever had rows */
-	size_t open_count;
-	struct sn_buf text; /* of the file being written; kept for its memory */
-	struct sn_spool_stats stats;
-};
+#define FILE_MODE 0600
+#define DIR_MODE  0700
+#define BLOCK     4096 /* what a small file takes on the usual file systems */
 
 const char *sn_spool_stream(const struct sn_spool *spool)
 {
@@ -94,7 +63,7 @@ static int dataset_index(struct sn_spool *spool, const char *text)
 		if (strcmp(spool->datasets[i], text) == 0)
 			return (int)i;
 	}
-	if (spool->dataset_count == DATASETS_MAX)
+	if (spool->dataset_count == SN_SPOOL_DATASETS_MAX)
 		return -ENOSPC;
 	spool->datasets[spool->dataset_count] = sn_xstrdup(text);
 	return (int)spool->dataset_count++;
@@ -365,38 +334,10 @@ int sn_spool_open(const char *dir, uint64_t limit_bytes, struct sn_spool **out, 
 	return error;
 }
 
-/* Rows in --------------------------------------------------------------------------------- */
+/* Batches in ---------------------------------------------------------------------------- */
 
-static void drop_rows(struct sn_spool *spool, size_t rows, const char *why)
-{
-	spool->stats.dropped_rows += rows;
-	spool->stats.full = true;
-	SN_LOG_LIMITED(SN_LOG_WARNING, "rows dropped rows=%zu reason=\"%s\"", rows, why);
-}
-
-/* Appends rows from `from` on, numbered, until the file is large enough; how many. */
-static size_t format_rows(struct sn_spool *spool, const struct open_batch *open, size_t from)
-{
-	size_t count = SN_MIN(sn_batch_rows(open->rows) - from, (size_t)SN_SPOOL_BATCH_ROWS);
-
-	sn_buf_clear(&spool->text);
-	for (size_t i = 0; i < count; i++) {
-		struct sn_value seq = {.type = SN_TYPE_I64, .i = (int64_t)(spool->next_row + i)};
-		size_t before = spool->text.n;
-
-		sn_batch_set(open->rows, from + i, SN_COL_SEQ, seq);
-		sn_jsonl_write_row(&spool->text, open->dataset, sn_batch_row(open->rows, from + i));
-		if (spool->text.n > SN_SPOOL_BATCH_BYTES && i > 0) {
-			spool->text.n = before;
-			return i;
-		}
-	}
-	return count;
-}
-
-/* The text as a file; the counters move on only when it is there. */
-static int write_batch(struct sn_spool *spool, const struct sn_dataset *dataset, size_t rows,
-		       struct sn_err *err)
+int sn_spool_write(struct sn_spool *spool, const struct sn_dataset *dataset, size_t rows,
+		   struct sn_err *err)
 {
 	char label[SN_SPOOL_DATASET_TEXT_MAX];
 	struct sn_spool_batch batch = {.seq = spool->next_batch,
@@ -409,7 +350,7 @@ static int write_batch(struct sn_spool *spool, const struct sn_dataset *dataset,
 	snprintf(label, sizeof(label), "%s/%u", dataset->name, dataset->version);
 	index = dataset_index(spool, label);
 	if (index < 0)
-		return sn_err_set(err, index, "more than %d datasets", DATASETS_MAX);
+		return sn_err_set(err, index, "more than %d datasets", SN_SPOOL_DATASETS_MAX);
 	batch.dataset = (uint16_t)index;
 	if (spool->stats.batches >= SN_SPOOL_BATCHES_MAX ||
 	    spool->stats.bytes + disk_bytes(&batch) > spool->limit_bytes)
@@ -426,98 +367,6 @@ static int write_batch(struct sn_spool *spool, const struct sn_dataset *dataset,
 	spool->stats.full = false;
 	push(spool, batch);
 	return 0;
-}
-
-static void close_batch(struct sn_spool *spool, struct open_batch *open)
-{
-	size_t total = sn_batch_rows(open->rows), done = 0;
-	struct sn_err err = {0};
-
-	while (done < total) {
-		size_t rows = format_rows(spool, open, done);
-
-		if (write_batch(spool, open->dataset, rows, &err) != 0)
-			drop_rows(spool, rows, err.text);
-		done += rows;
-	}
-	sn_batch_clear(open->rows);
-}
-
-static struct open_batch *open_for(struct sn_spool *spool, const struct sn_dataset *dataset)
-{
-	struct open_batch *open;
-
-	for (size_t i = 0; i < spool->open_count; i++) {
-		if (spool->open[i].dataset == dataset)
-			return &spool->open[i];
-	}
-	spool->open = sn_xrealloc(spool->open, spool->open_count + 1, sizeof(*spool->open));
-	open = &spool->open[spool->open_count++];
-	*open = (struct open_batch){.dataset = dataset, .rows = sn_batch_create(dataset)};
-	return open;
-}
-
-static int64_t day_of(int64_t unix_ns)
-{
-	return unix_ns >= 0 ? unix_ns / DAY_NS : -1 - (-1 - unix_ns) / DAY_NS;
-}
-
-static void add_row(struct sn_spool *spool, struct open_batch *open, const struct sn_value *row,
-		    uint64_t now_ns)
-{
-	int64_t day = day_of(row[SN_COL_TIME].i);
-	size_t index;
-
-	if (sn_batch_rows(open->rows) > 0 && open->day != day)
-		close_batch(spool, open);
-	if (sn_batch_rows(open->rows) == 0) {
-		open->day = day;
-		open->since_ns = now_ns;
-	}
-	index = sn_batch_add_row(open->rows);
-	for (size_t column = 0; column < open->dataset->column_count; column++)
-		sn_batch_set(open->rows, index, (int)column, row[column]);
-	if (index + 1 == SN_SPOOL_BATCH_ROWS)
-		close_batch(spool, open);
-}
-
-int sn_spool_add(struct sn_spool *spool, const struct sn_batch *rows, uint64_t now_ns)
-{
-	struct open_batch *open = open_for(spool, sn_batch_dataset(rows));
-
-	for (size_t i = 0; i < sn_batch_rows(rows); i++) {
-		if (sn_batch_get(rows, i, SN_COL_TIME)->type != SN_TYPE_TIME)
-			return -EINVAL;
-	}
-	for (size_t i = 0; i < sn_batch_rows(rows); i++)
-		add_row(spool, open, sn_batch_row(rows, i), now_ns);
-	return 0;
-}
-
-uint64_t sn_spool_flush(struct sn_spool *spool, uint64_t now_ns)
-{
-	/* Small files take whole blocks: with nobody fetching them they had better be larger. */
-	uint64_t linger_ns = spool->stats.batches >= SN_SPOOL_BACKLOG ? SN_SPOOL_LINGER_LONG_NS
-								      : SN_SPOOL_LINGER_NS;
-	uint64_t next_ns = UINT64_MAX;
-
-	for (size_t i = 0; i < spool->open_count; i++) {
-		struct open_batch *open = &spool->open[i];
-
-		if (sn_batch_rows(open->rows) == 0)
-			continue;
-		if (open->since_ns + linger_ns <= now_ns)
-			close_batch(spool, open);
-		else
-			next_ns = SN_MIN(next_ns, open->since_ns + linger_ns);
-	}
-	return next_ns;
-}
-
-void sn_spool_flush_all(struct sn_spool *spool)
-{
-	for (size_t i = 0; i < spool->open_count; i++)
-		close_batch(spool, &spool->open[i]);
 }
 
 /* Batches out ---------------------------------------------------------------------------- */
@@ -651,14 +500,10 @@ void sn_spool_close(struct sn_spool *spool)
 {
 	if (spool == NULL)
 		return;
-	sn_spool_flush_all(spool);
-	for (size_t i = 0; i < spool->open_count; i++)
-		sn_batch_destroy(spool->open[i].rows);
+	sn_spool_gather_finish(spool);
 	for (size_t i = 0; i < spool->dataset_count; i++)
 		free(spool->datasets[i]);
-	free(spool->open);
 	free(spool->items);
-	sn_buf_finish(&spool->text);
 	free(spool->dir);
 	free(spool);
 }
