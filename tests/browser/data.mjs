@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { assert, command, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
+import { assert, becomes, command, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
 
 const why = missing();
 if (why) {
@@ -20,7 +20,6 @@ const files = mkdtempSync(join(tmpdir(), 'sonde-browser-files-'));
 chmodSync(files, 0o777); // a hub that root has started is somebody else
 const browser = await launch();
 const { page, complaints, foreign, visit } = await watchedPage(browser, sonde.url);
-page.setDefaultTimeout(15000);
 const region = (name) => page.getByRole('region', { name, exact: true });
 const tab = (name) => page.getByRole('navigation', { name: 'Parts of the data' }).getByText(name, { exact: true }).click();
 const row = (text) => page.getByRole('row').filter({ hasText: text }).first();
@@ -34,8 +33,8 @@ const tests = [
 	['the datasets say how many rows there are and since when', async () => {
 		await page.goto(sonde.login_url);
 		await page.getByRole('navigation', { name: 'Pages' }).getByText('Data').click();
-		await row('ping').waitFor({ timeout: 30000 });
-		assert(/\d/.test(await row('ping').innerText()), await row('ping').innerText());
+		await row('ping').waitFor();
+		await until('a number of rows', async () => /\d/.test(await row('ping').innerText()));
 		await page.getByText('known datasets without rows').click();
 		await page.getByRole('link', { name: 'tstat_tcp_complete', exact: true }).waitFor();
 	}],
@@ -51,7 +50,7 @@ const tests = [
 		await page.getByRole('link', { name: 'ping', exact: true }).click();
 		await page.getByRole('heading', { name: 'ping', exact: true }).waitFor();
 		await region('Columns').getByRole('row').filter({ hasText: 'rtt_p50_seconds' }).getByText('s', { exact: true }).waitFor();
-		await region('Newest rows').getByText('127.0.0.1').first().waitFor({ timeout: 30000 });
+		await region('Newest rows').getByText('127.0.0.1').first().waitFor();
 	}],
 	['what the button downloads is what the command line exports', async () => {
 		const link = page.getByRole('link', { name: 'Download' });
@@ -65,9 +64,8 @@ const tests = [
 	['other forms are offered, and the range is kept in the address', async () => {
 		await page.getByRole('button', { name: '1 h', exact: true }).click();
 		await page.getByLabel('Form').selectOption('parquet');
-		const href = await page.getByRole('link', { name: 'Download' }).getAttribute('href');
-		assert(href === '/api/v1/datasets/ping/export?format=parquet&since=-1h', href);
-		assert(new URL(page.url()).searchParams.get('range') === '-1h', page.url());
+		await becomes('/api/v1/datasets/ping/export?format=parquet&since=-1h', () => page.getByRole('link', { name: 'Download' }).getAttribute('href'));
+		await becomes('-1h', () => new URL(page.url()).searchParams.get('range'));
 		await page.getByRole('button', { name: 'As command' }).click();
 		await page.getByText('sonde export ping --from -1h --format parquet -o ping.parquet').waitFor();
 		await page.getByRole('button', { name: 'Close' }).click();
@@ -76,7 +74,7 @@ const tests = [
 		await visit('/data/sources');
 		await row('current').waitFor();
 		await row('current').getByRole('link').click();
-		await page.locator('.smoke').waitFor({ timeout: 30000 });
+		await page.locator('.smoke').waitFor();
 	}],
 	['a file is taken, its bad line kept, and a second time it was there already', async () => {
 		await visit('/data/imports');
@@ -86,10 +84,9 @@ const tests = [
 			await page.getByRole('combobox', { name: 'Form' }).selectOption('csv');
 			await page.getByLabel('Dataset').fill('ping');
 			await page.getByRole('button', { name: 'Take them' }).click();
-			await then().waitFor({ timeout: 30000 });
+			await then().waitFor();
 		}
-		const done = await row('done').innerText();
-		assert(/\b50\b/.test(done), done);
+		await until('its 50 rows', async () => /\b50\b/.test(await row('done').innerText()));
 		await visit('/data/quarantine');
 		await row('pings.csv').or(row('time')).first().waitFor();
 	}],
@@ -102,13 +99,13 @@ const tests = [
 		await page.getByText('SQLite, a file per day').waitFor();
 		await row(DAY).waitFor();
 		await page.getByRole('button', { name: 'Check every block' }).click();
-		await page.getByText('all is well').waitFor({ timeout: 30000 });
+		await page.getByText('all is well').waitFor();
 	}],
 	['a backup is made where one says', async () => {
 		const place = join(files, 'backup');
 		await page.getByLabel('Backup to').fill(place);
 		await page.getByRole('button', { name: 'Back up' }).click();
-		await page.getByText('backup, done').waitFor({ timeout: 30000 });
+		await page.getByText('backup, done').waitFor();
 	}],
 	['a day can be removed, after a question', async () => {
 		page.once('dialog', (dialog) => void dialog.accept());
@@ -125,7 +122,7 @@ const tests = [
 		for (const part of ['', '/sources', '/imports', '/quarantine', '/dumps', '/store', '/datasets/ping']) {
 			await visit(`/data${part}`);
 			await page.getByRole('heading', { level: 1 }).waitFor();
-			await until('the page is there', 30, async () => (await page.locator('table, .notice').count()) > 0);
+			await until('the page is there', async () => (await page.locator('table, .notice').count()) > 0);
 			const over = await tooWide(page);
 			assert(over <= 0, `/data${part} is ${over} px too wide`);
 		}

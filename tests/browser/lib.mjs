@@ -10,6 +10,10 @@ import { createInterface } from 'node:readline';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
+// Seconds that are named are those of a quiet machine.
+const PATIENCE = 4;
+const SOON = 15;
+
 // The package is a development dependency of web/.
 function playwright() {
 	try {
@@ -58,7 +62,7 @@ async function run(program, args, state) {
 	const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(code ?? signal)));
 	const stop = async () => {
 		child.kill('SIGINT');
-		const late = setTimeout(() => child.kill('SIGKILL'), 15000);
+		const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE * 15000);
 		const status = await ended;
 		clearTimeout(late);
 		return status;
@@ -73,7 +77,7 @@ async function run(program, args, state) {
 			}
 		});
 		ended.then((status) => reject(new Error(`${program} ended with ${status}: ${errors}`)));
-		setTimeout(() => reject(new Error(`${program} said no login link within 60 s: ${errors}`)), 60000).unref();
+		setTimeout(() => reject(new Error(`${program} said no login link: ${errors}`)), PATIENCE * 60000).unref();
 	});
 	try {
 		return { ...(await ready), stop, errors: () => errors };
@@ -96,12 +100,16 @@ export async function start(programs, verb, args) {
 	}
 }
 
+// None of those that the kernel gives away by itself while the hub is down.
 async function freePort() {
-	const server = createServer();
-	await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-	const { port } = server.address();
-	await new Promise((resolve) => server.close(resolve));
-	return port;
+	for (;;) {
+		const port = 10000 + Math.floor(Math.random() * 20000);
+		const server = createServer();
+		const free = await new Promise((resolve) => server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)));
+		if (!free) continue;
+		await new Promise((resolve) => server.close(resolve));
+		return port;
+	}
 }
 
 // A hub alone, which keeps its address over restarts: stop() and start().
@@ -122,7 +130,7 @@ export function command(programs, file, ...args) {
 	const proof = join(dir, 'token');
 	writeFileSync(proof, token, { mode: 0o600 });
 	const env = { ...process.env, SONDE_URL: url, SONDE_TOKEN_FILE: proof };
-	const done = spawnSync(join(programs, 'sonde'), args, { encoding: 'utf8', env, timeout: 60000 });
+	const done = spawnSync(join(programs, 'sonde'), args, { encoding: 'utf8', env, timeout: PATIENCE * 60000 });
 	rmSync(dir, { recursive: true, force: true });
 	assert(done.status === 0, `sonde ${args.join(' ')}: ${done.stderr}`);
 	return done.stdout;
@@ -142,6 +150,7 @@ export function apiOf(file) {
 // A page whose complaints and strange requests are kept.
 export async function watchedPage(browser, origin, options = {}) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+	context.setDefaultTimeout(PATIENCE * SOON * 1000);
 	const page = await context.newPage();
 	const complaints = [];
 	const foreign = [];
@@ -157,16 +166,29 @@ export async function watchedPage(browser, origin, options = {}) {
 
 export const tooWide = (page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 
-// Until `check` gives something true, at most `seconds`.
-export async function until(what, seconds, check) {
-	const end = Date.now() + seconds * 1000;
+// Until `check` gives something true; an error of it counts as not yet.
+export async function until(what, check, seconds = SOON) {
+	const end = Date.now() + PATIENCE * seconds * 1000;
 	for (;;) {
-		const value = await check();
+		let value, problem;
+		try {
+			value = await check();
+		} catch (error) {
+			problem = error;
+		}
 		if (value) return value;
-		if (Date.now() > end) throw new Error(`not within ${seconds} s: ${what}`);
+		if (Date.now() > end) throw new Error(`not within ${PATIENCE * seconds} s: ${what} (last: ${problem?.message ?? JSON.stringify(value)})`);
 		await new Promise((resolve) => setTimeout(resolve, 100));
 	}
 }
+
+// Until `read` gives `wanted`: what a page shows is there when it is ready, not when a click is done.
+export const becomes = (wanted, read) =>
+	until(JSON.stringify(wanted), async () => {
+		const found = await read();
+		assert(found === wanted, `it is ${JSON.stringify(found)}`);
+		return true;
+	});
 
 export async function runAll(tests, context) {
 	console.log(`1..${tests.length}`);

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { apiOf, assert, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
+import { apiOf, assert, becomes, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
 
 const why = missing();
 if (why) {
@@ -25,19 +25,18 @@ const count = () => page.getByLabel('count', { exact: true });
 const plan = () => page.getByRole('region', { name: 'What it would mean' });
 const results = () => page.getByRole('region', { name: 'Results', exact: true });
 const rows = () => results().locator('tbody tr').count();
-const state = (word) => page.locator('.head [role="status"]').getByText(word).waitFor({ timeout: 30000 });
+const state = (word) => page.locator('.head [role="status"]').getByText(word).waitFor();
 const measure = async () => {
 	await page.getByRole('button', { name: 'Measure', exact: true }).click();
-	await page.waitForURL(/\/measurements\//, { timeout: 30000 });
+	await page.waitForURL(/\/measurements\//);
 };
-const seconds = (n) => ({ timeout: n * 1000 });
 
 const tests = [
 	['what can be measured is listed by kind, and who can', async () => {
 		await page.goto(sonde.login_url);
 		await page.getByRole('navigation', { name: 'Pages' }).getByText('Measure').click();
 		const row = page.locator('details', { hasText: 'Methods of nodes' }).locator('tr').filter({ has: page.getByRole('link', { name: 'ping', exact: true }) });
-		await row.getByText('1 of 1').waitFor(seconds(30));
+		await row.getByText('1 of 1').waitFor();
 		// Without an address beside loopback a node has nothing to offer under these names.
 		if ((await api('GET', '/capabilities/ping-average-ip4').catch(() => undefined)) === undefined) return;
 		const views = page.locator('details', { hasText: 'The same under mPlane names' });
@@ -47,12 +46,12 @@ const tests = [
 	}],
 	['words and a node narrow the list, and both are in the address', async () => {
 		await page.getByLabel('Filter capabilities').fill('bidirectional');
-		await until('only flow', 30, async () => (await page.locator('details a').allInnerTexts()).every((text) => ['flow', 'Measure'].includes(text)));
+		await until('only flow', async () => (await page.locator('details a').allInnerTexts()).every((text) => ['flow', 'Measure'].includes(text)));
 		await page.getByLabel('Filter capabilities').fill('nonsense');
 		await page.getByText('No capability matches').waitFor();
 		await page.getByRole('button', { name: /^Show all/ }).click();
 		await page.getByRole('combobox', { name: 'Node', exact: true }).selectOption({ index: 1 });
-		await until('the node in the address', 30, () => new URL(page.url()).searchParams.get('node'));
+		await until('the node in the address', () => new URL(page.url()).searchParams.get('node'));
 		await page.reload();
 		await page.getByRole('link', { name: 'ping', exact: true }).waitFor();
 	}],
@@ -62,10 +61,10 @@ const tests = [
 		await plan().getByText('To be filled in: targets').waitFor();
 		await count().fill('0');
 		await page.getByText('allowed: 1 to 65535').waitFor();
-		assert((await count().getAttribute('aria-invalid')) === 'true', 'the field is not marked');
+		await becomes('true', () => count().getAttribute('aria-invalid'));
 		await count().fill('2');
 		await targets().fill('127.0.0.1, 127.0.0.2');
-		await plan().getByText('2: 127.0.0.1, 127.0.0.2').waitFor(seconds(30));
+		await plan().getByText('2: 127.0.0.1, 127.0.0.2').waitFor();
 		await plan().getByText('4 packets').waitFor();
 	}],
 	['schedules are chosen in words and said in numbers', async () => {
@@ -74,34 +73,36 @@ const tests = [
 		await page.getByText('days, hours, minutes and seconds').waitFor();
 		await page.getByLabel('Every').fill('10s');
 		await page.getByLabel('For', { exact: true }).fill('1m');
-		await plan().getByText('every 10s for 1m').waitFor(seconds(30));
+		await plan().getByText('every 10s for 1m').waitFor();
 		await plan().getByText('28 packets').waitFor(); // 7 runs, 2 targets, 2 each
 		await page.getByLabel('How often').selectOption('cron');
 		await page.getByLabel('Days').selectOption('1-5');
 		await page.getByLabel('Hours').fill('8-17');
-		await plan().getByText('without end, Monday to Friday').waitFor(seconds(30));
+		await plan().getByText('without end, Monday to Friday').waitFor();
 		await page.getByLabel('How often').selectOption('once');
 	}],
 	['the form is in its address', async () => {
-		await plan().getByText('4 packets').waitFor(seconds(30));
-		await until('the fields in the address', 30, () => new URL(page.url()).searchParams.get('count') === '2');
+		await plan().getByText('4 packets').waitFor();
+		await until('the fields in the address', () => new URL(page.url()).searchParams.get('count') === '2');
 		await page.reload();
-		await targets().waitFor();
-		assert((await targets().inputValue()) === '127.0.0.1, 127.0.0.2', await targets().inputValue());
-		assert((await count().inputValue()) === '2', await count().inputValue());
+		await becomes('127.0.0.1, 127.0.0.2', () => targets().inputValue());
+		await becomes('2', () => count().inputValue());
 	}],
 	['the form is a command, curl and Python, and all of them work', async () => {
 		await targets().fill('127.0.0.1');
 		await page.getByLabel('Name').fill(`it's "quoted"`);
 		await page.getByRole('button', { name: 'As command' }).click();
-		const texts = await dialog().locator('pre').allInnerTexts();
-		assert(texts[0].startsWith('sonde measure ping 127.0.0.1 count=2 --name'), texts[0]);
+		const texts = await until('three texts', async () => {
+			const found = await dialog().locator('pre').allInnerTexts();
+			assert(found.length === 3 && found[0].startsWith('sonde measure ping 127.0.0.1 count=2 --name'), found.join('\n'));
+			return found;
+		});
 		await page.keyboard.press('Escape');
 		const { token } = await api('POST', '/tokens', { label: 'dialog' });
 		const file = join(sonde.state, 'token');
 		writeFileSync(file, token, { mode: 0o600 });
 		const env = { ...process.env, PATH: `${programs}:${process.env.PATH}`, SONDE_URL: sonde.url, SONDE_TOKEN: token, SONDE_TOKEN_FILE: file };
-		const run = (...words) => spawnSync(words[0], words.slice(1), { env, encoding: 'utf8', timeout: 30000 });
+		const run = (...words) => spawnSync(words[0], words.slice(1), { env, encoding: 'utf8', timeout: 240000 });
 		for (const done of [run('sh', '-c', texts[0]), run('sh', '-c', `${texts[1]} --fail --silent --show-error`), run('python3', '-c', texts[2])]) {
 			assert(done.status === 0 || done.error?.code === 'ENOENT', `${done.status}: ${done.stderr}`);
 		}
@@ -110,10 +111,10 @@ const tests = [
 	}],
 	['one click measures, and the result appears by itself', async () => {
 		await measure();
-		await results().getByText('127.0.0.1').first().waitFor(seconds(30));
+		await results().getByText('127.0.0.1').first().waitFor();
 		await state('done');
 		await page.getByRole('region', { name: 'Providers' }).getByText('done').waitFor();
-		assert(Number(await page.locator('[data-points]').getAttribute('data-points')) === 1, 'nothing is drawn');
+		await becomes('1', () => page.locator('[data-points]').getAttribute('data-points'));
 	}],
 	['the results can be taken away', async () => {
 		const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download as CSV' }).click()]);
@@ -124,10 +125,9 @@ const tests = [
 	}],
 	['measuring again begins with what was asked', async () => {
 		await page.getByRole('link', { name: 'Measure again' }).click();
-		await targets().waitFor();
-		assert((await targets().inputValue()) === '127.0.0.1', await targets().inputValue());
-		assert((await count().inputValue()) === '2', await count().inputValue());
-		assert((await page.getByLabel('Name').inputValue()) === `it's "quoted"`, await page.getByLabel('Name').inputValue());
+		await becomes('127.0.0.1', () => targets().inputValue());
+		await becomes('2', () => count().inputValue());
+		await becomes(`it's "quoted"`, () => page.getByLabel('Name').inputValue());
 	}],
 	['a standing measurement gives more and more results, in table and chart, until it is stopped', async () => {
 		await count().fill('1');
@@ -135,32 +135,32 @@ const tests = [
 		await page.getByLabel('Every').fill('1s');
 		await page.getByLabel('Name').fill('heartbeat');
 		await measure();
-		await until('three results', 30, async () => (await rows()) >= 3);
+		await until('three results', async () => (await rows()) >= 3);
 		const drawn = async () => Number(await page.locator('[data-points]').getAttribute('data-points'));
 		const before = await drawn();
-		await until('two more points', 30, async () => (await drawn()) >= before + 2);
+		await until('two more points', async () => (await drawn()) >= before + 2);
 		await page.getByRole('cell', { name: /µs|ms/ }).first().waitFor();
 		page.once('dialog', (question) => question.accept());
 		await page.getByRole('button', { name: 'Stop …' }).click();
 		await state('stopped');
-		assert((await page.getByRole('button', { name: 'Stop …' }).count()) === 0, 'what has ended can be stopped');
+		await becomes(0, () => page.getByRole('button', { name: 'Stop …' }).count());
 	}],
 	['the list knows what runs and what has ended, and follows it', async () => {
 		await visit('/measure?show=running');
 		const list = page.getByRole('region', { name: 'Measurements' });
 		await list.getByRole('link').first().waitFor();
-		assert((await list.getByRole('link', { name: 'heartbeat' }).count()) === 0, 'a stopped one is shown as running');
+		await becomes(0, () => list.getByRole('link', { name: 'heartbeat' }).count());
 		const { id } = await api('POST', '/measurements', { capability: 'ping', parameters: { targets: ['127.0.0.1'] }, when: 'now ... future / 5s', name: 'from elsewhere' });
-		await list.getByRole('link', { name: 'from elsewhere' }).waitFor(seconds(30));
+		await list.getByRole('link', { name: 'from elsewhere' }).waitFor();
 		await api('POST', `/measurements/${id}/stop`, {});
-		await list.getByRole('link', { name: 'from elsewhere' }).waitFor({ state: 'detached', timeout: 30000 });
+		await list.getByRole('link', { name: 'from elsewhere' }).waitFor({ state: 'detached' });
 		await list.getByRole('button', { name: 'ended' }).click();
 		await list.getByRole('link', { name: 'heartbeat' }).waitFor();
 	}],
 	['what is never probed is refused before it is asked for, with the reason', async () => {
 		await visit('/measure/ping?targets=224.0.0.1');
-		await plan().getByText('is never probed').waitFor(seconds(30));
-		assert(await page.getByRole('button', { name: 'Measure', exact: true }).isDisabled(), 'the button invites to try');
+		await plan().getByText('is never probed').waitFor();
+		await until('a button that does not invite to try', () => page.getByRole('button', { name: 'Measure', exact: true }).isDisabled());
 	}],
 	['a measurement and a capability that are not there say so', async () => {
 		await visit('/measurements/01ARZ3NDEKTSV4RRFFQ69G5FAV');

@@ -2,7 +2,7 @@
 // The Traffic page, over what a real meter sees of this browser's own requests on loopback.
 import { get } from 'node:http';
 
-import { assert, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
+import { assert, becomes, isolate, launch, missing, runAll, start, tooWide, until, watchedPage } from './lib.mjs';
 
 const why = missing();
 if (why) {
@@ -34,7 +34,7 @@ const tests = [
 		await page.getByRole('heading', { name: 'Overview' }).waitFor();
 		const asked = await call('POST', '/api/v1/measurements', { capability: 'flow', parameters: { interface: 'lo' }, when: 'now ... future' });
 		assert(asked.status === 201, JSON.stringify(asked));
-		await until('flows of HTTP', 40, async () => {
+		await until('flows of HTTP', async () => {
 			await knock();
 			return (await flows()).length > 0;
 		});
@@ -42,17 +42,17 @@ const tests = [
 	['the rates are drawn, and said in numbers', async () => {
 		await visit('/flows?range=-5m');
 		await page.locator('.rates canvas').waitFor();
-		assert(Number(await page.locator('.rates').getAttribute('data-bands')) > 0, 'no bands');
+		await until('bands', async () => Number(await page.locator('.rates').getAttribute('data-bands')) > 0);
 		await page.getByRole('region', { name: 'Rate' }).getByRole('cell', { name: 'http', exact: true }).waitFor();
 	}],
 	['the weightiest are put together as one likes', async () => {
 		await page.getByLabel('Put together by').selectOption('s_ip');
 		await page.getByRole('region', { name: 'Most of it' }).getByRole('button', { name: '127.0.0.1', exact: true }).waitFor();
-		assert(new URL(page.url()).searchParams.get('by') === 's_ip', page.url());
+		await becomes('s_ip', () => new URL(page.url()).searchParams.get('by'));
 	}],
 	['a click on a value narrows the whole page to it', async () => {
 		await page.getByRole('region', { name: 'Most of it' }).getByRole('button', { name: '127.0.0.1', exact: true }).click();
-		await until('the search field', 30, async () => (await page.getByRole('searchbox', { name: /Search flows/ }).inputValue()) === 's_ip:=127.0.0.1');
+		await until('the search field', async () => (await page.getByRole('searchbox', { name: /Search flows/ }).inputValue()) === 's_ip:=127.0.0.1');
 		await page.getByRole('searchbox', { name: /Search flows/ }).fill('');
 	}],
 	['a distribution has its percentiles', async () => {
@@ -73,7 +73,7 @@ const tests = [
 		const asked = page.waitForRequest((request) => /\/datasets\/flow\/rows\?.*until=/.test(request.url()));
 		await visit(`/flows?range=${now - 200}..${now - 100}&by=s_ip`);
 		await asked;
-		await page.getByLabel('follow').isDisabled();
+		await becomes(true, () => page.getByLabel('follow').isDisabled());
 		await visit('/flows?range=-5m&by=s_ip');
 		await page.getByRole('region', { name: 'Most of it' }).waitFor();
 	}],

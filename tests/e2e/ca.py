@@ -18,8 +18,8 @@ import threading
 
 from sonde_e2e import tap
 from sonde_e2e.parts import Hub
-from sonde_e2e.place import Place
-from sonde_e2e.wait import until
+from sonde_e2e.place import Place, replace_text
+from sonde_e2e.wait import PATIENCE, until
 
 CONFIGURATION = """
 [ca]
@@ -88,7 +88,7 @@ class Partner:
         self.trust("org.mplane.Partner.Supervisors.sup1")
 
     def trust(self, *identities):
-        write(self.file, f"ca: ca.pem\ncrl: list.pem\nidentities: {json.dumps(identities)}\n")
+        replace_text(self.file, f"ca: ca.pem\ncrl: list.pem\nidentities: {json.dumps(identities)}\n")
 
     def make_crl(self, days):
         openssl("ca", "-config", self.dir / "openssl.cnf", "-gencrl", "-crldays", days, "-out", self.dir / "list.new")
@@ -106,14 +106,9 @@ class Partner:
         self.make_crl(7)
 
 
-def write(path, text):
-    new = path.with_suffix(".new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
-
-
 def openssl(*arguments, code=0):
-    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE * 60,
+                          check=False)
     assert (done.returncode == 0) == (code == 0), f"{arguments}: {done.stdout} {done.stderr}"
     return done.stdout + done.stderr
 
@@ -122,7 +117,7 @@ def connection(hub, ca, cert=None, key=None):
     context = ssl.create_default_context(cafile=str(ca))
     if cert is not None:
         context.load_cert_chain(str(cert), str(key))
-    return http.client.HTTPSConnection("127.0.0.1", hub.port, context=context, timeout=10)
+    return http.client.HTTPSConnection("127.0.0.1", hub.port, context=context, timeout=PATIENCE * 10)
 
 
 def ask(link, path="/api/v1/ca"):
@@ -246,7 +241,7 @@ def two_peers_know_each_other_by_what_stands_in_their_files(world):
             with client.wrap_socket(link, server_hostname="127.0.0.1") as tls:
                 seen.append(identity_of_peer(tls.getpeercert()))
                 tls.send(b"x")
-        thread.join(10)
+        thread.join(PATIENCE * 10)
     assert sorted(seen) == ["org.mplane.SSB.Components.listener", "org.mplane.SSB.Supervisors.boss"], seen
     assert identity_in_file(server_at / "listener.crt") == "org.mplane.SSB.Components.listener"
     assert identity_in_file(client_at / "boss.crt") == "org.mplane.SSB.Supervisors.boss"
@@ -254,7 +249,7 @@ def two_peers_know_each_other_by_what_stands_in_their_files(world):
 
 def hub_says_which_supervisor_it_is(world):
     shown = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{world.hub.port}", "-showcerts"],
-                           input="", capture_output=True, text=True, check=False, timeout=20).stdout
+                           input="", capture_output=True, text=True, check=False, timeout=PATIENCE * 20).stdout
     subject = next(line for line in shown.splitlines() if "CN = hub-1" in line or "CN=hub-1" in line)
     wanted = ["DC=org", "DC=mplane", "O=SSB", "OU=Supervisors", "CN=hub-1"]
     found = [subject.replace(" = ", "=").find(part) for part in wanted]
@@ -370,7 +365,7 @@ def partners_revocation_list_is_honoured(world):
 
 
 def broken_files_change_nothing_and_are_said(world):
-    write(world.partner.dir / "list.pem", "junk\n")
+    replace_text(world.partner.dir / "list.pem", "junk\n")
     until("the hub has a problem", 10, lambda: any("list.pem" in text for text in
                                                    world.hub.api.get("/api/v1/hub")["problems"]))
     assert partner_status(world, "sup1")[0] == 200 and partner_status(world, "sup3")[0] == 403

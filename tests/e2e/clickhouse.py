@@ -87,7 +87,7 @@ class World:
         """Counted in the files, not by the hub; what is noted there may be in ClickHouse as well."""
         rows = noted = 0
         for path in sorted((self.hub.state / "store").glob("????-??-??.db")):
-            with contextlib.closing(sqlite3.connect(path)) as file:
+            with contextlib.closing(sqlite3.connect(path, timeout=60)) as file:
                 rows += file.execute("SELECT coalesce(sum(rows), 0) FROM _block").fetchone()[0]
                 noted += file.execute("SELECT count(*) FROM _moving").fetchone()[0]
         return rows, noted
@@ -95,7 +95,7 @@ class World:
     def assert_each_once(self):
         """In both places together, and by the hub's own count."""
         rows = self.feeder.acknowledged
-        assert self.local_rows() == (0, 0), self.local_rows()
+        until("the files are empty", 20, lambda: self.local_rows() == (0, 0))
         counts = self.server.rows(f"SELECT count(), uniqExact(seq), min(seq), max(seq) FROM {TABLE}")[0]
         assert list(map(int, counts)) == [rows, rows, 0, rows - 1], (counts, rows)
         blocks = self.server.rows(f"SELECT count(), uniqExact(_day, _number) FROM {TABLE}")[0]

@@ -17,9 +17,9 @@ import threading
 import time
 
 from sonde_e2e import isolate, tap
-from sonde_e2e.place import Place, Program, children, running
+from sonde_e2e.place import Place, Program, children, replace_text, running
 from sonde_e2e.tap import Skip
-from sonde_e2e.wait import holds, until
+from sonde_e2e.wait import PATIENCE, holds, until
 
 CORE = "http://ict-mplane.eu/registry/core"
 MEDIA = "application/x-mplane+json"
@@ -49,8 +49,8 @@ class Client:
 
     def __init__(self, component, identity=None, context=None):
         host, port = component.address
-        self.connection = (http.client.HTTPSConnection(host, int(port), context=context, timeout=30) if context
-                           else http.client.HTTPConnection(host, int(port), timeout=30))
+        self.connection = (http.client.HTTPSConnection(host, int(port), context=context, timeout=30 * PATIENCE)
+                           if context else http.client.HTTPConnection(host, int(port), timeout=30 * PATIENCE))
         self.headers = {"Content-Type": MEDIA}
         if identity:
             self.headers["Forged-MPlane-Identity"] = identity
@@ -77,6 +77,11 @@ class Client:
             return answer if "receipt" not in answer else None
         return until(f"the result of {token}", seconds, ask, pause=0.2)
 
+    def result_of(self, wanted):
+        """Of a short one: at once, or after a receipt where the machine takes longer than the component waits."""
+        answer = self.say(wanted)
+        return self.redeemed(wanted["token"]) if "receipt" in answer else answer
+
 
 def specification(token, when="now + 2s / 1s", label="ping-average-ip4", results=None, **changes):
     return {"specification": "measure", "version": 1, "registry": CORE, "label": f"{label}-1", "token": token,
@@ -94,6 +99,7 @@ class World:
         self.no_ping = isolate.why_no_ping(place)
         self.component = Component(place, "probe-7", "--plain", "--listen", "127.0.0.1:0")
         self.others = 0
+        self.quick = None
 
     def describe(self):
         return self.place.describe()
@@ -145,13 +151,19 @@ def capabilities_are_listed_as_links_and_shown_one_by_one(world):
 
 def quick_specification_is_answered_with_its_result(world):
     world.need_ping()
-    result = world.client().say(specification("quick"))
-    assert "result" in result and result["token"] == "quick" and result["label"] == "ping-average-ip4-1", result
+    client = world.client()
+    for number in range(5):  # a busy machine may take longer than the component waits
+        world.quick = f"quick-{number}"
+        result = client.say(specification(world.quick))
+        if "receipt" not in result:
+            break
+        client.redeemed(world.quick)
+    assert "result" in result and result["token"] == world.quick and result["label"] == "ping-average-ip4-1", result
     row = dict(zip(result["results"], result["resultvalues"][0]))
     assert len(result["resultvalues"]) == 1 and row["delay.twoway.icmp.count"] == "2", result
     assert 0 < int(row["delay.twoway.icmp.us.min"]) <= int(row["delay.twoway.icmp.us.max"]) < 1e6, row
     assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:]{8}\.\d{6} \.\.\. \d{4}-\d\d-\d\d [\d:]{8}\.\d{6}", result["when"]), result
-    again = world.client().say({"redemption": "measure", "version": 1, "token": "quick"})
+    again = client.say({"redemption": "measure", "version": 1, "token": world.quick})
     assert again["resultvalues"] == result["resultvalues"], "a result can be fetched again"
 
 
@@ -171,7 +183,7 @@ def long_specification_gets_a_receipt_and_is_redeemed(world):
 def specification_is_not_run_twice(world):
     world.need_ping()
     before = len(world.component.log_text().splitlines())
-    again = world.client().say(specification("quick"))
+    again = world.client().say(specification(world.quick))
     assert "result" in again, again
     assert len(world.component.log_text().splitlines()) == before
 
@@ -181,13 +193,13 @@ def interrupt_gives_the_truncated_result(world):
     client = world.client()
     receipt = client.say(specification("endless", "now ... future / 1s", "ping-detail-ip4", DETAIL))
     assert "receipt" in receipt, receipt
+    probers = until("its prober runs", 5, lambda: children(world.component.pid, "sonde-probe"))
     time.sleep(1.2)
-    probers = children(world.component.pid, "sonde-probe")
     answer = client.say({"interrupt": receipt.pop("receipt"), **receipt})
     assert "result" in answer or "receipt" in answer, answer
     result = client.redeemed("endless")
-    assert 1 <= len(result["resultvalues"]) <= 9, result
-    until("the prober is gone", 5, lambda: probers and not any(map(running, probers)))
+    assert result["resultvalues"], result
+    until("the prober is gone", 5, lambda: not any(map(running, probers)))
 
 
 def repeated_specification_gives_an_envelope(world):
@@ -230,8 +242,8 @@ def foreign_job_is_as_unknown_as_none(world):
 def equal_tokens_of_two_identities_do_not_mix(world):
     world.need_ping()
     one, other = world.client("org.example.Clients.one"), world.client("org.example.Clients.other")
-    assert "result" in one.say(specification("same", "now + 1s / 1s"))
-    assert "result" in other.say(specification("same", "now + 3s / 1s"))
+    one.say(specification("same", "now + 1s / 1s"))
+    other.say(specification("same", "now + 3s / 1s"))
     counts = [client.redeemed("same")["resultvalues"][0][3] for client in (one, other)]
     assert counts == ["1", "3"], counts
 
@@ -249,8 +261,8 @@ def policy_decides_and_is_read_again(world):
     policy = world.place.path / "policy.yaml"
 
     def write(labels, identity="org.example.Clients.friend"):
-        policy.write_text(f"roles:\n  friends: {identity}\nrules:\n  - allow: [discover, measure, read, stop]\n"
-                          f"    roles: friends\n    capabilities: {labels}\n", encoding="utf-8")
+        replace_text(policy, f"roles:\n  friends: {identity}\nrules:\n  - allow: [discover, measure, read, stop]\n"
+                             f"    roles: friends\n    capabilities: {labels}\n")
     write("[ping-detail-ip4]")
     component = world.other("--plain", "--listen", "127.0.0.1:0", "--policy", policy).ready()
     friend = Client(component, "org.example.Clients.friend")
@@ -258,9 +270,9 @@ def policy_decides_and_is_read_again(world):
     assert Client(component).labels() == []
     write("[ping-detail-ip4, ping-average-ip4]")
     until("the policy is read again", 5, lambda: len(friend.labels()) == 2)
-    policy.write_text("roles: [\n", encoding="utf-8")
+    replace_text(policy, "roles: [\n")
+    until("it is told", 5, lambda: "last good one" in component.log_text())
     holds("the last good policy", 0.5, lambda: len(friend.labels()) == 2)
-    assert "last good one" in component.log_text()
     component.stop()
 
 
@@ -330,10 +342,11 @@ def silent_connections_do_no_harm(world):
 
 def envelope_of_specifications_is_answered_as_a_whole(world):
     world.need_ping()
-    answer = world.client().say({"envelope": "specification", "version": 1, "contents": [
+    client = world.client()
+    answer = client.say({"envelope": "specification", "version": 1, "contents": [
         specification("e1", "now"), specification("e2", "now + 5m3h"), specification("e3", "now")]})
-    kinds = sorted("result" if "result" in message else "exception" for message in answer["contents"])
-    assert kinds == ["result", "result"], answer
+    assert sorted(message["token"] for message in answer["contents"]) == ["e1", "e3"], answer
+    assert all("result" in client.redeemed(message["token"]) for message in answer["contents"]), answer
 
 
 # Supervisors ---------------------------------------------------------------------------
@@ -399,8 +412,7 @@ def supervisor_gets_capabilities_and_gives_work(world):
     supervisor = Supervisor()
     component = world.other("--plain", "--supervisor", supervisor.url(), "--identity", "org.example.Components.p7")
     component.supervised()
-    until("it has registered", 10, lambda: "callback" in supervisor.registered)
-    assert {"ping-average-ip4", "ping-detail-ip4"} <= set(supervisor.registered), supervisor.registered.keys()
+    until("it has registered", 10, lambda: {"ping-average-ip4", "ping-detail-ip4", "callback"} <= set(supervisor.registered))
     assert all(message["registry"] == CORE for message in supervisor.registered.values())
     assert supervisor.identities == {"org.example.Components.p7"}, supervisor.identities
     supervisor.work.append({**specification("w1", "now + 1s / 1s"), "link": supervisor.url() + "/register/result"})
@@ -411,7 +423,7 @@ def supervisor_gets_capabilities_and_gives_work(world):
     until("receipt and result", 15, lambda: kinds() == ["receipt", "result"])
     supervisor.registered.clear()
     supervisor.forgetful = True
-    until("it registers again", 15, lambda: "ping-average-ip4" in supervisor.registered)
+    until("it registers again", 15, lambda: {"ping-average-ip4", "ping-detail-ip4"} <= set(supervisor.registered))
     assert component.stop() == 0
     assert {"ping-average-ip4", "ping-detail-ip4"} <= set(supervisor.withdrawn), supervisor.withdrawn
     supervisor.shutdown()
@@ -469,7 +481,7 @@ def with_tls_the_certificate_says_who_it_is(world):
     friend = Client(component, context=_context(world, "friend"))
     assert friend.labels() == ["ping-average-ip4", "ping-detail-ip4"]
     if not world.no_ping:
-        assert "result" in friend.say(specification("tls", "now"))
+        assert "result" in friend.result_of(specification("tls", "now"))
     assert Client(component, context=_context(world, "stranger")).labels() == []
     # A header says nothing where certificates do.
     assert Client(component, "org.mplane.Lab.Clients.friend", _context(world, "stranger")).labels() == []

@@ -12,6 +12,7 @@ after a crash, nothing may be left.
 import collections
 import contextlib
 import datetime
+import functools
 import json
 import math
 import os
@@ -29,6 +30,7 @@ from sonde_e2e.place import Place, Program, resident_bytes, running
 from sonde_e2e.wait import until
 
 OBSERVED_SECONDS = 30
+OBSERVATIONS = 3
 VISIBLE_SECONDS = 5  # from `break` to the first row that shows it
 EARLY, LATE = 0.0001, 0.0025  # seconds that a minimum may be off the configured delay
 JITTER_SHARE = 0.5  # of the jitter on the way may be in a minimum of some hundred packets
@@ -170,7 +172,25 @@ def demo_is_ready_with_four_nodes_online(world):
         assert name == "sonde-priv" or uids[1] == uids[2] == str(owner), f"{name} runs as {uids[0]}"
 
 
-def nodes_reach_everybody_over_both_families(world):
+def observed(case):
+    """Such a case judges what was observed, in real time: where the machine was too busy for that, once more."""
+    @functools.wraps(case)
+    def judge(world):
+        for left in reversed(range(OBSERVATIONS)):
+            if world.until is None:
+                observe(world)
+            try:
+                case(world)
+                return
+            except AssertionError as problem:
+                if left == 0:
+                    raise
+                tap.note(f"observed again: {problem}")
+                world.until = None
+    return judge
+
+
+def observe(world):
     time.sleep(3)
     world.since = now()
     time.sleep(OBSERVED_SECONDS)
@@ -181,12 +201,17 @@ def nodes_reach_everybody_over_both_families(world):
     for row in rows:
         row["node_name"] = names[row["node"]]
     world.rows = pairs(rows)
+
+
+@observed
+def nodes_reach_everybody_over_both_families(world):
     assert len(world.rows) == len(NODES) * 5 * 2, sorted(world.rows)
     for key, found in world.rows.items():
         assert len(found) >= OBSERVED_SECONDS / 2 - 3, (key, len(found))
         assert all(row["sent_packets"] == 10 and row["send_errors"] == 0 for row in found), key
 
 
+@observed
 def round_trip_minima_are_the_configured_delays(world):
     links = world.demo.links()
     worst = 0
@@ -201,6 +226,7 @@ def round_trip_minima_are_the_configured_delays(world):
     tap.note(f"without jitter at most {worst * 1e3:.3f} ms above the configured delays")
 
 
+@observed
 def losses_are_within_binomial_bounds(world):
     links = world.demo.links()
     for (node, target, family), found in world.rows.items():
@@ -235,6 +261,7 @@ def endpoints(line):
     return line["c_ip"], line["c_port"], line["s_ip"], line["s_port"]
 
 
+@observed
 def flows_have_exactly_the_bytes_that_were_sent(world):
     compared = 0
     for name in CLEAN_NODES:
@@ -276,6 +303,7 @@ def flows_have_exactly_the_bytes_that_were_sent(world):
     tap.note(f"{compared} exchanges compared")
 
 
+@observed
 def handshakes_take_the_round_trip(world):
     links = world.demo.links()
     for name in CLEAN_NODES:

@@ -86,8 +86,8 @@ class World:
     def run(self, name, **settings):
         """The same state again, with what it needs now."""
         port = {"local": f"127.0.0.1:{self.hubs[name].local_port}", "listen": f"127.0.0.1:{self.hubs[name].port}"}
-        hub = Hub(self.place, name, policy=self.place.path / f"{name}.yaml", mplane_lease="4s", mplane_poll="1s",
-                  mplane_wait="500ms", mplane_grace="20s", **{**port, **settings})
+        hub = Hub(self.place, name, policy=self.place.path / f"{name}.yaml", mplane_lease="20s", mplane_poll="1s",
+                  mplane_wait="500ms", mplane_grace="60s", **{**port, **settings})
         hub.local_port, hub.port, hub.url = self.hubs[name].local_port, self.hubs[name].port, self.hubs[name].url
         self.hubs[name] = hub
         hub.start().ready()

@@ -196,7 +196,7 @@ def an_upload_that_is_cut_goes_on_where_it_was(world):
     while offset < len(content):
         part = content[offset:offset + 200000]
         cut = world.prng.random() < 0.5
-        with socket.create_connection(("127.0.0.1", world.hub.local_port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", world.hub.local_port), timeout=60) as connection:
             connection.sendall((f"PATCH {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {where['token']}\r\n"
                                 f"Content-Type: application/offset+octet-stream\r\nUpload-Offset: {offset}\r\n"
                                 f"Connection: close\r\nContent-Length: {len(part)}\r\n\r\n").encode())

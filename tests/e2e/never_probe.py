@@ -7,7 +7,6 @@ usage: never_probe.py PROGRAM_DIR
 import contextlib
 import http.client
 import json
-import os
 import re
 import sys
 
@@ -15,9 +14,9 @@ from sonde_e2e import isolate, tap
 from sonde_e2e.api import ApiError
 from sonde_e2e.mplane import MEDIA, Peer
 from sonde_e2e.parts import Hub, Node
-from sonde_e2e.place import Place, Program, children, running
+from sonde_e2e.place import Place, Program, children, replace_text, running
 from sonde_e2e.tap import Skip
-from sonde_e2e.wait import holds, until
+from sonde_e2e.wait import PATIENCE, holds, until
 
 POLICY = """roles: {{boss: account:admin, some: someone}}
 rules:
@@ -53,9 +52,7 @@ class World:
             raise Skip(self.no_ping)
 
     def write(self, networks="", more=""):
-        fresh = self.policy.with_suffix(".new")
-        fresh.write_text(POLICY.format(networks=networks, more=more), encoding="utf-8")
-        os.replace(fresh, self.policy)
+        replace_text(self.policy, POLICY.format(networks=networks, more=more))
 
     def change(self, networks="", more=""):
         """Another policy, and the hub has taken it."""
@@ -117,7 +114,7 @@ def name_is_measured_while_nobody_minds(world):
 
 def standing_probe_learns_that_the_name_leads_there_now(world):
     world.need_ping()
-    before = children(world.node.pid, "sonde-probe")
+    before = until("it is probed", 10, lambda: children(world.node.pid, "sonde-probe"))
     world.change(world.networks)
     until("the prober is another one", 10, lambda: not running(before[0]))
     until("rows that refuse", 20, lambda: any(map(world.is_refused, world.rows(world.standing, world.name))))
@@ -214,7 +211,7 @@ def component_refuses_the_name_as_well(world):
     component = Program(world.place, "component", "sonde-node", "component", "--json", "--plain", "--listen",
                         "127.0.0.1:0", "--policy", world.policy, "--registry-native")
     host, port = re.fullmatch(r"http://([0-9.]+):([0-9]+)", component.start().first_line()["url"]).groups()
-    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection = http.client.HTTPConnection(host, int(port), timeout=30 * PATIENCE)
 
     def say(method, path, message=None):
         connection.request(method, path, json.dumps(message) if message else None,

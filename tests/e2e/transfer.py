@@ -361,14 +361,14 @@ def old_probes_are_understood(world):
              for minute in range(5)}
     with Peer(old_probe(files)) as peer:
         # As the original's probe sends it, with the artefact of its serialiser.
-        link = http.client.HTTPConnection("127.0.0.1", world.hub.local_port, timeout=10)
         body = {"XMLName": {"Space": "", "Local": ""}, "CallBackUrl": peer.url[len("http://"):], "StreamName": "old",
                 "StreamType": "log_tcp_complete_v15", "StartTime": FIRST_MS // 1000 + 60}
 
         def say(method, path, body=None):
-            link.request(method, path, body, {"Content-Type": "application/json"})
-            answer = link.getresponse()
-            return answer.status, answer.read().decode()
+            with contextlib.closing(http.client.HTTPConnection("127.0.0.1", world.hub.local_port, timeout=60)) as link:
+                link.request(method, path, body, {"Content-Type": "application/json"})
+                answer = link.getresponse()
+                return answer.status, answer.read().decode()
         assert say("POST", "/DBSImport", json.dumps(body)) == (200, "new entry created")
         assert say("POST", "/DBSImport", json.dumps(body)) == (200, "new entry created")
         number = world.stream("old")["id"]
@@ -394,7 +394,7 @@ def old_probes_are_understood(world):
     logs.fill(2, 10)
     logs.put(2, "")
     probe = world.probe(logs, "plain", "--plain", tls=False)
-    link = http.client.HTTPConnection(probe.url[len("http://"):], timeout=10)
+    link = http.client.HTTPConnection(probe.url[len("http://"):], timeout=60)
     link.request("GET", "/ListDir/plain")
     paths = json.loads(link.getresponse().read())
     assert paths == [f"{directory(minute)}/{LOG}" for minute in range(2)], paths
@@ -588,9 +588,9 @@ def a_component_exports_logs_while_a_scope_lasts(world):
             return probe.connect_ex(("127.0.0.1", log_port)) != 0
     until("nobody listens any more", 10, closed)
     # One that ends by itself.
-    export("e3", world.hub.url, "now + 6s")
+    export("e3", world.hub.url, "now + 15s")
     until("it listens again", 5, lambda: not closed())
-    until("and ends", 20, closed)
+    until("and ends", 30, closed)
     world.remove("exported")
     component.stop()
 
@@ -609,7 +609,7 @@ def streams_are_added_only_where_that_is_safe(world):
             raise AssertionError(f"{body} was taken")
     # A certificate that the policy does not know announces nothing.
     probe = world.probe(Logs(world.place.path / "none"), "none")
-    link = http.client.HTTPSConnection("127.0.0.1", world.hub.port, timeout=10, context=_context(world, "reader"))
+    link = http.client.HTTPSConnection("127.0.0.1", world.hub.port, timeout=60, context=_context(world, "reader"))
     body = json.dumps({"CallBackUrl": probe.url, "StreamName": "none", "StreamType": "tstat", "StartTime": 0})
     link.request("POST", "/DBSImport", body, {"Content-Type": "application/json"})
     answer = link.getresponse()

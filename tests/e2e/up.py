@@ -54,7 +54,7 @@ class Up:
 
     def sonde(self, *arguments):
         return subprocess.run([PROGRAMS / "sonde", *arguments], env=self.env, text=True, capture_output=True,
-                              timeout=30)
+                              timeout=120)
 
     def lines(self, *arguments):
         """The JSON lines that a command prints, none when it fails before the first."""
@@ -88,7 +88,7 @@ class Up:
 
     def kill_and_recover(self, program):
         """Kills it the hard way; true once another one runs, all is well, and new rows come."""
-        old, before = self.child(program), len(self.rows())
+        old, before = wait_for(lambda: self.child(program), 60), len(self.rows())
         if old is None:
             return False
         os.kill(old, signal.SIGKILL)
@@ -100,7 +100,7 @@ class Up:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
-                self.process.wait(30)
+                self.process.wait(120)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.returncode if self.process is not None else None
@@ -130,8 +130,10 @@ def check(up):
         result(up.kill_and_recover("sonde-node"), "a killed node is started again and measures on")
         numbers = sorted(r["seq"] for r in up.rows())
         result(len(numbers) == len(set(numbers)), "no row is stored twice")
-        found = [f for f in up.lines("doctor", "--json") if f["check"] == "stream"]
-        result(found and found[0]["verdict"] == "ok", "no row is missing", found and found[0]["found"])
+        # A row on its way is one that is missing, until it is there.
+        found = wait_for(lambda: [f for f in up.lines("doctor", "--json") if f["check"] == "stream"
+                                  and f["verdict"] == "ok"], 60)
+        result(found, "no row is missing", found and found[0]["found"])
     else:
         for name in ("rows are stored", "a killed hub", "a killed node", "no row is stored twice", "no row is missing"):
             result(True, name, "SKIP this user may not ping (no ping socket, no CAP_NET_RAW)")

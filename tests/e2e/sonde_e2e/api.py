@@ -8,6 +8,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from .wait import PATIENCE
+
 TIMEOUT = 15
 # No proxy of the environment stands between us and loopback.
 _plain = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -43,7 +45,7 @@ class Api:
             data = json.dumps(body).encode()
         request = urllib.request.Request(url, data=data, headers=headers, method=method)
         try:
-            return _plain.open(request, timeout=timeout)
+            return _plain.open(request, timeout=PATIENCE * timeout)
         except urllib.error.HTTPError as error:
             raise ApiError(error.code, _problem(error.read())) from None
 
@@ -112,7 +114,7 @@ def node_connection(url, ca_file, identity_file=None, timeout=TIMEOUT):
     context = ssl.create_default_context(cafile=str(ca_file))
     if identity_file is not None:
         context.load_cert_chain(str(identity_file))
-    plain = socket.create_connection((parts.hostname, parts.port), timeout=timeout)
+    plain = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE * timeout)
     return context.wrap_socket(plain, server_hostname=parts.hostname)
 
 

@@ -23,7 +23,7 @@ import urllib.request
 from .parts import free_ports
 from .place import Program
 from .tap import Skip
-from .wait import until
+from .wait import PATIENCE, until
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ZOOKEEPER_JAR = pathlib.Path("/usr/share/java/zookeeper.jar")
@@ -105,7 +105,7 @@ class ClickHouse(Program):
 
     def answers(self):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/ping", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/ping", timeout=PATIENCE * 10) as answer:
                 return answer.read() == b"Ok.\n"
         except OSError:
             return False
@@ -135,7 +135,7 @@ class ClickHouse(Program):
         request = urllib.request.Request(f"http://127.0.0.1:{self.http}/?wait_end_of_query=1",
                                          sql.encode() + (b"\n" + data if data else b""))
         try:
-            with urllib.request.urlopen(request, timeout=seconds) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE * seconds) as answer:
                 return answer.read().decode()
         except urllib.error.HTTPError as problem:
             raise Failed(problem.read().decode(errors="replace").strip()) from None
@@ -178,7 +178,7 @@ class ZooKeeper(Program):
     def answers(self):
         """Whether it serves: it says `imok` to `ruok` before, and ClickHouse 18.16 falls over what it then gets."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE * 10) as connection:
                 connection.sendall(b"srvr")
                 with connection.makefile("rb") as answer:
                     return b"Mode: standalone" in answer.read()

@@ -9,6 +9,8 @@ import threading
 import time
 import urllib.parse
 
+from .wait import PATIENCE
+
 STREAM = "00112233445566778899aabbccddeeff"
 DAY = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.timezone.utc)
 
@@ -35,7 +37,7 @@ class Feeder(threading.Thread):
     def connect(self):
         context = ssl.create_default_context(cafile=str(self.ca))
         context.load_cert_chain(str(self.identity))
-        return http.client.HTTPSConnection(self.url.hostname, self.url.port, timeout=20, context=context)
+        return http.client.HTTPSConnection(self.url.hostname, self.url.port, timeout=PATIENCE * 20, context=context)
 
     def send(self, connection, batch):
         body = self.body(batch)
@@ -71,6 +73,6 @@ class Feeder(threading.Thread):
 
     def end(self):
         self.ended.set()
-        self.join(60)
+        self.join(PATIENCE * 60)
         assert not self.is_alive() and self.trouble is None, self.trouble
         return self.acknowledged

@@ -6,6 +6,10 @@ import ssl
 import struct
 import threading
 
+from .wait import PATIENCE
+
+TIMEOUT = PATIENCE * 20
+
 REVERSE = 29305
 ADDRESSES = {8: "source", 27: "source", 12: "destination", 28: "destination"}
 
@@ -113,7 +117,7 @@ class StreamCollector:
     def __init__(self, context=None):
         self.context, self.data, self.peer, self.error = context, b"", None, None
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(20)
+        self.listener.settimeout(TIMEOUT)
         self.port = self.listener.getsockname()[1]
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
@@ -121,7 +125,7 @@ class StreamCollector:
     def _serve(self):
         try:
             connection, _address = self.listener.accept()
-            connection.settimeout(20)
+            connection.settimeout(TIMEOUT)
             if self.context is not None:
                 connection = self.context.wrap_socket(connection, server_side=True)
                 self.peer = connection.getpeercert()
@@ -133,6 +137,6 @@ class StreamCollector:
 
     def end(self):
         """What came, once the other side is done."""
-        self.thread.join(20)
+        self.thread.join(TIMEOUT)
         self.listener.close()
         return self.data

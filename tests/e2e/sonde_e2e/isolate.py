@@ -13,6 +13,8 @@ import struct
 import subprocess
 import sys
 
+from .wait import PATIENCE
+
 MARK = "SONDE_E2E_ISOLATED"
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
@@ -36,7 +38,7 @@ def enter():
 
 def _works(command):
     try:
-        return subprocess.run([*command, "true"], capture_output=True, timeout=10, check=False).returncode == 0
+        return subprocess.run([*command, "true"], capture_output=True, timeout=PATIENCE * 10, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

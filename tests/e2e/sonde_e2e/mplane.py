@@ -10,6 +10,9 @@ import threading
 import urllib.parse
 
 from .tap import Skip
+from .wait import PATIENCE
+
+TIMEOUT = PATIENCE * 20
 
 CORE = "http://ict-mplane.eu/registry/core"
 MEDIA = "application/x-mplane+json"
@@ -80,12 +83,12 @@ class Peer:
         self.host, self.port, self.context = parts.hostname, parts.port, context
         self.identity = identity
 
-    def connection(self, timeout=20):
+    def connection(self, timeout=TIMEOUT):
         if self.context is not None:
             return http.client.HTTPSConnection(self.host, self.port, context=self.context, timeout=timeout)
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
-    def ask(self, method, path, body=None, media=MEDIA, timeout=20, **headers):
+    def ask(self, method, path, body=None, media=MEDIA, timeout=TIMEOUT, **headers):
         connection = self.connection(timeout)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.identity:

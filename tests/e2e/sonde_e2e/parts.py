@@ -1,22 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hub and a node on loopback, as programs of a place."""
+import contextlib
 import json
+import pathlib
+import random
 import socket
 
 from .api import Api
 from .place import Program
 from .wait import until
 
+EPHEMERAL = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range")
+LEAST_PORT = 10000
 
-def free_ports(count):
-    """Ports of 127.0.0.1 that nobody has now: they stay the same over a program's lives."""
-    sockets = [socket.socket() for _ in range(count)]
-    for item in sockets:
-        item.bind(("127.0.0.1", 0))
-    ports = [item.getsockname()[1] for item in sockets]
-    for item in sockets:
-        item.close()
-    return ports
+
+def free_ports(count, kind=socket.SOCK_STREAM):
+    """Ports of 127.0.0.1 that nobody has now: they stay the same over a program's lives.
+
+    None of those that the kernel gives away by itself: while the program is down, such a one may become that of
+    somebody's connection, and even of one to itself.
+    """
+    first = int(EPHEMERAL.read_text(encoding="ascii").split()[0])
+    found = []
+    with contextlib.ExitStack() as stack:
+        while len(found) < count:
+            item = stack.enter_context(socket.socket(type=kind))
+            with contextlib.suppress(OSError):
+                item.bind(("127.0.0.1", random.randrange(LEAST_PORT, first) if first > 2 * LEAST_PORT else 0))
+                found.append(item.getsockname()[1])
+    return found
 
 
 class Service(Program):

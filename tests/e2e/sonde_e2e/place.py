@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from .wait import until
+from .wait import PATIENCE, until
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -50,7 +50,7 @@ class Place:
     def run(self, program, *arguments, seconds=30, text_in=None):
         """One of our programs to its end: a CompletedProcess with texts."""
         return subprocess.run([str(self.programs / program), *map(str, arguments)], env=self.env, input=text_in,
-                              capture_output=True, text=True, timeout=seconds, check=False,
+                              capture_output=True, text=True, timeout=PATIENCE * seconds, check=False,
                               preexec_fn=_die_with_parent)
 
     def describe(self):
@@ -100,7 +100,7 @@ class Program:
 
     def wait(self, seconds):
         if self.alive():
-            self.status = self.process.wait(seconds)
+            self.status = self.process.wait(PATIENCE * seconds)
             self.process = None
         return self.status
 
@@ -132,6 +132,13 @@ class Program:
 
     def resident_bytes(self):
         return resident_bytes(self.pid)
+
+
+def replace_text(path, text):
+    """A file that somebody watches is never seen half written."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
 
 
 def children(pid, name=None):

@@ -5,6 +5,8 @@ import signal
 import sys
 import traceback
 
+from .wait import PATIENCE
+
 CASE_SECONDS = 120
 
 
@@ -70,7 +72,7 @@ def main(doc, cases, set_up, seconds=CASE_SECONDS, numbers=(), before=None):
 
 def _run_case(number, case, world, seconds):
     result, told = f"ok {number} - {_name(case)}", None
-    signal.alarm(seconds)
+    signal.alarm(PATIENCE * seconds)
     try:
         case(world)
     except Skip as reason:

@@ -2,7 +2,7 @@
 """Waiting for a condition, never for a time alone."""
 import time
 
-# The seconds a caller names are those of a quiet machine.
+# The seconds a caller names are those of a quiet machine, here and in the time limits of the other modules.
 PATIENCE = 4
 
 
