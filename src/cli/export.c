@@ -11,7 +11,7 @@
 #include "cli/download.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/rows.h"
+#include "cli/rows_query.h"
 #include "cli/verbs.h"
 
 struct options {

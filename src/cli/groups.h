@@ -3,7 +3,10 @@
 #ifndef SONDE_CLI_GROUPS_H
 #define SONDE_CLI_GROUPS_H
 
-#include "cli/rows.h"
+#include <stdio.h>
+
+#include "cli/client.h"
+#include "cli/rows_query.h"
 
 /*
  * Prints a line per value; with `json` the hub's whole answer as one line.  `weight`: columns with
