@@ -44,6 +44,7 @@ int sn_cli_exit_code(int error)
 		int error, code;
 	} codes[] = {
 		{0, SN_EXIT_OK},
+		{-EDOM, SN_EXIT_USAGE},
 		{-EACCES, SN_EXIT_DENIED},
 		{-EPERM, SN_EXIT_DENIED},
 		{-EKEYREJECTED, SN_EXIT_DENIED},

@@ -83,7 +83,8 @@ int sn_cli_fail(int exit_code, const char *format, ...) SN_PRINTF(2, 3);
 const char *sn_cli_program(void);
 void sn_cli_print_help(const struct sn_program *program, const struct sn_verb *verb, FILE *out);
 void sn_cli_print_bash_completion(const struct sn_program *program, FILE *out);
-/* The exit code that fits a negative errno: -EACCES is DENIED, -ECONNREFUSED UNREACHABLE, ... */
+/* The exit code that fits a negative errno: -EACCES is DENIED, -ECONNREFUSED UNREACHABLE, -EDOM (an
+ * argument that can mean nothing) USAGE, ... */
 int sn_cli_exit_code(int error);
 
 #endif

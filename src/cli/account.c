@@ -38,7 +38,7 @@ static char *path_of(const char *list, const char *name, struct sn_err *err)
 				   "._-";
 
 	if (name[0] == '\0' || name[0] == '.' || strspn(name, good) != strlen(name)) {
-		sn_err_set(err, -EINVAL, "there can be no '%.80s'", name);
+		sn_err_set(err, -EDOM, "there can be no '%.80s'", name);
 		return NULL;
 	}
 	return sn_xasprintf("/api/v1/%s/%s", list, name);
@@ -166,9 +166,9 @@ static int run_set(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, c
 	return run(given, argc, argv, set_user);
 }
 
-/* Each that is named, of "users" or "tokens". */
+/* Each that is named, of "users" or "tokens"; `key` is what their names are called. */
 static int remove_all(struct sn_client *client, const struct options *given, const char *noun,
-		      struct sn_err *err)
+		      const char *key, struct sn_err *err)
 {
 	for (int i = 0; i < given->argc; i++) {
 		sn_autofree char *path = path_of(noun, given->argv[i], err);
@@ -177,14 +177,17 @@ static int remove_all(struct sn_client *client, const struct options *given, con
 
 		if (rc != 0)
 			return rc;
-		printf("removed '%s'\n", given->argv[i]);
+		if (given->json)
+			sn_output_done(stdout, key, given->argv[i], "removed");
+		else
+			printf("removed '%s'\n", given->argv[i]);
 	}
 	return 0;
 }
 
 static int remove_users(struct sn_client *client, void *ctx, struct sn_err *err)
 {
-	return remove_all(client, ctx, "users", err);
+	return remove_all(client, ctx, "users", "name", err);
 }
 
 static int run_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)
@@ -261,7 +264,7 @@ static int run_token_add(const struct sn_verb *verb SN_UNUSED, void *opts, int a
 
 static int remove_tokens(struct sn_client *client, void *ctx, struct sn_err *err)
 {
-	return remove_all(client, ctx, "tokens", err);
+	return remove_all(client, ctx, "tokens", "id", err);
 }
 
 static int run_token_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)
@@ -271,7 +274,7 @@ static int run_token_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int ar
 
 /* Verbs ------------------------------------------------------------------------------- */
 
-static const struct sn_opt list_options[] = {
+static const struct sn_opt plain_options[] = {
 	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
@@ -290,10 +293,6 @@ static const struct sn_opt token_options[] = {
 	SN_CLIENT_OPTION(struct options, client),
 };
 
-static const struct sn_opt plain_options[] = {
-	SN_CLIENT_OPTION(struct options, client),
-};
-
 #define OPTIONS(table_)                                                                            \
 	.options = (table_), .option_count = SN_COUNT(table_),                                     \
 	.options_size = sizeof(struct options)
@@ -305,7 +304,7 @@ static const struct sn_verb verbs[] = {
 		.arguments = "",
 		.help = "List the accounts and their roles.",
 		.examples = "sonde user list\nsonde user list --json",
-		OPTIONS(list_options),
+		OPTIONS(plain_options),
 		.run = run_list,
 	},
 	{
@@ -344,7 +343,7 @@ static const struct sn_verb verbs[] = {
 		.arguments = "",
 		.help = "List one's own API tokens.",
 		.examples = "sonde user token list\nsonde user token list --json",
-		OPTIONS(list_options),
+		OPTIONS(plain_options),
 		.run = run_token_list,
 	},
 	{

@@ -167,7 +167,9 @@ static int rm(struct sn_client *client, void *ctx, struct sn_err *err)
 		return rc;
 	path = sn_xasprintf("/api/v1/math/%s", sn_output_text(item, "id"));
 	rc = sn_client_call(client, "DELETE", path, NULL, NULL, err);
-	if (rc == 0)
+	if (rc == 0 && given->json)
+		sn_output_done(stdout, "stream", sn_output_text(item, "stream"), "removed");
+	else if (rc == 0)
 		printf("stream '%s' is not fetched any more; its rows stay\n", given->name);
 	return rc;
 }
@@ -209,7 +211,7 @@ static int run_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_
 	return sn_client_run(&given->client, rm, given);
 }
 
-static const struct sn_opt list_options[] = {
+static const struct sn_opt plain_options[] = {
 	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
@@ -224,10 +226,6 @@ static const struct sn_opt add_options[] = {
 	SN_CLIENT_OPTION(struct options, client),
 };
 
-static const struct sn_opt rm_options[] = {
-	SN_CLIENT_OPTION(struct options, client),
-};
-
 static const struct sn_verb verbs[] = {
 	{
 		.path = "math list",
@@ -235,8 +233,8 @@ static const struct sn_verb verbs[] = {
 		.arguments = "",
 		.help = "List the streams of logs that the hub fetches, and how far it is.",
 		.examples = "sonde math list\nsonde math list --json",
-		.options = list_options,
-		.option_count = SN_COUNT(list_options),
+		.options = plain_options,
+		.option_count = SN_COUNT(plain_options),
 		.options_size = sizeof(struct options),
 		.run = run_list,
 	},
@@ -246,8 +244,8 @@ static const struct sn_verb verbs[] = {
 		.arguments = "STREAM",
 		.help = "Show one stream.",
 		.examples = "sonde math show lab\nsonde math show lab --json",
-		.options = list_options,
-		.option_count = SN_COUNT(list_options),
+		.options = plain_options,
+		.option_count = SN_COUNT(plain_options),
 		.options_size = sizeof(struct options),
 		.min_args = 1,
 		.max_args = 1,
@@ -271,8 +269,8 @@ static const struct sn_verb verbs[] = {
 		.arguments = "STREAM",
 		.help = "End the fetching of a stream; the rows that came stay.",
 		.examples = "sonde math rm lab\nsonde math rm 01J0",
-		.options = rm_options,
-		.option_count = SN_COUNT(rm_options),
+		.options = plain_options,
+		.option_count = SN_COUNT(plain_options),
 		.options_size = sizeof(struct options),
 		.min_args = 1,
 		.max_args = 1,

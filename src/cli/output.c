@@ -75,6 +75,23 @@ void sn_output_json_line(FILE *out, const json_t *value)
 	sn_buf_finish(&buf);
 }
 
+void sn_output_done(FILE *out, const char *key, const char *name, const char *done)
+{
+	struct sn_buf buf = {0};
+	struct sn_jw jw;
+
+	sn_jw_init(&jw, &buf);
+	sn_jw_object(&jw);
+	sn_jw_key(&jw, key);
+	sn_jw_str(&jw, sn_str(name));
+	sn_jw_key(&jw, done);
+	sn_jw_bool(&jw, true);
+	sn_jw_object_end(&jw);
+	sn_buf_addc(&buf, '\n');
+	fwrite(buf.p, 1, buf.n, out);
+	sn_buf_finish(&buf);
+}
+
 const char *sn_output_text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));

@@ -14,6 +14,9 @@ void sn_output_json(struct sn_buf *out, const json_t *value);
 /* The same as a line of its own. */
 void sn_output_json_line(FILE *out, const json_t *value);
 
+/* What was done to one thing: {"id":"17","removed":true}, a line of its own. */
+void sn_output_done(FILE *out, const char *key, const char *name, const char *done);
+
 /* Members of an object: the text, or NULL; the number, or NaN. */
 const char *sn_output_text(const json_t *object, const char *key);
 double sn_output_number(const json_t *object, const char *key);

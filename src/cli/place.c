@@ -227,7 +227,7 @@ static int by_name(const char *hub, const char *origin, struct sn_profile *profi
 	int rc = sn_profile_find(hub, profile, &why);
 
 	if (rc == -ENOENT)
-		return sn_err_set(err, -EINVAL,
+		return sn_err_set(err, -EDOM,
 				  "%s: '%s' is neither a URL nor the name of a profile: %s (write "
 				  "it like https://hub.example:8443)",
 				  origin, hub, why.text);

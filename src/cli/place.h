@@ -30,7 +30,8 @@ struct sn_place { /* texts are owned; NULL where there is none */
 	bool local;      /* found through hub.json */
 };
 
-/* `hub` is the value of the option, or NULL.  -ENOENT when there is none to be found. */
+/* `hub` is the value of the option, or NULL.  -ENOENT when there is none to be found, -EDOM for
+ * what is neither a URL nor the name of a profile. */
 int sn_place_find(const char *hub, struct sn_place *place, struct sn_err *err);
 /* The hub.json at `path`. */
 int sn_place_read(const char *path, struct sn_place *place, struct sn_err *err);

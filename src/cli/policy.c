@@ -39,9 +39,31 @@ static int read_policy(const char *path, struct sn_policy **policy, struct sn_er
 
 /* Check ---------------------------------------------------------------------- */
 
-static int run_check(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUSED, int argc SN_UNUSED,
+/* As GET /api/v1/policy has them. */
+static json_t *check_json(const char *file, size_t rules, const struct sn_buf *warnings)
+{
+	struct sn_str rest = sn_buf_str(warnings), line;
+	json_t *list = json_array();
+
+	while (sn_str_split(&rest, '\n', &line))
+		if (line.n > 0)
+			json_array_append_new(list, json_stringn(line.p, line.n));
+	return json_pack("{s:s, s:I, s:o}", "file", file, "rules", (json_int_t)rules, "warnings",
+			 list);
+}
+
+static void show_check(const char *file, size_t rules, struct sn_buf *warnings)
+{
+	fputs(sn_buf_cstr(warnings), stderr);
+	printf("%s is good: %zu %s%s\n", file, rules, rules == 1 ? "rule" : "rules",
+	       warnings->n > 0 ? ", with warnings" : "");
+}
+
+static int run_check(const struct sn_verb *verb SN_UNUSED, void *opts, int argc SN_UNUSED,
 		     char **argv)
 {
+	const struct options *given = opts;
+	sn_autojson json_t *json = NULL;
 	struct sn_buf warnings = {0};
 	struct sn_policy *policy;
 	struct sn_err err = {0};
@@ -51,9 +73,12 @@ static int run_check(const struct sn_verb *verb SN_UNUSED, void *opts SN_UNUSED,
 		return sn_cli_fail(SN_EXIT_FAILED, "%s", err.text);
 	rules = sn_policy_rule_count(policy);
 	sn_policy_warnings(policy, &warnings);
-	fputs(sn_buf_cstr(&warnings), stderr);
-	printf("%s is good: %zu %s%s\n", argv[0], rules, rules == 1 ? "rule" : "rules",
-	       warnings.n > 0 ? ", with warnings" : "");
+	if (given->json) {
+		json = check_json(argv[0], rules, &warnings);
+		sn_output_json_line(stdout, json);
+	} else {
+		show_check(argv[0], rules, &warnings);
+	}
 	sn_buf_finish(&warnings);
 	sn_policy_destroy(policy);
 	return SN_EXIT_OK;
@@ -302,6 +327,10 @@ static const struct sn_opt explain_options[] = {
 	SN_CLIENT_OPTION(struct options, client),
 };
 
+static const struct sn_opt check_options[] = {
+	SN_OPTION_JSON,
+};
+
 static const struct sn_opt show_options[] = {
 	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
@@ -324,6 +353,8 @@ static const struct sn_verb verbs[] = {
 		.help = "Say whether a policy is good, and what is odd about it; asks no hub.",
 		.examples = "sonde policy check /etc/sonde/policy.yaml\n"
 			    "sonde policy check new.yaml && mv new.yaml /etc/sonde/policy.yaml",
+		.options = check_options,
+		.option_count = SN_COUNT(check_options),
 		.options_size = sizeof(struct options),
 		.min_args = 1,
 		.max_args = 1,

@@ -35,7 +35,7 @@ static char *path_of(const char *id, const char *rest, struct sn_err *err)
 	uint64_t number;
 
 	if (sn_parse_u64(sn_str(id), 1, INT64_MAX, &number) != 0) {
-		sn_err_set(err, -EINVAL,
+		sn_err_set(err, -EDOM,
 			   "'%.40s' is not the number of an item (see 'sonde quarantine list')",
 			   id);
 		return NULL;
@@ -234,7 +234,10 @@ static int remove_items(struct sn_client *client, void *ctx, struct sn_err *err)
 
 		if (rc != 0)
 			return rc;
-		printf("removed %s\n", given->argv[i]);
+		if (given->json)
+			sn_output_done(stdout, "id", given->argv[i], "removed");
+		else
+			printf("removed %s\n", given->argv[i]);
 	}
 	return 0;
 }
@@ -264,6 +267,7 @@ static const struct sn_opt show_options[] = {
 	SN_CLIENT_OPTION(struct options, client),
 };
 static const struct sn_opt rm_options[] = {
+	SN_OPTION_JSON,
 	SN_CLIENT_OPTION(struct options, client),
 };
 

@@ -90,9 +90,7 @@ static int check_state(struct restore *restore, struct sn_err *err)
 	if (sn_fs_exists(lock)) {
 		restore->lock = sn_fs_lock(lock, err);
 		if (restore->lock < 0)
-			return sn_err_wrap(err,
-					   "cannot restore to '%s': a hub is running on it (stop "
-					   "it first)",
+			return sn_err_wrap(err, "cannot restore to '%s': a hub is running on it",
 					   restore->state);
 	}
 	if (!is_empty(restore->state) && !restore->options->force)

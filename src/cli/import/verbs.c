@@ -288,25 +288,33 @@ static int run_list(const struct sn_verb *verb, void *options, int argc, char **
 	return sn_client_run(&given->client, list_jobs, options);
 }
 
+struct cancel {
+	const struct options *given;
+	const char *id;
+};
+
 static int cancel(struct sn_client *client, void *ctx, struct sn_err *err)
 {
-	sn_autofree char *path = sn_xasprintf("/api/v1/imports/%s", (const char *)ctx);
+	const struct cancel *asked = ctx;
+	sn_autofree char *path = sn_xasprintf("/api/v1/imports/%s", asked->id);
 	int rc = sn_client_call(client, "DELETE", path, NULL, NULL, err);
 
-	if (rc == 0)
-		printf("import %s is stopped; what it has stored stays\n", (const char *)ctx);
+	if (rc == 0 && asked->given->json)
+		sn_output_done(stdout, "id", asked->id, "cancelled");
+	else if (rc == 0)
+		printf("import %s is stopped; what it has stored stays\n", asked->id);
 	return rc;
 }
 
 static int run_cancel(const struct sn_verb *verb, void *options, int argc, char **argv)
 {
-	const struct options *given = options;
+	struct cancel asked = {.given = options, .id = argv[0]};
 
 	(void)verb, (void)argc;
 	if (strspn(argv[0], "0123456789ABCDEFGHJKMNPQRSTVWXYZ") != strlen(argv[0]))
 		return sn_cli_fail(SN_EXIT_USAGE, "'%.40s' is no import (see 'sonde imports')",
 				   argv[0]);
-	return sn_client_run(&given->client, cancel, argv[0]);
+	return sn_client_run(&asked.given->client, cancel, &asked);
 }
 
 static const struct sn_opt import_options[] = {
@@ -365,8 +373,8 @@ static const struct sn_verb verbs[] = {
 		.arguments = "ID",
 		.help = "Stop an import; what is stored stays.",
 		.examples = "sonde imports cancel 01JNZ8W9E4T3Q7V5B2M6K1R0XN",
-		.options = list_options + 1,
-		.option_count = SN_COUNT(list_options) - 1,
+		.options = list_options,
+		.option_count = SN_COUNT(list_options),
 		.options_size = sizeof(struct options),
 		.min_args = 1,
 		.max_args = 1,

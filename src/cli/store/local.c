@@ -147,6 +147,8 @@ int sn_store_findings_end(struct sn_store_findings *findings)
 		sn_table_show(findings->table, stdout);
 	else if (findings->table != NULL)
 		printf("The store is sound.\n");
+	else if (count == 0)
+		printf("{\"sound\":true}\n");
 	sn_table_destroy(findings->table);
 	free(findings);
 	return count > 0 ? SN_EXIT_FAILED : SN_EXIT_OK;

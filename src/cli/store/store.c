@@ -246,7 +246,7 @@ static int drop_days(struct sn_client *client, void *ctx, struct sn_err *err)
 		sn_url_encode(&path, sn_str(drop->days[i]));
 		rc = sn_client_call(client, "DELETE", sn_buf_cstr(&path), NULL, NULL, err);
 		if (rc == 0 && drop->given->json)
-			printf("{\"day\":\"%s\",\"dropped\":true}\n", drop->days[i]);
+			sn_output_done(stdout, "day", drop->days[i], "dropped");
 		else if (rc == 0)
 			printf("%s is dropped\n", drop->days[i]);
 		sn_buf_finish(&path);

@@ -249,12 +249,13 @@ static void the_version_is_printed(void **state)
 	assert_string_equal(sn_buf_cstr(&said), "sonde " SONDE_VERSION "\n");
 }
 
-static void exit_codes_tell_denied_and_unreachable_apart(void **state)
+static void exit_codes_tell_denied_unreachable_and_meaningless_apart(void **state)
 {
 	(void)state;
 	assert_int_equal(sn_cli_exit_code(0), SN_EXIT_OK);
 	assert_int_equal(sn_cli_exit_code(-EACCES), SN_EXIT_DENIED);
 	assert_int_equal(sn_cli_exit_code(-ECONNREFUSED), SN_EXIT_UNREACHABLE);
+	assert_int_equal(sn_cli_exit_code(-EDOM), SN_EXIT_USAGE);
 	assert_int_equal(sn_cli_exit_code(-EIO), SN_EXIT_FAILED);
 }
 
@@ -311,7 +312,7 @@ int main(void)
 		cmocka_unit_test(help_shows_groups_and_examples_and_fits_a_screen),
 		cmocka_unit_test(help_of_a_program_with_a_single_command_lists_it),
 		cmocka_unit_test(the_version_is_printed),
-		cmocka_unit_test(exit_codes_tell_denied_and_unreachable_apart),
+		cmocka_unit_test(exit_codes_tell_denied_unreachable_and_meaningless_apart),
 		cmocka_unit_test(bash_completes_verbs_options_and_names),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,31 +2,20 @@
 /* The client against a server of canned answers in a child process, on loopback. */
 #include "lib/test.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/client.h"
 #include "cli/rows.h"
+#include "unit/cli/canned.h"
 
-#define JSON_HEAD    "Content-Type: application/json\r\n"
 #define PROBLEM_HEAD "Content-Type: application/problem+json\r\n"
 
-static const struct canned {
-	const char *request; /* what the request must begin with */
-	unsigned status;
-	const char *headers, *body;
-} answers[] = {
+static const struct canned answers[] = {
 	{"GET /api/v1/hub ", 200, JSON_HEAD, "{\"version\":\"1\"}"},
 	{"GET /api/v1/empty ", 204, "", ""},
 	{"GET /api/v1/broken ", 200, JSON_HEAD, "{\"version\":"},
@@ -54,80 +43,19 @@ static const struct canned {
 	 "{\"time\":\"1970-01-01T00:00:02Z\",\"node\":\"41\",\"seq\":7}\n"},
 	{"GET /api/v1/datasets/ping/rows?order=oldest ", 200, "Content-Type: text/csv\r\n",
 	 "as,it\r\nis,\r\n"},
+	{NULL, 0, NULL, NULL},
 };
-
-static const struct canned *find_answer(const char *request)
-{
-	static const struct canned unknown = {"", 418, "", ""};
-
-	for (size_t i = 0; i < SN_COUNT(answers); i++)
-		if (strncmp(request, answers[i].request, strlen(answers[i].request)) == 0)
-			return &answers[i];
-	return &unknown;
-}
-
-static void serve_one(int connection)
-{
-	char request[8192] = "";
-	size_t size = 0;
-	ssize_t got;
-	const struct canned *answer;
-
-	while (size < sizeof(request) - 1 && strstr(request, "\r\n\r\n") == NULL) {
-		got = read(connection, request + size, sizeof(request) - 1 - size);
-		if (got <= 0)
-			return;
-		size += (size_t)got;
-		request[size] = '\0';
-	}
-	answer = find_answer(request);
-	/* Who has no token is told so, whatever the question. */
-	if (strstr(request, "Authorization: Bearer secret\r\n") == NULL)
-		answer = find_answer("GET /api/v1/denied ");
-	dprintf(connection, "HTTP/1.1 %u X\r\n%sContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
-		answer->status, answer->headers, strlen(answer->body), answer->body);
-}
-
-static void serve(int listener)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
-		int connection = accept(listener, NULL, NULL);
-
-		if (connection < 0)
-			_exit(0);
-		serve_one(connection);
-		close(connection);
-	}
-}
-
-static pid_t server;
-static char url[64];
 
 static int start_server(void **state)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM, 0);
-
 	(void)state;
-	if (bind(listener, (struct sockaddr *)&address, size) != 0 || listen(listener, 8) != 0 ||
-	    getsockname(listener, (struct sockaddr *)&address, &size) != 0)
-		return -1;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(address.sin_port));
-	server = fork();
-	if (server == 0)
-		serve(listener);
-	close(listener);
-	return server > 0 ? 0 : -1;
+	return canned_start(answers);
 }
 
 static int stop_server(void **state)
 {
 	(void)state;
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	canned_stop();
 	return 0;
 }
 
@@ -150,7 +78,7 @@ static int set_up(void **state)
 	struct fixture *f = sn_new(struct fixture);
 
 	f->loop = sn_loop_create(NULL);
-	f->client = open_at(f->loop, url, "secret");
+	f->client = open_at(f->loop, canned_url, "secret");
 	*state = f;
 	return 0;
 }
@@ -224,7 +152,7 @@ static void refusals_say_what_the_hub_said(void **state)
 static void without_a_token_it_is_said_where_to_put_one(void **state)
 {
 	struct fixture *f = *state;
-	struct sn_client *client = open_at(f->loop, url, NULL);
+	struct sn_client *client = open_at(f->loop, canned_url, NULL);
 
 	assert_int_equal(sn_client_call(client, "GET", "/api/v1/hub", NULL, NULL, &f->err),
 			 -EACCES);

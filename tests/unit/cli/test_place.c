@@ -198,11 +198,11 @@ static void what_is_no_url_is_refused(void **state)
 	struct sn_err err = {0};
 
 	(void)state;
-	assert_int_equal(sn_place_find("hub.example", &place, &err), -EINVAL);
+	assert_int_equal(sn_place_find("hub.example", &place, &err), -EDOM);
 	assert_non_null(strstr(err.text, "'hub.example'"));
 	assert_non_null(strstr(err.text, "--hub"));
 	setenv("SONDE_URL", "file:///etc/passwd", 1);
-	assert_int_equal(sn_place_find(NULL, &place, &err), -EINVAL);
+	assert_int_equal(sn_place_find(NULL, &place, &err), -EDOM);
 	assert_non_null(strstr(err.text, "SONDE_URL"));
 }
 
@@ -261,10 +261,10 @@ static void assert_refused(const char *hub, int code, const char *says)
 static void what_is_wrong_with_a_profile_is_said_with_its_line(void **state)
 {
 	put_profiles(*state);
-	assert_refused("labb", -EINVAL, "has only lab, field, flow, mail");
+	assert_refused("labb", -EDOM, "has only lab, field, flow, mail");
 	assert_refused("field", -EINVAL, "line 8: unknown key 'tokn_file'");
 	assert_refused("mail", -EINVAL, "'mailto:x' is no URL");
-	assert_refused("url", -EINVAL, "has only");
+	assert_refused("url", -EDOM, "has only");
 }
 
 int main(void)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -15,45 +14,7 @@
 #include "cli/help.h"
 #include "cli/output.h"
 #include "cli/verbs.h"
-
-static char said[16384];
-
-/* Runs `sonde <words>` in a child; what it printed is in `said`. */
-static int run(const char *words)
-{
-	char *copy = sn_xstrdup(words), *argv[32] = {(char *)"sonde"};
-	int argc = 1, fds[2], status;
-	size_t size = 0;
-	ssize_t got;
-	pid_t pid;
-
-	for (char *word = strtok(copy, " "); word != NULL && argc < 31; word = strtok(NULL, " "))
-		argv[argc++] = word;
-	assert_int_equal(pipe(fds), 0);
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		dup2(fds[1], STDOUT_FILENO);
-		dup2(fds[1], STDERR_FILENO);
-		close(fds[0]);
-		close(fds[1]);
-		/* A hub that nobody runs, so that nothing is asked of one that somebody does. */
-		setenv("SONDE_URL", "http://127.0.0.1:1", 1);
-		setenv("SONDE_TOKEN_FILE", "/dev/null", 1);
-		status = sn_cli_run(argc, argv);
-		fflush(NULL);
-		_exit(status);
-	}
-	close(fds[1]);
-	while (size < sizeof(said) - 1 &&
-	       (got = read(fds[0], said + size, sizeof(said) - 1 - size)) > 0)
-		size += (size_t)got;
-	said[size] = '\0';
-	close(fds[0]);
-	waitpid(pid, &status, 0);
-	free(copy);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
+#include "unit/cli/command.h"
 
 static void wrong_command_lines_are_usage_errors_that_name_the_thing(void **state)
 {
@@ -135,10 +96,64 @@ static void verbs_of_a_noun_stand_together(void **state)
 	}
 }
 
+/* Verbs whose output has a form of its own, or that say nothing. */
+static bool has_its_own_form(const char *path)
+{
+	static const char *const paths[] = {"ping",    "user password", "policy import", "ca crl",
+					    "ca cert", "completion",    "complete"};
+
+	for (size_t i = 0; i < SN_COUNT(paths); i++)
+		if (strcmp(paths[i], path) == 0)
+			return true;
+	return false;
+}
+
+static bool has_json(const struct sn_verb *verb)
+{
+	for (size_t i = 0; i < verb->option_count; i++)
+		if (strcmp(verb->options[i].name, "json") == 0)
+			return true;
+	return false;
+}
+
+static void every_verb_that_says_something_can_say_it_to_programs(void **state)
+{
+	const struct sn_program *program = sn_cli_program_table();
+
+	(void)state;
+	for (size_t i = 0; i < program->verb_count; i++)
+		if (!has_json(&program->verbs[i]) && !has_its_own_form(program->verbs[i].path))
+			fail_msg("'%s' has no --json", program->verbs[i].path);
+}
+
+static void what_is_good_is_an_object_too(void **state)
+{
+	char dir[] = "/tmp/sonde-test-program-XXXXXX";
+	sn_autofree char *policy = NULL;
+	sn_autofree char *words = NULL;
+	sn_autojson json_t *json = NULL;
+	static const char text[] = "roles:\n  all: authenticated\nrules: []\n";
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	words = sn_xasprintf("store check --store %s --json", dir);
+	assert_int_equal(run(words), SN_EXIT_OK);
+	assert_string_equal(said, "{\"sound\":true}\n");
+	free(words);
+	policy = sn_fs_join(dir, "policy.yaml");
+	assert_int_equal(sn_fs_write_atomic(policy, text, sizeof(text) - 1, 0600, NULL), 0);
+	words = sn_xasprintf("policy check %s --json", policy);
+	assert_int_equal(run(words), SN_EXIT_OK);
+	json = sn_json_parse(said, strlen(said), NULL);
+	assert_string_equal(sn_output_text(json, "file"), policy);
+	assert_int_equal(json_integer_value(json_object_get(json, "rules")), 0);
+	assert_true(json_is_array(json_object_get(json, "warnings")));
+	sn_fs_remove_tree(dir, NULL);
+}
+
 static void a_hub_that_is_not_there_has_its_own_exit_code(void **state)
 {
 	(void)state;
-	unsetenv("SONDE_TOKEN_FILE");
 	assert_int_equal(run("node list"), SN_EXIT_FAILED); /* the empty token file */
 	assert_non_null(strstr(said, "/dev/null"));
 }
@@ -301,12 +316,23 @@ static void the_doctor_warns_of_certificates_of_peers_that_end_soon(void **state
 	sn_doctor_peers_destroy(peers);
 }
 
+/* A hub that nobody runs, so that nothing is asked of one that somebody does. */
+static int know_no_hub(void **state)
+{
+	(void)state;
+	setenv("SONDE_URL", "http://127.0.0.1:1", 1);
+	setenv("SONDE_TOKEN_FILE", "/dev/null", 1);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_command_lines_are_usage_errors_that_name_the_thing),
 		cmocka_unit_test(every_verb_has_help_with_an_example),
 		cmocka_unit_test(verbs_of_a_noun_stand_together),
+		cmocka_unit_test(every_verb_that_says_something_can_say_it_to_programs),
+		cmocka_unit_test(what_is_good_is_an_object_too),
 		cmocka_unit_test(a_hub_that_is_not_there_has_its_own_exit_code),
 		cmocka_unit_test(completion_is_a_script_that_bash_takes),
 		cmocka_unit_test(what_is_known_without_a_hub_is_completed_without_one),
@@ -316,5 +342,5 @@ int main(void)
 		cmocka_unit_test(the_doctor_warns_of_certificates_of_peers_that_end_soon),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, know_no_hub, NULL);
 }
