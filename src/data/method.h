@@ -48,6 +48,8 @@ struct sn_method {
 	const struct sn_dataset *dataset;
 	const struct sn_param *params;
 	size_t param_count;
+	/* What parameters that have passed sn_method_check() ask for together; NULL: no matter. */
+	int (*fits)(const json_t *parameters, struct sn_err *err);
 };
 
 extern const struct sn_method sn_method_ping;                          /* catalog/method_ping.c */
@@ -65,6 +67,16 @@ const struct sn_param *sn_method_param(const struct sn_method *method, const cha
  * refused with the name, the reason and the nearest known name.
  */
 int sn_method_check(const struct sn_method *method, const json_t *parameters, struct sn_err *err);
+
+/*
+ * Can what checked parameters ask for together be done at all?  -EINVAL names one of them and the
+ * reason, as the program itself would have.
+ */
+int sn_method_fits(const struct sn_method *method, const json_t *parameters, struct sn_err *err);
+/* Of checked parameters a count, or a time in nanoseconds; its default, or 0, where there is none.
+ */
+uint64_t sn_method_value(const struct sn_method *method, const json_t *parameters,
+			 const char *name);
 
 #define SN_METHOD_TARGETS_MAX 10000
 #define SN_METHOD_ARGV_MAX    (SN_METHOD_TARGETS_MAX + 64)

@@ -258,7 +258,7 @@ static int make_all(struct sn_draft *draft, struct sn_err *err)
 	if (sn_draft_choose(draft, err) != 0)
 		return err->code;
 	sn_draft_settle_values(draft);
-	if (sn_request_settle(draft->measured, err) != 0)
+	if (sn_request_settle(draft->measured, err) != 0 || sn_request_can_be(measure, err) != 0)
 		return err->code = -EINVAL;
 	return make_parts(draft, err);
 }

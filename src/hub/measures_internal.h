@@ -136,6 +136,8 @@ bool sn_request_is_query(const struct sn_mp_message *message); /* its scope is a
 void sn_request_time(struct sn_measure *measure);              /* start and end */
 /* What follows from the specification: times, schema, order. */
 int sn_request_settle(struct sn_measured *measured, struct sn_err *err);
+/* Of a settled one that is new: can what its parameters ask for together be done?  -EINVAL. */
+int sn_request_can_be(const struct sn_measure *measure, struct sn_err *err);
 struct sn_mp_message *sn_request_native_capability(const struct sn_measures *measures,
 						   const struct sn_mp_offer *native);
 

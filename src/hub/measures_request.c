@@ -188,6 +188,13 @@ void sn_request_time(struct sn_measure *measure)
 		at_once ? measure->created_ns : sn_mp_when_ends(when, measure->created_ns);
 }
 
+int sn_request_can_be(const struct sn_measure *measure, struct sn_err *err)
+{
+	const struct sn_mp_order *order = &measure->order;
+
+	return measure->native == NULL ? 0 : sn_method_fits(order->method, order->parameters, err);
+}
+
 int sn_request_settle(struct sn_measured *measured, struct sn_err *err)
 {
 	struct sn_measure *measure = &measured->measure;

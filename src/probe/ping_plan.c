@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "probe/ping_plan.h"
 
-#include <errno.h>
-
 #include "base/str.h"
 #include "probe/icmp.h"
 
@@ -27,17 +25,18 @@ uint64_t sn_ping_start_offset(const struct sn_ping_config *config, uint32_t targ
 	return spread / targets * index + spread % targets * index / targets;
 }
 
-/* Requests a second while all targets are being asked. */
-static double request_rate(const struct sn_ping_config *config, uint32_t targets)
+static struct sn_ping_load load_of(const struct sn_ping_config *config, uint32_t targets)
 {
-	if (config->period_ns == 0)
-		return (double)targets * SN_NS_PER_S / (double)config->interval_ns;
-	return (double)targets * config->count * SN_NS_PER_S / (double)config->period_ns;
+	return (struct sn_ping_load){.targets = targets,
+				     .count = config->count,
+				     .interval_ns = config->interval_ns,
+				     .period_ns = config->period_ns};
 }
 
 uint64_t sn_ping_gathering_time(const struct sn_ping_config *config, uint32_t targets)
 {
-	double rate = request_rate(config, targets), burst;
+	struct sn_ping_load load = load_of(config, targets);
+	double rate = sn_ping_load_rate(&load), burst;
 	size_t packet = config->payload_size + SN_ICMP_HEADER_SIZE;
 
 	if (rate < BUSY_RATE)
@@ -49,28 +48,7 @@ uint64_t sn_ping_gathering_time(const struct sn_ping_config *config, uint32_t ta
 
 int sn_ping_config_check(const struct sn_ping_config *config, uint32_t targets, struct sn_err *err)
 {
-	char period[SN_DURATION_TEXT_MAX], interval[SN_DURATION_TEXT_MAX];
-	double rate;
+	struct sn_ping_load load = load_of(config, targets);
 
-	if ((uint64_t)targets * config->count > SN_PING_OPEN_MAX)
-		return sn_err_set(err, -EINVAL,
-				  "cannot keep %u requests to each of %u targets in mind: the "
-				  "limit is %d together (lower --count, or split the targets)",
-				  config->count, targets, SN_PING_OPEN_MAX);
-	if (config->period_ns == 0)
-		return 0;
-	sn_format_duration((int64_t)config->period_ns, period, sizeof(period));
-	sn_format_duration((int64_t)config->interval_ns, interval, sizeof(interval));
-	if ((config->count - 1) * config->interval_ns >= config->period_ns)
-		return sn_err_set(err, -EINVAL,
-				  "cannot send %u requests %s apart every %s: they do not fit "
-				  "(lower --count or --interval, or raise --period)",
-				  config->count, interval, period);
-	rate = request_rate(config, targets);
-	if (rate > SN_PING_RATE_MAX)
-		return sn_err_set(err, -EINVAL,
-				  "cannot send %.0f requests a second: the limit is %d (fewer "
-				  "targets, lower --count or raise --period)",
-				  rate, SN_PING_RATE_MAX);
-	return 0;
+	return sn_ping_load_check(&load, err);
 }

@@ -10,13 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/err.h"
+#include "data/ping_load.h"
 
-#define SN_PING_RATE_MAX  100000 /* requests per second */
-#define SN_PING_COUNT_MAX 65535  /* the 16-bit sequence number tells the requests of a run apart */
-/* Requests that are kept in mind at once, eight bytes each. */
-#define SN_PING_OPEN_MAX (64 * 1000 * 1000)
-#define SN_PING_TICK_NS  (1 * SN_NS_PER_MS) /* requests closer together go out in one wake-up */
+#define SN_PING_COUNT_MAX 65535 /* the 16-bit sequence number tells the requests of a run apart */
+#define SN_PING_TICK_NS   (1 * SN_NS_PER_MS) /* requests closer together go out in one wake-up */
 
 struct sn_ping_config {
 	uint32_t count;
@@ -25,10 +22,7 @@ struct sn_ping_config {
 	size_t payload_size;
 };
 
-/*
- * -EINVAL with the reason if the requests of a run do not fit into the period, the rate
- * would be too high, or there are more requests than can be kept in mind.
- */
+/* sn_ping_load_check() of it. */
 int sn_ping_config_check(const struct sn_ping_config *config, uint32_t targets, struct sn_err *err);
 /* `interval_ns`, or more where `targets` in it would pass SN_PING_RATE_MAX. */
 uint64_t sn_ping_paced_interval(uint64_t interval_ns, uint32_t targets);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/util.h"
 #include "data/method.h"
+#include "data/ping_load.h"
 
 static const struct sn_param params[] = {
 	{.name = "targets",
@@ -71,6 +72,19 @@ static const struct sn_param params[] = {
 	 .help = "start a run at each multiple of this time, for ever; without it one run"},
 };
 
+static int fits(const json_t *parameters, struct sn_err *err)
+{
+	const json_t *targets = json_object_get(parameters, "targets");
+	struct sn_ping_load load = {
+		.targets = json_is_array(targets) ? json_array_size(targets) : 1,
+		.count = sn_method_value(&sn_method_ping, parameters, "count"),
+		.interval_ns = sn_method_value(&sn_method_ping, parameters, "interval"),
+		.period_ns = sn_method_value(&sn_method_ping, parameters, "period"),
+	};
+
+	return sn_ping_load_check(&load, err) == 0 ? 0 : sn_err_wrap(err, "parameter 'count'");
+}
+
 const struct sn_method sn_method_ping = {
 	.name = "ping",
 	.title = "Ping",
@@ -80,4 +94,5 @@ const struct sn_method sn_method_ping = {
 	.dataset = &sn_dataset_ping,
 	.params = params,
 	.param_count = SN_COUNT(params),
+	.fits = fits,
 };

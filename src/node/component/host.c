@@ -253,6 +253,10 @@ static int permit(const char *identity, const struct sn_mp_message *capability,
 		return -ENOENT;
 	if (sn_mp_offer_order(offer, specification, now_ns, &order, err) != 0)
 		return -EINVAL;
+	if (sn_method_fits(order.method, order.parameters, err) != 0) {
+		sn_mp_order_finish(&order);
+		return -EINVAL;
+	}
 	targets = targets_of(&order);
 	ask.targets = targets;
 	ask.period_ns = sn_mp_when_period(&specification->when);

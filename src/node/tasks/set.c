@@ -60,6 +60,8 @@ static int judge(struct sn_task_spec *spec, const char *method_name, const char 
 		return sn_err_set(err, -EOPNOTSUPP, "this node knows no method '%.60s'",
 				  method_name);
 	error = sn_method_check(method, spec->parameters, err);
+	if (error == 0)
+		error = sn_method_fits(method, spec->parameters, err);
 	if (error != 0)
 		return error;
 	spec->method = method;

@@ -215,6 +215,69 @@ static void value_at_the_limit_is_taken_and_one_more_refused(void **state)
 	assert_int_equal(sn_method_check(&sn_method_flow, longer, NULL), -EINVAL);
 }
 
+static int fits(const char *text, struct sn_err *err)
+{
+	sn_autojson json_t *parameters = parse(text);
+
+	assert_int_equal(sn_method_check(&sn_method_ping, parameters, err), 0);
+	return sn_method_fits(&sn_method_ping, parameters, err);
+}
+
+static void what_does_not_fit_together_is_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{"{\"targets\":\"a\",\"period\":\"800ms\"}",
+		 "parameter 'count': cannot send 5 requests 200ms apart every 800ms: they do not "
+		 "fit"},
+		{"{\"targets\":[\"a\"],\"count\":\"3\",\"interval\":\"5s\",\"period\":\"10s\"}",
+		 "3 requests 5s apart every 10s"},
+		{"{\"targets\":[\"a\",\"b\"],\"count\":50001,\"interval\":\"1ms\",\"period\":"
+		 "\"1s\"}",
+		 "do not fit"},
+		{"{\"targets\":[\"a\"],\"count\":2,\"interval\":\"1h\",\"period\":\"1h\"}", "fit"},
+	};
+	struct sn_err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(cases); i++) {
+		assert_int_equal(fits(cases[i].text, &err), -EINVAL);
+		if (strstr(err.text, cases[i].says) == NULL)
+			fail_msg("%s: %s", cases[i].text, err.text);
+	}
+	assert_int_equal(fits("{\"targets\":\"a\",\"period\":\"801ms\"}", &err), 0);
+	assert_int_equal(fits("{\"targets\":\"a\",\"count\":1,\"period\":\"100ms\"}", &err), 0);
+	assert_int_equal(fits("{\"targets\":\"a\",\"count\":65535,\"interval\":\"1h\"}", &err), 0);
+	assert_int_equal(sn_method_fits(&sample, NULL, &err), 0);
+}
+
+static void ping_of_many(size_t targets, int count, const char *period, int expected)
+{
+	sn_autojson json_t *list = json_array();
+	sn_autojson json_t *parameters = NULL;
+	struct sn_err err = {0};
+
+	for (size_t i = 0; i < targets; i++)
+		json_array_append_new(list, json_string("192.0.2.1"));
+	parameters = json_pack("{s:O,s:i,s:s}", "targets", list, "count", count, "interval", "1ms");
+	if (period != NULL)
+		json_object_set_new(parameters, "period", json_string(period));
+	assert_int_equal(sn_method_check(&sn_method_ping, parameters, &err), 0);
+	assert_int_equal(sn_method_fits(&sn_method_ping, parameters, &err), expected);
+	if (expected != 0)
+		assert_non_null(strstr(err.text, "the limit is"));
+}
+
+static void more_requests_than_a_node_can_send_or_keep_are_refused(void **state)
+{
+	(void)state;
+	ping_of_many(10000, 10, "1s", 0);
+	ping_of_many(10000, 11, "1s", -EINVAL);
+	ping_of_many(10000, 6400, NULL, 0);
+	ping_of_many(10000, 6401, NULL, -EINVAL);
+}
+
 static void command_line_is(const struct sn_method *method, const char *parameters,
 			    const char *expected)
 {
@@ -255,6 +318,8 @@ int main(void)
 		cmocka_unit_test(targets_that_are_no_host_are_refused),
 		cmocka_unit_test(targets_up_to_the_limit_are_taken_and_one_more_refused),
 		cmocka_unit_test(value_at_the_limit_is_taken_and_one_more_refused),
+		cmocka_unit_test(what_does_not_fit_together_is_refused_with_the_reason),
+		cmocka_unit_test(more_requests_than_a_node_can_send_or_keep_are_refused),
 		cmocka_unit_test(command_line_has_options_in_declared_order_and_targets_last),
 	};
 

@@ -124,6 +124,25 @@ static void refusals_have_names(void **state)
 	assert_int_equal(sn_measures_count(world.hub->measures), 0);
 }
 
+static void what_does_not_fit_into_its_period_is_refused_at_once(void **state)
+{
+	static const char *const paths[] = {ROOT, ROOT "?dry_run=true"};
+
+	(void)state;
+	for (size_t i = 0; i < SN_COUNT(paths); i++) {
+		struct reply reply = expect(&world, AS_LOCAL, 422, "POST", paths[i],
+					    "{" PING ",\"when\":\"now ... future / 500ms\"}");
+
+		assert_string_equal(code_of(&reply), "invalid");
+		assert_non_null(strstr(reply.body, "parameter 'count': cannot send 5 requests "
+						   "200ms apart every 500ms"));
+		reply_release(&reply);
+	}
+	assert_int_equal(sn_measures_count(world.hub->measures), 0);
+	add("{\"capability\":\"ping\",\"parameters\":{\"targets\":[\"127.0.0.1\"],\"count\":1},"
+	    "\"when\":\"now ... future / 500ms\"}");
+}
+
 static void lists_are_newest_first_in_pages_and_by_filters(void **state)
 {
 	char first[SN_ULID_SIZE], path[128];
@@ -499,6 +518,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(capabilities_are_listed_by_label_kind_and_node),
 		TEST(refusals_have_names),
+		TEST(what_does_not_fit_into_its_period_is_refused_at_once),
 		TEST(lists_are_newest_first_in_pages_and_by_filters),
 		TEST(same_idempotency_key_is_the_same_measurement),
 		TEST(a_dry_run_stores_nothing),

@@ -135,16 +135,32 @@ static const struct sn_mp_message *capability(const char *label)
 	return NULL;
 }
 
-static struct sn_mp_message *specification(const char *label, const char *when, const char *target)
+static void set_value(struct sn_mp_message *message, const char *name, const char *value)
+{
+	struct sn_err err = {0};
+
+	if (sn_mp_set_value(message, name, value, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+/* Without values. */
+static struct sn_mp_message *bare(const char *label, const char *when)
 {
 	struct sn_mp_message *message = sn_mp_message_as(capability(label), SN_MP_SPECIFICATION);
 	struct sn_err err = {0};
 
-	if (sn_mp_when_parse(sn_str(when), &message->when, &err) != 0 ||
-	    sn_mp_set_value(message, "destination.ip4", target, &err) != 0)
+	if (sn_mp_when_parse(sn_str(when), &message->when, &err) != 0)
 		fail_msg("%s", err.text);
 	sn_mp_set_text(&message->token, "t");
 	sn_mp_set_text(&message->label, label);
+	return message;
+}
+
+static struct sn_mp_message *specification(const char *label, const char *when, const char *target)
+{
+	struct sn_mp_message *message = bare(label, when);
+
+	set_value(message, "destination.ip4", target);
 	return message;
 }
 
@@ -355,6 +371,21 @@ static void what_is_never_probed_is_refused(void **state)
 	say(specification("ping-average-ip4", "now", "224.0.0.1"), WAIT);
 	assert_true(is_answered());
 	assert_exception("never probed");
+}
+
+static void what_does_not_fit_into_its_period_is_refused(void **state)
+{
+	struct sn_mp_message *message;
+
+	(void)state;
+	destroy();
+	create(true);
+	message = bare("ping", "now ... future / 1s");
+	set_value(message, "targets", "127.0.0.1");
+	set_value(message, "count", "6");
+	say(message, WAIT);
+	assert_true(is_answered());
+	assert_exception("6 requests 200ms apart every 1s");
 }
 
 /* A policy of that file takes the place of the one that lets everybody. */
@@ -573,6 +604,7 @@ int main(void)
 		T(an_interrupt_before_the_first_row_gives_an_empty_result),
 		T(a_component_that_ends_leaves_no_process),
 		T(what_is_never_probed_is_refused),
+		T(what_does_not_fit_into_its_period_is_refused),
 		T(processes_are_given_what_is_never_probed),
 		T(a_standing_run_goes_on_under_a_changed_policy),
 		T(a_single_run_begins_anew_under_a_changed_policy),

@@ -282,11 +282,15 @@ static void a_task_that_cannot_be_run_does_not_stop_the_others(void **state)
 	install("sonde-probe", ROW FOREVER);
 	apply(SET("e1", "{\"id\":\"u\",\"name\":\"new\",\"method\":\"warp\",\"parameters\":{}},"
 			"{\"id\":\"v\",\"name\":\"odd\",\"method\":\"ping\",\"parameters\":{"
-			"\"targets\":[\"a\"],\"count\":0}}," PING("t1", "192.0.2.1")));
+			"\"targets\":[\"a\"],\"count\":0}},"
+			"{\"id\":\"w\",\"name\":\"full\",\"method\":\"ping\",\"parameters\":{"
+			"\"targets\":[\"a\"],\"period\":\"500ms\"}}," PING("t1", "192.0.2.1")));
 	assert_true(wait_for(rows_came, 1));
 	assert_string_equal(last_task, "t1");
 	assert_problem("task 'new': this node knows no method 'warp'");
 	assert_problem("task 'odd': parameter 'count'");
+	assert_problem("task 'full': parameter 'count': cannot send 5 requests 200ms apart every "
+		       "500ms");
 }
 
 static void a_missing_program_is_a_problem_that_heals(void **state)
