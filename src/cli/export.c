@@ -30,7 +30,7 @@ static const struct sn_opt options[] = {
 		"only rows like this: COLUMN=VALUE, or with > >= < <= != or ~ (contains)")},
 	{SN_OPT("node", 'n', SN_OPT_TEXT, node, "NODE", "only rows of this node (name or id)")},
 	{SN_OPT("within", 0, SN_OPT_TEXT, within, "LAT,LON,LAT,LON",
-		"only rows of the area between two corners")},
+		"only rows of the area between two corners, east of the first")},
 	{SN_OPT("fields", 'F', SN_OPT_TEXT, fields, "NAMES", "these columns, with commas between"),
 	 .group = "Output"},
 	{SN_OPT("format", 'f', SN_OPT_TEXT, format, "FORMAT",

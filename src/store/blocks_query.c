@@ -148,19 +148,20 @@ static bool is_marked(const struct sn_blocks_search *search, const struct sn_fil
 {
 	enum sn_type type = search->dataset->columns[filter->column].type;
 
-	return filter->op == SN_EQ && filter->value.type == type &&
+	return filter->op == SN_EQ && !filter->or_next && filter->value.type == type &&
 	       (type == SN_TYPE_TEXT || type == SN_TYPE_I64 || type == SN_TYPE_BOOL);
 }
 
 static int rule_out(struct sn_blocks_search *search, const struct sn_blocks_info *info,
 		    struct sn_str marks, size_t piece, bool *out, struct sn_err *err)
 {
+	const struct sn_filter *filter;
 	int place, rc = 0;
 
 	*out = false;
-	for (unsigned i = 0; rc == 0 && !*out && i < search->query->filter_count; i++) {
-		const struct sn_filter *filter = &search->query->filters[i];
-
+	for (unsigned i = 0; rc == 0 && !*out && i < search->query->filter_count;
+	     i += sn_filter_width(filter)) {
+		filter = &search->query->filters[i];
 		if (marks.n == 0 || !is_marked(search, filter))
 			continue;
 		rc = sn_blocks_reader_place(&search->reader, info, filter->column, &place, err);
@@ -353,12 +354,12 @@ static int match_rows(struct sn_blocks_search *search, struct opened *block, uin
 {
 	static const int time = SN_COL_TIME;
 	const struct sn_query *query = search->query;
+	const struct sn_filter *filter;
 	int rc = 0;
 
 	memset(match, 1, rows);
-	for (unsigned i = 0; rc == 0 && i < query->filter_count; i++) {
-		const struct sn_filter *filter = &query->filters[i];
-
+	for (unsigned i = 0; rc == 0 && i < query->filter_count; i += sn_filter_width(filter)) {
+		filter = &query->filters[i];
 		rc = read_columns(search, block, &filter->column, 1, err);
 		if (rc == 0)
 			sn_filter_vector(filter, vector(block, filter->column), match);

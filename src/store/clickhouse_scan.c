@@ -96,6 +96,22 @@ static void add_without(struct sn_buf *sql, const uint64_t *without, size_t coun
 		sn_buf_addc(sql, ')');
 }
 
+static void add_filters(struct scan *scan, struct sn_buf *sql)
+{
+	const struct sn_query *query = scan->wanted->query;
+	bool open = false; /* the one before is half of two */
+
+	for (unsigned i = 0; i < query->filter_count; i++) {
+		const struct sn_filter *filter = &query->filters[i];
+
+		sn_buf_adds(sql, open ? " OR " : filter->or_next ? " AND (" : " AND ");
+		sn_sql_add_filter(sql, scan->dataset, filter, scan->table->has[filter->column]);
+		if (open)
+			sn_buf_addc(sql, ')');
+		open = filter->or_next;
+	}
+}
+
 /* FROM and WHERE for rows of the day from the first to the last time. */
 static void add_where(struct scan *scan, int32_t day, int64_t from, int64_t to)
 {
@@ -111,12 +127,7 @@ static void add_where(struct scan *scan, int32_t day, int64_t from, int64_t to)
 		sn_buf_addf(sql, " AND (time %s %" PRId64 " OR _number %s %" PRId64 ")",
 			    wanted->query->newest_first ? "<" : ">", wanted->after_ns,
 			    wanted->query->newest_first ? "<" : ">", wanted->after_number);
-	for (unsigned i = 0; i < wanted->query->filter_count; i++) {
-		const struct sn_filter *filter = &wanted->query->filters[i];
-
-		sn_buf_adds(sql, " AND ");
-		sn_sql_add_filter(sql, scan->dataset, filter, scan->table->has[filter->column]);
-	}
+	add_filters(scan, sql);
 	add_without(sql, wanted->without, wanted->without_count);
 	if (wanted->only_block != 0)
 		sn_buf_addf(sql, " AND _block = %" PRIu64, wanted->only_block);

@@ -98,6 +98,8 @@ uint32_t sn_cursor_mark(const struct sn_query *query)
 		mark = mix_number(mark, (uint64_t)filter->column);
 		mark = mix_number(mark, filter->op);
 		mark = mix_value(mark, &filter->value);
+		if (filter->or_next)
+			mark = mix_number(mark, SN_QUERY_FILTERS_MAX);
 	}
 	return mark;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+
 /* -1, 0, 1; exact, while the nearest double of a large integer may be another number. */
 static int compare_i64_f64(int64_t i, double f)
 {
@@ -79,8 +81,7 @@ static void equal_texts(struct sn_str text, const struct sn_vector *vector, uint
 			match[i] = 0;
 }
 
-void sn_filter_vector(const struct sn_filter *filter, const struct sn_vector *vector,
-		      uint8_t *match)
+static void pass_one(const struct sn_filter *filter, const struct sn_vector *vector, uint8_t *match)
 {
 	const struct sn_value *value = &filter->value;
 	bool wants_null = value->type == SN_TYPE_NULL && filter->op == SN_EQ;
@@ -98,4 +99,19 @@ void sn_filter_vector(const struct sn_filter *filter, const struct sn_vector *ve
 		    (filter->op == SN_CONTAINS ? !contains(vector->s[i], value->s)
 					       : !passes(filter->op, compare(vector, i, value))))
 			match[i] = 0;
+}
+
+void sn_filter_vector(const struct sn_filter *filter, const struct sn_vector *vector,
+		      uint8_t *match)
+{
+	sn_autofree uint8_t *other = NULL;
+
+	if (filter->or_next) {
+		other = sn_xmalloc(vector->rows);
+		memcpy(other, match, vector->rows);
+		pass_one(filter + 1, vector, other);
+	}
+	pass_one(filter, vector, match);
+	for (size_t i = 0; other != NULL && i < vector->rows; i++)
+		match[i] |= other[i];
 }

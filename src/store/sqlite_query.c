@@ -51,6 +51,17 @@ static int check_filter(const struct sn_dataset *dataset, const struct sn_filter
 	return 0;
 }
 
+/* Two that are one: `filter` and the one behind it. */
+static int check_pair(const struct sn_query *query, const struct sn_filter *filter,
+		      struct sn_err *err)
+{
+	if (!filter->or_next || (filter + 1 < query->filters + query->filter_count &&
+				 filter[1].column == filter->column && !filter[1].or_next))
+		return 0;
+	return sn_err_set(err, -EINVAL, "'%s' or what comes next, and no filter of it comes",
+			  query->dataset->columns[filter->column].name);
+}
+
 static int check_query(const struct sn_query *query, struct run *run, struct sn_err *err)
 {
 	int rc = 0;
@@ -62,6 +73,8 @@ static int check_query(const struct sn_query *query, struct run *run, struct sn_
 		return sn_err_set(err, -EINVAL, "more than %d filters", SN_QUERY_FILTERS_MAX);
 	for (unsigned i = 0; rc == 0 && i < query->filter_count; i++)
 		rc = check_filter(query->dataset, &query->filters[i], err);
+	for (unsigned i = 0; rc == 0 && i < query->filter_count; i++)
+		rc = check_pair(query, &query->filters[i], err);
 	if (rc != 0)
 		return rc;
 	run->last.mark = sn_cursor_mark(query);

@@ -93,6 +93,8 @@ struct sn_filter {
 	int column;
 	enum sn_query_op op;
 	struct sn_value value;
+	/* What passes the next filter passes, too; that has the same column.  No more than two. */
+	bool or_next;
 };
 
 #define SN_QUERY_FILTERS_MAX 16

@@ -163,8 +163,8 @@ int sn_rows_parse_area(struct sn_str text, double corner[4])
 }
 
 /*
- * Corners in any order of latitude; from the first longitude eastwards to the second, which must
- * not lead over the 180th meridian, as a row can only be asked to pass all filters.
+ * Corners in any order of latitude; from the first longitude eastwards to the second, if that is
+ * the smaller one over the 180th meridian: east of the first or west of the second.
  */
 static int read_area(struct sn_http_request *request, struct sn_rows_query *rows,
 		     struct sn_err *err)
@@ -186,14 +186,11 @@ static int read_area(struct sn_http_request *request, struct sn_rows_query *rows
 				  "within: '%.60s' is not two corners like '48.1,11.4,48.2,11.7' "
 				  "(latitude,longitude,latitude,longitude in degrees)",
 				  text);
-	if (c[1] > c[3])
-		return sn_err_set(err, -EINVAL,
-				  "within: the second corner is west of the first (an area over "
-				  "the 180th meridian takes two questions)");
 	if (add_bound(query, latitude, SN_GE, SN_MIN(c[0], c[2]), err) != 0 ||
 	    add_bound(query, latitude, SN_LE, SN_MAX(c[0], c[2]), err) != 0 ||
 	    add_bound(query, longitude, SN_GE, c[1], err) != 0)
 		return err->code;
+	query->filters[query->filter_count - 1].or_next = c[1] > c[3];
 	return add_bound(query, longitude, SN_LE, c[3], err);
 }
 

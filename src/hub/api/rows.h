@@ -35,8 +35,8 @@ void sn_rows_reply(struct sn_hub *hub, struct sn_http_request *request, struct s
 extern const struct sn_api_param sn_rows_params[];
 #define SN_ROWS_PARAMS 8
 #define SN_ROWS_WITHIN_HELP                                                                        \
-	"latitude,longitude of two opposite corners: rows of that area, where there are such "     \
-	"columns"
+	"latitude,longitude of two opposite corners, from the first longitude eastwards to the "   \
+	"second: rows of that area, where there are such columns"
 /* Picks the wanted columns of a whole row. */
 void sn_rows_pick(const struct sn_rows_query *rows, const struct sn_value *row,
 		  struct sn_value out[SN_DATASET_COLUMNS_MAX]);

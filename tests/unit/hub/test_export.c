@@ -238,8 +238,9 @@ static void an_area_is_asked_for_by_two_corners(void **state SN_UNUSED)
 	expect_problem("monroe_meta_device_gps/export?within=1,2,3,4,5", 400, "bad-query",
 		       "within");
 	expect_problem("monroe_meta_device_gps/export?within=91,2,3,4", 400, "bad-query", "within");
-	expect_problem("monroe_meta_device_gps/export?within=1,179,3,-179", 400, "bad-query",
-		       "180th");
+	/* Eastwards over the 180th meridian: all but what lies between these two. */
+	expect_body("monroe_meta_device_gps/export?fields=seq&within=-90,2,90,-3",
+		    "seq\r\n0\r\n1\r\n2\r\n3\r\n4\r\n7\r\n8\r\n9\r\n");
 }
 
 static void corners_are_four_numbers(void **state SN_UNUSED)

@@ -165,6 +165,20 @@ static bool is_wanted(const struct sn_value *row, const struct sn_filter *filter
 	       (filter->op == SN_GT && order > 0) || (filter->op == SN_GE && order >= 0);
 }
 
+static bool is_all_wanted(const struct sn_value *row, const struct sn_query *query)
+{
+	for (unsigned i = 0; i < query->filter_count; i++) {
+		const struct sn_filter *filter = &query->filters[i];
+		bool wanted = is_wanted(row, filter);
+
+		if (filter->or_next)
+			wanted = is_wanted(row, &query->filters[++i]) || wanted;
+		if (!wanted)
+			return false;
+	}
+	return true;
+}
+
 struct expected {
 	struct file *file;
 	int64_t numbers[ROWS_MAX];
@@ -193,8 +207,7 @@ static void expect(struct file *file, const struct sn_query *query, const struct
 			      (query->until_ns == 0 || time_ns < query->until_ns);
 		size_t at = expected->count;
 
-		for (unsigned k = 0; k < query->filter_count; k++)
-			wanted = wanted && is_wanted(row, &query->filters[k]);
+		wanted = wanted && is_all_wanted(row, query);
 		if (after != NULL && !comes_before(file, after->rowid, number, query->newest_first))
 			wanted = false;
 		if (!wanted)
@@ -265,9 +278,9 @@ static void rows_come_in_the_order_of_time_and_those_of_one_time_as_they_arrived
 	assert_query(file, &query, NULL, 0);
 }
 
-static void random_filter(struct file *file, struct sn_filter *filter)
+static void random_filter(struct file *file, int column, struct sn_filter *filter)
 {
-	*filter = (struct sn_filter){.column = (int)below(file, COLUMNS),
+	*filter = (struct sn_filter){.column = column,
 				     .op = (enum sn_query_op)below(file, SN_CONTAINS + 1)};
 	do {
 		filter->value =
@@ -286,6 +299,18 @@ static void random_filter(struct file *file, struct sn_filter *filter)
 			(struct sn_value){.type = SN_TYPE_F64, .f = (double)below(file, 12) / 2};
 }
 
+/* One, or two of a column that are one. */
+static void add_random_filter(struct file *file, struct sn_query *query)
+{
+	struct sn_filter *filter = &query->filters[query->filter_count++];
+
+	random_filter(file, (int)below(file, COLUMNS), filter);
+	if (below(file, 3) == 0) {
+		filter->or_next = true;
+		random_filter(file, filter->column, &query->filters[query->filter_count++]);
+	}
+}
+
 static void assert_random_queries(struct file *file, int count)
 {
 	for (int i = 0; i < count; i++) {
@@ -299,7 +324,7 @@ static void assert_random_queries(struct file *file, int count)
 		if (below(file, 2) == 0)
 			query.until_ns = query.since_ns + 1 + (int64_t)below(file, 2000);
 		for (query.filter_count = 0; below(file, 3) != 0 && query.filter_count < 4;)
-			random_filter(file, &query.filters[query.filter_count++]);
+			add_random_filter(file, &query);
 		assert_query(file, &query, below(file, 2) == 0 ? &after : NULL,
 			     below(file, 3) == 0 ? 1 + below(file, 50) : 0);
 	}
@@ -479,8 +504,7 @@ static size_t count_wanted(struct file *file, const struct sn_query *query)
 		bool wanted = row[SN_COL_TIME].i >= query->since_ns &&
 			      (query->until_ns == 0 || row[SN_COL_TIME].i < query->until_ns);
 
-		for (unsigned k = 0; k < query->filter_count; k++)
-			wanted = wanted && is_wanted(row, &query->filters[k]);
+		wanted = wanted && is_all_wanted(row, query);
 		count += wanted;
 	}
 	return count;

@@ -352,11 +352,11 @@ static size_t assert_same_answers(struct world_of_two *both, const struct sn_cli
 
 /* Questions ------------------------------------------------------------------------------ */
 
-static void random_filter(struct world_of_two *both, struct sn_filter *filter)
+static void random_filter(struct world_of_two *both, int column, struct sn_filter *filter)
 {
 	enum sn_type type;
 
-	filter->column = (int)below(both, both->dataset.column_count);
+	filter->column = column;
 	filter->op = (enum sn_query_op)below(both, SN_CONTAINS);
 	type = both->dataset.columns[filter->column].type;
 	filter->value = random_value(both, type);
@@ -372,6 +372,18 @@ static void random_filter(struct world_of_two *both, struct sn_filter *filter)
 					     .op = below(both, 2) == 0 ? SN_EQ : SN_NE};
 }
 
+/* One, or two of a column that are one. */
+static void add_random_filter(struct world_of_two *both, struct sn_query *query)
+{
+	struct sn_filter *filter = &query->filters[query->filter_count++];
+
+	random_filter(both, (int)below(both, both->dataset.column_count), filter);
+	if (below(both, 3) == 0) {
+		filter->or_next = true;
+		random_filter(both, filter->column, &query->filters[query->filter_count++]);
+	}
+}
+
 static void random_question(struct world_of_two *both, struct sn_query *query,
 			    struct sn_clickhouse_scan *scan, uint64_t *without)
 {
@@ -382,7 +394,7 @@ static void random_question(struct world_of_two *both, struct sn_query *query,
 	if (below(both, 2) == 0)
 		query->until_ns = random_time(both) + 1;
 	while (below(both, 3) != 0 && query->filter_count < 4)
-		random_filter(both, &query->filters[query->filter_count++]);
+		add_random_filter(both, query);
 	if (below(both, 2) == 0)
 		scan->limit = 1 + below(both, 100);
 	scan->resumed = below(both, 3) == 0;

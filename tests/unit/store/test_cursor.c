@@ -63,7 +63,7 @@ static void mark_tells_queries_apart_but_not_their_range(void **state)
 {
 	struct sn_query query = {.dataset = &sn_dataset_ping, .limit = 5, .newest_first = true};
 	struct sn_filter text = {SN_COL_NODE, SN_EQ, {.type = SN_TYPE_TEXT, .s = SN_STR("ab")}};
-	uint32_t marks[8], plain = sn_cursor_mark(&query);
+	uint32_t marks[9], plain = sn_cursor_mark(&query);
 	size_t count = 0;
 
 	(void)state;
@@ -83,6 +83,8 @@ static void mark_tells_queries_apart_but_not_their_range(void **state)
 	query.filters[0].column = SN_COL_TASK;
 	marks[count++] = sn_cursor_mark(&query);
 	query.filters[query.filter_count++] = text;
+	marks[count++] = sn_cursor_mark(&query);
+	query.filters[0].or_next = true;
 	marks[count++] = sn_cursor_mark(&query);
 	query.dataset = &sn_dataset_flow;
 	marks[count++] = sn_cursor_mark(&query);

@@ -363,6 +363,16 @@ static void queries_that_make_no_sense_are_refused(void **state)
 		assert_string_equal(world->err.text, cases[i].reason);
 	}
 	query = all();
+	filter(&query, COUNT, SN_EQ, I64(1));
+	query.filters[0].or_next = true;
+	assert_int_equal(query_rc(world, &query), -EINVAL);
+	filter(&query, DELAY, SN_EQ, F64(1));
+	assert_int_equal(query_rc(world, &query), -EINVAL);
+	query.filters[1] = query.filters[0];
+	assert_int_equal(query_rc(world, &query), -EINVAL);
+	query.filters[1].or_next = false;
+	assert_int_equal(query_rc(world, &query), 0);
+	query = all();
 	query.limit = 0;
 	assert_int_equal(query_rc(world, &query), -EINVAL);
 	query.limit = SN_QUERY_LIMIT_MAX + 1;
