@@ -230,7 +230,7 @@ static int configure_patiently(struct sn_db *db, struct sn_err *err)
 	return rc;
 }
 
-static int user_version(struct sn_db *db, unsigned *version, struct sn_err *err)
+int sn_db_version(struct sn_db *db, unsigned *version, struct sn_err *err)
 {
 	sqlite3_stmt *statement = sn_db_query(db, err, "PRAGMA user_version", "");
 	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
@@ -262,7 +262,7 @@ static int migrate(struct sn_db *db, const char *const *migrations, unsigned cou
 		   struct sn_err *err)
 {
 	unsigned version = 0;
-	int rc = user_version(db, &version, err);
+	int rc = sn_db_version(db, &version, err);
 
 	if (rc != 0 || version == count)
 		return rc;
@@ -274,7 +274,7 @@ static int migrate(struct sn_db *db, const char *const *migrations, unsigned cou
 	rc = sn_db_begin(db, err);
 	/* Somebody else may have been faster until the transaction began. */
 	if (rc == 0)
-		rc = user_version(db, &version, err);
+		rc = sn_db_version(db, &version, err);
 	for (; rc == 0 && version < count; version++)
 		rc = apply(db, migrations[version], version + 1, err);
 	if (rc == 0)

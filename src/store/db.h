@@ -42,6 +42,7 @@ void sn_db_blame(struct sn_db *db, int64_t number);
 size_t sn_db_take_blamed(struct sn_db *db, int64_t out[SN_DB_BLAMED_MAX]);
 /* The file was renamed or removed: what is written goes where nobody looks for it. */
 bool sn_db_has_moved(struct sn_db *db);
+int sn_db_version(struct sn_db *db, unsigned *version, struct sn_err *err); /* user_version */
 int sn_db_exec(struct sn_db *db, const char *sql, struct sn_err *err);
 int sn_db_begin(struct sn_db *db, struct sn_err *err);  /* BEGIN IMMEDIATE */
 int sn_db_commit(struct sn_db *db, struct sn_err *err); /* rolled back on error */

@@ -105,8 +105,12 @@ void sn_day_empty_group(struct sn_day *day);
 unsigned sn_day_aside(const struct sn_store *store, int32_t number);
 /* Changes whenever the file or its journal does; 0 never occurs. */
 uint64_t sn_day_stamp(const struct sn_store *store, int32_t number, uint64_t *bytes);
+extern const unsigned sn_day_version; /* of files as this release makes them */
+/* -EUCLEAN if it has not the tables and columns of its version. */
+int sn_day_check_names(struct sn_db *db, struct sn_err *err);
 /*
- * Passes `rc` on.  If it is -EUCLEAN because SQLite calls the file damaged, the file is renamed
+ * Passes `rc` on.  If it is -EUCLEAN because SQLite calls the file damaged, or -EIO because it has
+ * lost a table or column (which makes it -EUCLEAN), the file is renamed
  * so that the next use of the day begins a new one, and `err` says where it is.  Other
  * stores of the same directory (those that only read) find out by sn_db_has_moved().
  * If it is because of blocks, these are set aside in the file (blocks.h).
@@ -123,8 +127,9 @@ void sn_day_trim(struct sn_store *store);
 struct sn_table *sn_table_open(struct sn_day *day, const struct sn_dataset *dataset);
 
 /* Files of release 0.1.0 (sqlite_convert.c) --------------------------------- */
-/* Whether there are tables of rows of datasets that are known. */
+/* Whether it is of an earlier version, or has tables of rows of datasets that are known. */
 int sn_day_is_old(struct sn_db *db, bool *old, struct sn_err *err);
+int sn_day_has_old_rows(struct sn_db *db, bool *has, struct sn_err *err); /* such tables */
 /* They become blocks, a transaction each. */
 int sn_day_convert(struct sn_day *day, struct sn_err *err);
 /* `seq`: number of the batch that brought them; NULL: not known. */

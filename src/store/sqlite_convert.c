@@ -55,18 +55,23 @@ static const struct sn_dataset *find_old(struct sn_db *db, struct sn_err *err)
 	return found;
 }
 
-int sn_day_is_old(struct sn_db *db, bool *old, struct sn_err *err)
+int sn_day_has_old_rows(struct sn_db *db, bool *has, struct sn_err *err)
 {
 	struct sn_err local = {0};
 
-	/* The table came with the last version. */
-	*old = sqlite3_table_column_metadata(sn_db_handle(db), "main", "_moved", "block", NULL,
-					     NULL, NULL, NULL, NULL) != SQLITE_OK ||
-	       find_old(db, &local) != NULL;
-	if (local.code == 0)
-		return 0;
-	*err = local;
+	*has = find_old(db, &local) != NULL;
+	if (local.code != 0)
+		*err = local;
 	return local.code;
+}
+
+int sn_day_is_old(struct sn_db *db, bool *old, struct sn_err *err)
+{
+	unsigned version = 0;
+	int rc = sn_db_version(db, &version, err);
+
+	*old = version < sn_day_version;
+	return rc != 0 || *old ? rc : sn_day_has_old_rows(db, old, err);
 }
 
 /* "SELECT rowid, source, node, <column> ..." of what the table has. */

@@ -43,6 +43,60 @@ char *sn_day_path(const struct sn_store *store, int32_t number, const char *suff
 	return sn_xasprintf("%s/%s.db%s", store->path, sn_day_name(number, name), suffix);
 }
 
+const unsigned sn_day_version = SN_COUNT(migrations);
+
+/* 1, or 0 with the first one that is missing. */
+static int has_names(struct sn_db *db, struct sn_err *err)
+{
+#define UNIT  "dataset, version, first, rows, block, time_min, time_max"
+#define BLOCK "layout, first, rows, tier, time_min, time_max, packed, bytes, sums"
+	/* No row is read, but all names are looked up, in the schema as it is now. */
+	static const char names[] =
+		"SELECT EXISTS (SELECT id, node, stream FROM _source),"
+		" EXISTS (SELECT source, seq, digest, dataset, rows FROM _batch),"
+		" EXISTS (SELECT dataset, version, batches, rows, time_min, time_max FROM "
+		"_dataset),"
+		" EXISTS (SELECT id, dataset, version, columns, sum FROM _layout),"
+		" EXISTS (SELECT id, " BLOCK " FROM _block),"
+		" EXISTS (SELECT id, " BLOCK ", lost, reason, time FROM _aside),"
+		" EXISTS (SELECT id, data FROM _column), EXISTS (SELECT block, data FROM _mark),"
+		" EXISTS (SELECT dataset, version, next FROM _number),"
+		" EXISTS (SELECT key, value FROM _file),"
+		" EXISTS (SELECT dataset, version, first, rows, source, seq FROM _span),"
+		" EXISTS (SELECT " UNIT " FROM _moving), EXISTS (SELECT " UNIT " FROM _moved)"
+		" LIMIT 0";
+#undef UNIT
+#undef BLOCK
+	sqlite3_stmt *statement = sn_db_query(db, err, names, "");
+	int rc = statement != NULL ? sn_db_next(db, statement, err) : err->code;
+
+	sn_db_done(statement);
+	if (rc < 0)
+		return (sqlite3_errcode(sn_db_handle(db)) & 0xff) == SQLITE_ERROR ? 0 : rc;
+	return 1;
+}
+
+int sn_day_check_names(struct sn_db *db, struct sn_err *err)
+{
+	struct sn_err missing = {0};
+	unsigned before = 0, after = 0; /* somebody may bring it up to date just now */
+	int rc = sn_db_version(db, &before, err);
+	int complete = rc == 0 ? has_names(db, &missing) : 0;
+
+	if (rc == 0)
+		rc = sn_db_version(db, &after, err);
+	if (rc == 0 && complete == 0 && before == sn_day_version)
+		return sn_err_set(err, -EUCLEAN, "%s", missing.text);
+	if (rc == 0 && complete == 1 && after < sn_day_version)
+		return sn_err_set(err, -EUCLEAN, "database '%s': version %u is not what it has",
+				  sqlite3_db_filename(sn_db_handle(db), "main"), after);
+	if (rc == 0 && complete < 0) {
+		*err = missing;
+		rc = complete;
+	}
+	return rc;
+}
+
 /* Connections ------------------------------------------------------------- */
 
 static int check_room_for_new_file(struct sn_store *store, const char *path, struct sn_err *err)
@@ -160,6 +214,8 @@ int sn_day_open_writer(struct sn_store *store, struct sn_day *day, struct sn_err
 	if (rc != 0)
 		return rc;
 	rc = sn_db_open(path, migrations, SN_COUNT(migrations), &day->writer, err);
+	if (rc == 0)
+		rc = sn_day_check_names(day->writer, err);
 	day->broken |= rc == -EUCLEAN;
 	if (rc == 0)
 		rc = begin_numbers(store, day, err);
@@ -183,6 +239,8 @@ int sn_day_open_reader(struct sn_store *store, struct sn_day *day, struct sn_err
 		return 0;
 	path = sn_day_path(store, day->number, "");
 	rc = sn_db_open_reader(path, &day->reader, err);
+	if (rc == 0)
+		rc = sn_day_check_names(day->reader, err);
 	day->broken |= rc == -EUCLEAN;
 	if (rc == 0)
 		rc = sn_day_is_old(day->reader, &old, err);
@@ -340,11 +398,27 @@ static int leave_blocks(struct sn_store *store, struct sn_day *day, struct sn_er
 	return rc == 0 || rc == -EUCLEAN ? 1 : sn_err_wrap(err, "day %s", day->totals.day);
 }
 
+/* SQLite takes a file that has lost a name for one that never had it. */
+static int look_for_names(struct sn_day *day, struct sn_err *err)
+{
+	int rc = day->reader != NULL ? sn_day_check_names(day->reader, err) : 0;
+
+	if (rc == 0 && day->writer != NULL)
+		rc = sn_day_check_names(day->writer, err);
+	return rc;
+}
+
 int sn_day_fault(struct sn_store *store, struct sn_day *day, int rc, struct sn_err *err)
 {
 	bool in_group = day->in_group, aside;
 	char reason[SN_ERR_TEXT_MAX];
+	struct sn_err local = {0};
 
+	if (rc == -EIO && look_for_names(day, &local) == -EUCLEAN) {
+		*err = local;
+		day->broken = true;
+		rc = -EUCLEAN;
+	}
 	if (rc != -EUCLEAN)
 		return rc;
 	if (!is_file_damaged(day) && (rc = leave_blocks(store, day, err)) < 0)

@@ -379,15 +379,15 @@ static int copy_file(struct sn_salvage *salvage, struct sn_err *err)
 static int open_old(struct sn_salvage *salvage, struct sn_err *err)
 {
 	sn_autofree char *path = sn_fs_join(salvage->store->path, salvage->name);
-	bool old = false;
+	bool has_rows = false;
 	int rc = sn_db_open_reader(path, &salvage->old, err);
 
 	if (rc != 0)
 		return rc;
 	sqlite3_db_config(sn_db_handle(salvage->old), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	/* Rows of release 0.1.0 have no checksums: nobody knows whether they are whole. */
-	rc = sn_day_is_old(salvage->old, &old, err);
-	return rc == 0 && old ? sn_err_set(err, -EUCLEAN, "'%s' has no blocks", path) : rc;
+	rc = sn_day_has_old_rows(salvage->old, &has_rows, err);
+	return rc == 0 && has_rows ? sn_err_set(err, -EUCLEAN, "'%s' has no blocks", path) : rc;
 }
 
 static int salvage_file(struct sn_store *store, int32_t number, const char *name,

@@ -284,6 +284,8 @@ static int check_file(struct verify *verify, int32_t day)
 	int rc = sn_db_exec(verify->db, "BEGIN", verify->err);
 
 	if (rc == 0)
+		rc = sn_day_check_names(verify->db, verify->err);
+	if (rc == 0)
 		rc = sn_day_is_old(verify->db, &old, verify->err);
 	if (rc == 0)
 		rc = ask_sqlite(verify);

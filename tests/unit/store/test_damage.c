@@ -428,6 +428,83 @@ static void file_of_a_wrong_version_is_set_aside_and_comes_back(void **state)
 	sn_columns_destroy(rows);
 }
 
+static void file_that_lost_a_table_is_set_aside_and_does_not_end_the_day(void **state)
+{
+	static const struct {
+		const char *name;
+		bool needed; /* to take back rows */
+	} tables[] = {
+		{"_source", true}, {"_batch", true},  {"_dataset", true}, {"_layout", true},
+		{"_block", true},  {"_column", true}, {"_number", false}, {"_mark", false},
+		{"_aside", false}, {"_file", false},  {"_span", true},    {"_moving", true},
+		{"_moved", false},
+	};
+	struct world *world = *state;
+	static struct seen seen;
+	char sql[128];
+
+	for (size_t i = 0; i < SN_COUNT(tables); i++) {
+		struct sn_store_salvage sum;
+
+		put(world, 0, 0, SMALL);
+		sn_store_close(world->store);
+		snprintf(sql, sizeof(sql), "PRAGMA foreign_keys = OFF; DROP TABLE %s",
+			 tables[i].name);
+		change(world, sql);
+		world_open(world);
+		assert_int_equal(check(world, false).count, 1);
+		assert_int_equal(query(world, &seen), -EUCLEAN);
+		assert_non_null(strstr(world->err.text, tables[i].name));
+		put(world, 1, SMALL, SMALL);
+		assert_int_equal(sn_store_salvage(world->store, NULL, &sum, &world->err), 0);
+		assert_int_equal(query(world, &seen), 0);
+		assert_int_equal(seen.count, tables[i].needed ? SMALL : 2 * SMALL);
+		sn_store_close(world->store);
+		empty(world);
+		world_open(world);
+	}
+}
+
+/* Damage to a name in the schema, which SQLite does not notice. */
+static void file_of_which_a_column_has_another_name_is_set_aside(void **state)
+{
+	static const char *const changes[] = {
+		"ALTER TABLE _moved RENAME COLUMN block TO bloc0",
+		"ALTER TABLE _aside RENAME COLUMN reason TO season",
+		"ALTER TABLE _dataset RENAME COLUMN batches TO bat",
+		"ALTER TABLE _block RENAME COLUMN sums TO sum",
+		"PRAGMA user_version = 2",
+	};
+	struct world *world = *state;
+	static struct seen seen;
+
+	for (size_t i = 0; i < SN_COUNT(changes); i++) {
+		put(world, 0, 0, SMALL);
+		sn_store_close(world->store);
+		change(world, changes[i]);
+		world_open(world);
+		assert_int_equal(check(world, true).count, 1);
+		assert_int_equal(query(world, &seen), -EUCLEAN);
+		assert_int_equal(query(world, &seen), 0);
+		sn_store_close(world->store);
+		empty(world);
+		world_open(world);
+	}
+}
+
+static void table_that_goes_while_the_file_is_open_is_missed(void **state)
+{
+	struct world *world = *state;
+	static struct seen seen;
+
+	put(world, 0, 0, LARGE);
+	assert_int_equal(query(world, &seen), 0);
+	change(world, "DROP TABLE _mark");
+	assert_int_equal(query(world, &seen), -EUCLEAN);
+	assert_int_equal(query(world, &seen), 0);
+	put(world, 1, LARGE, SMALL);
+}
+
 static void no_file_that_was_set_aside_is_overwritten(void **state)
 {
 	struct world *world = *state;
@@ -616,7 +693,7 @@ static int create_in_memory(void **state)
 static void damage_anywhere_gives_no_wrong_row(void **state)
 {
 	struct world *world = *state;
-	uint64_t seed = sn_mono_ns();
+	uint64_t seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : sn_mono_ns();
 	struct trials trials = {0};
 	struct sn_prng prng;
 	struct bytes sound;
@@ -651,6 +728,9 @@ int main(void)
 		WITH_WORLD(rows_without_columns_do_not_come_back),
 		WITH_WORLD(file_whose_next_number_is_taken_is_followed_by_another),
 		WITH_WORLD(file_of_a_wrong_version_is_set_aside_and_comes_back),
+		WITH_WORLD(file_that_lost_a_table_is_set_aside_and_does_not_end_the_day),
+		WITH_WORLD(file_of_which_a_column_has_another_name_is_set_aside),
+		WITH_WORLD(table_that_goes_while_the_file_is_open_is_missed),
 		WITH_WORLD(no_file_that_was_set_aside_is_overwritten),
 		WITH_WORLD(what_is_whole_of_a_file_comes_back_once),
 		WITH_WORLD(file_that_is_none_is_told_and_left),
