@@ -22,39 +22,22 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/util.h"
-#include "meter/capture/file.h"
-#include "meter/capture/window.h"
 #include "meter/decode/spread.h"
+#include "meter/packet_batch.h"
 
-#define BATCH_PACKETS 512
-#define BATCH_BYTES   (2 * SN_CAPTURE_PACKET_MAX) /* of copies; the largest packet fits */
-#define BATCH_WINDOWS 8
-#define WINDOWS       4 /* of all, and as many again for each worker: what the cache holds */
-#define SLICE         64
-#define AHEAD         8
-#define QUEUE_MIN     4 /* batches */
-#define TURN_MS       500
+#define WINDOWS   4 /* of all, and as many again for each worker: what the cache holds */
+#define SLICE     64
+#define QUEUE_MIN 4 /* batches */
+#define TURN_MS   500
 /* A packet may lie in a block of the ring for this long before we see it. */
 #define RING_DELAY_NS (500 * SN_NS_PER_MS)
-
-struct batch {
-	struct batch *next;
-	size_t count, bytes;
-	int64_t advance_ns; /* behind the packets; 0: nothing is said */
-	bool last;
-	uint32_t slot; /* of the window held that was used last, or 0 */
-	unsigned window_count;
-	struct sn_window *windows[BATCH_WINDOWS]; /* held */
-	uint8_t *copies;                          /* made when the first packet is copied */
-	struct sn_packet packets[BATCH_PACKETS + AHEAD];
-};
 
 struct worker {
 	struct sn_workers *workers;
 	void *ctx;
 	/* packets are given */
-	struct batch *filling; /* of the caller */
-	struct batch *first, *last, *empty;
+	struct sn_packet_batch *filling; /* of the caller */
+	struct sn_packet_batch *first, *last, *empty;
 	size_t made, waiting; /* batches; of these in the queue */
 	bool busy, done;
 	/* a source of its own */
@@ -148,15 +131,14 @@ static void finish(struct worker *worker)
 	}
 }
 
-static void process(struct worker *worker, struct batch *batch)
+static void process(struct worker *worker, struct sn_packet_batch *batch)
 {
 	work(batch->packets, batch->count, worker);
 	if (batch->advance_ns != 0)
 		go_on(worker, batch->advance_ns);
 	if (batch->last)
 		finish(worker);
-	for (unsigned i = 0; i < batch->window_count; i++)
-		sn_window_release(batch->windows[i]);
+	sn_packet_batch_release(batch);
 }
 
 /* Queues -------------------------------------------------------------------------- */
@@ -179,7 +161,7 @@ static struct worker *pick(const struct sn_workers *workers)
 /* Does a batch of a worker that was picked.  Locked, but not while it works. */
 static void serve(struct sn_workers *workers, struct worker *worker)
 {
-	struct batch *batch = worker->first;
+	struct sn_packet_batch *batch = worker->first;
 
 	worker->first = batch->next;
 	worker->waiting--;
@@ -245,7 +227,7 @@ static void help(struct sn_workers *workers)
 static void push(struct worker *worker)
 {
 	struct sn_workers *workers = worker->workers;
-	struct batch *batch = worker->filling;
+	struct sn_packet_batch *batch = worker->filling;
 
 	worker->filling = NULL;
 	batch->next = NULL;
@@ -280,10 +262,10 @@ static void starve(void *ctx)
 }
 
 /* NULL when all of them are in use, and nobody waits. */
-static struct batch *take_empty(struct worker *worker, bool wait)
+static struct sn_packet_batch *take_empty(struct worker *worker, bool wait)
 {
 	struct sn_workers *workers = worker->workers;
-	struct batch *batch;
+	struct sn_packet_batch *batch;
 
 	pthread_mutex_lock(&workers->lock);
 	while (wait && worker->empty == NULL && worker->made == workers->queue_batches)
@@ -293,7 +275,7 @@ static struct batch *take_empty(struct worker *worker, bool wait)
 		worker->empty = batch->next;
 	pthread_mutex_unlock(&workers->lock);
 	if (batch == NULL && worker->made < workers->queue_batches) {
-		batch = sn_new(struct batch);
+		batch = sn_packet_batch_create();
 		worker->made++;
 	}
 	return batch;
@@ -301,71 +283,26 @@ static struct batch *take_empty(struct worker *worker, bool wait)
 
 static bool begin(struct worker *worker, bool wait)
 {
-	struct batch *batch = worker->filling != NULL ? worker->filling : take_empty(worker, wait);
+	struct sn_packet_batch *batch =
+		worker->filling != NULL ? worker->filling : take_empty(worker, wait);
 
-	if (batch != NULL && worker->filling == NULL) {
-		batch->count = batch->bytes = 0;
-		batch->advance_ns = 0;
-		batch->last = false;
-		batch->window_count = 0;
-		batch->slot = 0;
-	}
+	if (batch != NULL && worker->filling == NULL)
+		sn_packet_batch_begin(batch);
 	worker->filling = batch;
 	return batch != NULL;
 }
 
 /* Packets that are given ------------------------------------------------------------ */
 
-/* False when the batch has too many already. */
-static bool hold_window(const struct sn_workers *workers, struct batch *batch, uint32_t slot)
-{
-	unsigned n = batch->window_count;
-
-	batch->slot = slot;
-	for (unsigned i = 0; i < n; i++)
-		if (batch->windows[i]->slot == slot)
-			return true;
-	if (n == BATCH_WINDOWS)
-		return false;
-	batch->windows[n] = sn_windows_find(workers->windows, slot);
-	sn_window_hold(batch->windows[n]);
-	batch->window_count++;
-	return true;
-}
-
-static bool copy(struct batch *batch, struct sn_packet *packet)
-{
-	if (batch->bytes + packet->captured > BATCH_BYTES)
-		return false;
-	if (batch->copies == NULL)
-		batch->copies = sn_xmalloc(BATCH_BYTES); /* the pages come as they are used */
-	memcpy(batch->copies + batch->bytes, packet->data, packet->captured);
-	packet->data = batch->copies + batch->bytes;
-	batch->bytes += packet->captured;
-	return true;
-}
-
-static bool put(const struct sn_workers *workers, struct batch *batch,
-		const struct sn_packet *packet)
-{
-	struct sn_packet *to = &batch->packets[batch->count];
-
-	*to = *packet;
-	to->captured = SN_MIN(packet->captured, (uint32_t)SN_CAPTURE_PACKET_MAX);
-	if (packet->window != 0 ? !hold_window(workers, batch, packet->window) : !copy(batch, to))
-		return false;
-	batch->count++;
-	return true;
-}
-
 static void add_carefully(struct sn_workers *workers, struct worker *worker,
 			  const struct sn_packet *packet)
 {
 	bool wait = !workers->options.drop, done = begin(worker, wait);
 
-	if (done && !put(workers, worker->filling, packet)) {
+	if (done && !sn_packet_batch_put(worker->filling, workers->windows, packet)) {
 		push(worker);
-		done = begin(worker, wait) && put(workers, worker->filling, packet);
+		done = begin(worker, wait) &&
+		       sn_packet_batch_put(worker->filling, workers->windows, packet);
 	}
 	if (!done)
 		workers->dropped++;
@@ -373,19 +310,11 @@ static void add_carefully(struct sn_workers *workers, struct worker *worker,
 
 static void add(struct sn_workers *workers, struct worker *worker, const struct sn_packet *packet)
 {
-	struct batch *batch = worker->filling;
+	struct sn_packet_batch *batch = worker->filling;
 
-	/*
-	 * Nearly all are in the same window as the one before.  The batch was read by another
-	 * processor last: to wait until it lets go of it would cost more than all the rest.
-	 */
-	if (batch != NULL && packet->window != 0 && batch->slot == packet->window) {
-		__builtin_prefetch(&batch->packets[batch->count + AHEAD], 1);
-		batch->packets[batch->count++] = *packet;
-	} else {
+	if (batch == NULL || !sn_packet_batch_put_near(batch, packet))
 		add_carefully(workers, worker, packet);
-	}
-	if (worker->filling != NULL && worker->filling->count == BATCH_PACKETS)
+	if (worker->filling != NULL && worker->filling->count == SN_PACKET_BATCH_MAX)
 		push(worker);
 }
 
@@ -555,7 +484,7 @@ int sn_workers_create(const struct sn_workers_options *options, const struct sn_
 	assert(options->count > 0 && options->count <= SN_WORKERS_MAX);
 	made->options = *options;
 	made->ops = ops;
-	made->queue_batches = SN_MAX(packets / BATCH_PACKETS, (size_t)QUEUE_MIN);
+	made->queue_batches = SN_MAX(packets / SN_PACKET_BATCH_MAX, (size_t)QUEUE_MIN);
 	made->workers = sn_new_n(struct worker, options->count);
 	pthread_mutex_init(&made->lock, NULL);
 	pthread_cond_init(&made->filled, NULL);
@@ -620,10 +549,9 @@ int sn_workers_finish(struct sn_workers *workers, struct sn_err *err)
 static void free_batches(struct worker *worker)
 {
 	while (worker->empty != NULL) {
-		struct batch *next = worker->empty->next;
+		struct sn_packet_batch *next = worker->empty->next;
 
-		free(worker->empty->copies);
-		free(worker->empty);
+		sn_packet_batch_destroy(worker->empty);
 		worker->empty = next;
 	}
 	assert(worker->filling == NULL && worker->first == NULL);
