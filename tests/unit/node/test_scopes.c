@@ -260,7 +260,7 @@ static void a_span_is_waited_for_and_ended(void **state)
 
 static void a_process_that_dies_is_started_again_until_the_end(void **state)
 {
-	sn_autofree char *when = sn_xasprintf("%s ... %s / 1s", time_in(0), time_in(400 * MS));
+	sn_autofree char *when = sn_xasprintf("%s ... %s / 1s", time_in(0), time_in(2500 * MS));
 
 	(void)state;
 	install(ROW "exit 1");
@@ -272,7 +272,7 @@ static void a_process_that_dies_is_started_again_until_the_end(void **state)
 
 static void a_span_that_gave_nothing_has_failed(void **state)
 {
-	sn_autofree char *when = sn_xasprintf("%s ... %s / 1s", time_in(0), time_in(200 * MS));
+	sn_autofree char *when = sn_xasprintf("%s ... %s / 1s", time_in(0), time_in(1500 * MS));
 
 	(void)state;
 	install("echo 'sonde-probe: no such luck (try again)' >&2; exit 1");
