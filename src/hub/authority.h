@@ -137,8 +137,9 @@ void sn_authority_note_measure(struct sn_authority *authority, const struct sn_m
 			       const struct sn_measure_part *part);
 /*
  * May this provider be handed that specification?  What its capability leaves no choice about is in
- * it, and may be another target than when it was asked for; it is counted from now on.  -EACCES or
- * -EDQUOT with the reason.
+ * it, and may be another target than when it was asked for; it is counted from now on.  -EACCES,
+ * and its part of the measurement shall end, or -EDQUOT, which may be over some day; both with the
+ * reason, and in the audit trail.
  */
 int sn_authority_may_hand_out(struct sn_authority *authority, const struct sn_measure *measure,
 			      const char *provider, const struct sn_mp_message *specification,

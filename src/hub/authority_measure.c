@@ -259,6 +259,37 @@ bool sn_authority_may_join(const struct sn_measure *measure, const char *provide
 	return verdict.allowed;
 }
 
+/* One line, whoever else was refused lately: it ends something. */
+static int record_end(struct sn_authority *authority, const struct sn_measure *measure,
+		      unsigned line, struct sn_err *why)
+{
+	struct sn_err trouble = {0};
+	struct sn_audit_decision decision = {
+		.time_ns = sn_loop_wall_now(authority->config.loop),
+		.actor = measure->identities[0],
+		.action = "policy.measure",
+		.subject = measure->id,
+		.line = line,
+		.reason = why->text,
+	};
+
+	if (sn_control_audit_decision(authority->config.db, &decision, &trouble) == 0)
+		return 0;
+	return sn_err_set(why, trouble.code, "the audit trail cannot be written: %.300s",
+			  trouble.text);
+}
+
+/* May be another answer the next time: not each one gets a line. */
+static void record_overload(struct sn_authority *authority, const struct sn_policy_ask *ask,
+			    const struct sn_measure *measure, const struct sn_err *why)
+{
+	struct sn_policy_verdict verdict = {.allowed = false};
+	struct sn_err trouble = {0};
+
+	snprintf(verdict.reason, sizeof(verdict.reason), "%.250s", why->text);
+	(void)sn_authority_record(authority, ask, measure->id, &verdict, &trouble);
+}
+
 int sn_authority_may_hand_out(struct sn_authority *authority, const struct sn_measure *measure,
 			      const char *provider, const struct sn_mp_message *specification,
 			      struct sn_err *err)
@@ -278,12 +309,16 @@ int sn_authority_may_hand_out(struct sn_authority *authority, const struct sn_me
 	sn_load_remove(authority->load, name);
 	make_ask(measure, &demand, asker.list, &ask);
 	decide_at(authority, provider, &ask, &verdict);
-	if (!verdict.allowed)
+	if (!verdict.allowed) {
 		failed = refuse(measure, &verdict, err);
-	else
-		failed = check_rate(authority, &demand, 0, err);
-	if (failed == 0)
+		if (record_end(authority, measure, verdict.line, err) != 0)
+			failed = err->code;
+	} else if (check_rate(authority, &demand, 0, err) != 0) {
+		failed = err->code;
+		record_overload(authority, &ask, measure, err);
+	} else {
 		sn_demand_put_own(authority->load, name, &demand);
+	}
 	sn_demand_finish(&demand);
 	return failed;
 }
@@ -323,26 +358,6 @@ static int refused_parts(const struct sn_authority *authority, const struct sn_m
 		parts[count++] = part;
 	}
 	return count;
-}
-
-/* One line, whoever else was refused lately: it ends something. */
-static int record_end(struct sn_authority *authority, const struct sn_measure *measure,
-		      unsigned line, struct sn_err *why)
-{
-	struct sn_err trouble = {0};
-	struct sn_audit_decision decision = {
-		.time_ns = sn_loop_wall_now(authority->config.loop),
-		.actor = measure->identities[0],
-		.action = "policy.measure",
-		.subject = measure->id,
-		.line = line,
-		.reason = why->text,
-	};
-
-	if (sn_control_audit_decision(authority->config.db, &decision, &trouble) == 0)
-		return 0;
-	return sn_err_set(why, trouble.code, "the audit trail cannot be written: %.300s",
-			  trouble.text);
 }
 
 int sn_authority_may_go_on(const struct sn_measure *measure, struct sn_measure_part **parts,

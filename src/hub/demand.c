@@ -109,24 +109,28 @@ bool sn_demand_is_open(const struct sn_measure *measure)
 	return false;
 }
 
+static void add_targets_of(const struct sn_offers *all, const struct sn_measure *measure,
+			   const char *provider, struct sn_demand *demand)
+{
+	const struct sn_mp_message *specification = measure->specification;
+	const struct sn_hub_offer *offer = NULL;
+
+	while ((offer = sn_offers_next_of(all, provider, specification->label, offer)) != NULL) {
+		if (strcmp(offer->schema, measure->schema) == 0)
+			add_own_values(specification, offer->capability, demand);
+	}
+}
+
 /* Of `provider`, or of all that have a part. */
 static void add_own_targets(const struct sn_offers *all, const struct sn_measure *measure,
 			    const char *provider, struct sn_demand *demand)
 {
-	const struct sn_hub_offer *const *offers;
-	size_t count;
-
 	if (all == NULL || !sn_demand_is_open(measure))
 		return;
-	count = sn_offers_labelled(all, measure->specification->label, &offers);
-	for (size_t i = 0; i < count; i++) {
-		const struct sn_hub_offer *offer = offers[i];
-
-		if (strcmp(offer->schema, measure->schema) == 0 &&
-		    (provider != NULL ? strcmp(offer->provider, provider) == 0
-				      : sn_measure_part_of(measure, offer->provider) != NULL))
-			add_own_values(measure->specification, offer->capability, demand);
-	}
+	if (provider != NULL)
+		add_targets_of(all, measure, provider, demand);
+	for (size_t i = 0; i < measure->part_count && provider == NULL; i++)
+		add_targets_of(all, measure, measure->parts[i]->provider, demand);
 }
 
 /* Rates -------------------------------------------------------------------------------- */

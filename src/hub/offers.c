@@ -227,21 +227,52 @@ const struct sn_hub_offer *sn_offers_by_token(const struct sn_offers *offers, co
 	return entry != NULL ? &entry->offer : NULL;
 }
 
-const struct sn_hub_offer *sn_offers_of(const struct sn_offers *offers, const char *provider,
-					const char *label)
+/* Along the offers of a provider, `after` not among them. */
+static const struct sn_hub_offer *next_labelled(const struct sn_offer_provider *provider,
+						const struct sn_offer_label *label,
+						const struct sn_list *after)
 {
-	const struct sn_offer_provider *of = sn_map_get(offers->providers, provider);
-
-	if (of == NULL)
-		return NULL;
-	sn_list_for_each (link, (struct sn_list *)&of->offers) {
+	for (const struct sn_list *link = after->next; link != &provider->offers;
+	     link = link->next) {
 		const struct sn_offer_entry *entry =
-			sn_list_entry(link, struct sn_offer_entry, link);
+			sn_list_entry((struct sn_list *)link, struct sn_offer_entry, link);
 
-		if (strcmp(entry->label->name, label) == 0)
+		if (entry->label == label)
 			return &entry->offer;
 	}
 	return NULL;
+}
+
+/* Along the offers of a label, from place `at` on. */
+static const struct sn_hub_offer *next_provided(const struct sn_offer_label *label,
+						const struct sn_offer_provider *provider, size_t at)
+{
+	for (; at < label->offers.count; at++) {
+		if (sn_offer_entry_of(label->offers.items[at])->provider == provider)
+			return label->offers.items[at];
+	}
+	return NULL;
+}
+
+const struct sn_hub_offer *sn_offers_next_of(const struct sn_offers *offers, const char *provider,
+					     const char *label, const struct sn_hub_offer *after)
+{
+	const struct sn_offer_provider *of = sn_map_get(offers->providers, provider);
+	const struct sn_offer_label *called = sn_map_get(offers->labels, label);
+	const struct sn_offer_entry *before = after != NULL ? sn_offer_entry_of(after) : NULL;
+
+	if (of == NULL || called == NULL)
+		return NULL;
+	/* Thousands may offer the same, and one may offer thousands: the shorter way. */
+	if (of->count <= called->offers.count)
+		return next_labelled(of, called, before != NULL ? &before->link : &of->offers);
+	return next_provided(called, of, before != NULL ? before->at_label + 1 : 0);
+}
+
+const struct sn_hub_offer *sn_offers_of(const struct sn_offers *offers, const char *provider,
+					const char *label)
+{
+	return sn_offers_next_of(offers, provider, label, NULL);
 }
 
 bool sn_offers_has_label(const struct sn_offers *offers, const char *label)

@@ -66,6 +66,10 @@ const struct sn_hub_offer *sn_offers_at(const struct sn_offers *offers, size_t i
 const struct sn_hub_offer *sn_offers_by_token(const struct sn_offers *offers, const char *token);
 const struct sn_hub_offer *sn_offers_of(const struct sn_offers *offers, const char *provider,
 					const char *label);
+/* All that a provider offers under a label, one after the other: the first after NULL; NULL: there
+ * are no more.  Nothing may change meanwhile. */
+const struct sn_hub_offer *sn_offers_next_of(const struct sn_offers *offers, const char *provider,
+					     const char *label, const struct sn_hub_offer *after);
 bool sn_offers_has_label(const struct sn_offers *offers, const char *label);
 /* The offers of a label, in no particular order; borrowed until something changes. */
 size_t sn_offers_labelled(const struct sn_offers *offers, const char *label,

@@ -214,18 +214,16 @@ static void answered(const struct sn_mp_message *message, const struct sn_err *e
 
 static const char *link_of(const struct sn_sup_job *job)
 {
-	const struct sn_hub_offer *const *offers;
+	const struct sn_offers *offers = job->peer->sup->hub->offers;
 	const struct sn_measure_part *part = sn_sup_job_part(job);
-	size_t count;
+	const struct sn_hub_offer *offer = NULL;
 
 	if (part == NULL)
 		return NULL;
-	count = sn_offers_labelled(job->peer->sup->hub->offers, part->measure->specification->label,
-				   &offers);
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(offers[i]->provider, job->peer->provider) == 0 &&
-		    strcmp(offers[i]->schema, part->measure->schema) == 0)
-			return offers[i]->capability->link;
+	while ((offer = sn_offers_next_of(offers, job->peer->provider,
+					  part->measure->specification->label, offer)) != NULL) {
+		if (strcmp(offer->schema, part->measure->schema) == 0)
+			return offer->capability->link;
 	}
 	return NULL;
 }

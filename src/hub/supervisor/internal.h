@@ -92,6 +92,8 @@ struct sn_sup_job {
 	bool interrupt;                      /* it was given away and is wanted back ... */
 	bool interrupted;                    /* ... which the peer knows */
 	struct sn_mp_message *specification; /* as it was given; NULL before */
+	char *kept_back; /* why it could not be made or given when it was tried last; or NULL */
+	bool forbidden;  /* by the policy, which is not asked again */
 	/* Of a peer that we call. */
 	struct sn_timer timer;
 	uint64_t pause_ns;

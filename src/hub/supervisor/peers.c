@@ -161,6 +161,7 @@ void sn_sup_peer_restarted(struct sn_sup_peer *peer)
 		if (job->interrupt)
 			continue;
 		job->state = SN_SUP_QUEUED;
+		job->forbidden = false;
 		/* Its capability may be another one now. */
 		sn_mp_message_destroy(sn_steal(&job->specification));
 	}
@@ -180,6 +181,7 @@ void sn_sup_job_destroy(struct sn_sup_job *job)
 	sn_list_remove(&job->link);
 	job->peer->job_count--;
 	sn_mp_message_destroy(job->specification);
+	free(job->kept_back);
 	free(job);
 }
 
@@ -320,21 +322,46 @@ static struct sn_mp_message *specify_for(const struct sn_supervisor *sup,
 					 const struct sn_measure *measure, const char *provider)
 {
 	const char *label = measure->specification->label;
-	const struct sn_hub_offer *const *offers;
-	size_t count = sn_offers_labelled(sup->hub->offers, label, &offers);
+	const struct sn_hub_offer *offer = NULL;
 
-	for (size_t i = 0; i < count; i++) {
+	while ((offer = sn_offers_next_of(sup->hub->offers, provider, label, offer)) != NULL) {
 		struct sn_mp_message *made;
 
-		if (strcmp(offers[i]->provider, provider) != 0 ||
-		    strcmp(offers[i]->schema, measure->schema) != 0)
+		if (strcmp(offer->schema, measure->schema) != 0)
 			continue;
-		made = specify(measure, offers[i]->capability);
-		if (suits(measure, made, offers[i]->capability))
+		made = specify(measure, offer->capability);
+		if (suits(measure, made, offer->capability))
 			return made;
 		sn_mp_message_destroy(made);
 	}
 	return NULL;
+}
+
+/* The specification for its peer, if that may have it; NULL and the reason. */
+static struct sn_mp_message *make_for(const struct sn_sup_job *job,
+				      const struct sn_measure *measure, struct sn_err *why)
+{
+	const struct sn_sup_peer *peer = job->peer;
+	struct sn_mp_message *made = specify_for(peer->sup, measure, peer->provider);
+
+	if (made == NULL) {
+		sn_err_set(why, -ENOENT, "it does not offer '%.80s' as it was asked for any more",
+			   measure->specification->label);
+		return NULL;
+	}
+	if (sn_authority_may_hand_out(peer->sup->hub->authority, measure, peer->provider, made,
+				      why) == 0)
+		return made;
+	SN_LOG_LIMITED(SN_LOG_WARNING, "not handed to '%s': %s", peer->identity, why->text);
+	sn_mp_message_destroy(made);
+	return NULL;
+}
+
+static void keep_back(struct sn_sup_job *job, const struct sn_err *why)
+{
+	free(job->kept_back);
+	job->kept_back = why->code != 0 ? sn_xstrdup(why->text) : NULL;
+	job->forbidden = why->code == -EACCES;
 }
 
 const struct sn_mp_message *sn_sup_job_specification(struct sn_sup_job *job)
@@ -342,21 +369,15 @@ const struct sn_mp_message *sn_sup_job_specification(struct sn_sup_job *job)
 	struct sn_supervisor *sup = job->peer->sup;
 	const struct sn_measure *measure = sn_measures_find(sup->hub->measures, job->measure);
 	struct sn_mp_message *made;
-	struct sn_err err = {0};
+	struct sn_err why = {0};
 	char label[SN_MP_TEXT_MAX];
 
-	if (job->specification != NULL || measure == NULL)
+	if (job->specification != NULL || measure == NULL || job->forbidden)
 		return job->specification;
-	made = specify_for(sup, measure, job->peer->provider);
+	made = make_for(job, measure, &why);
+	keep_back(job, &why);
 	if (made == NULL)
 		return NULL;
-	if (sn_authority_may_hand_out(sup->hub->authority, measure, job->peer->provider, made,
-				      &err) != 0) {
-		SN_LOG_LIMITED(SN_LOG_WARNING, "not handed to '%s': %s", job->peer->identity,
-			       err.text);
-		sn_mp_message_destroy(made);
-		return NULL;
-	}
 	snprintf(label, sizeof(label), "%.4000s-%" PRIu64, measure->specification->label,
 		 job->serial);
 	sn_mp_set_text(&made->label, label);
@@ -377,17 +398,29 @@ bool sn_sup_job_is_due(const struct sn_sup_job *job, uint64_t now_ns)
 
 /* From time to time ------------------------------------------------------------------------ */
 
-/* What came for it says whether it is done or failed. */
-static void end_part(struct sn_supervisor *sup, struct sn_measure_part *part)
+static void fail_part(struct sn_supervisor *sup, struct sn_measure_part *part, const char *what,
+		      const char *why)
 {
+	sn_autofree char *text =
+		sn_xasprintf("%s%s%s", what, why != NULL ? ": " : "", why != NULL ? why : "");
+
+	sn_sup_part_state(sup, part, SN_MEASURE_FAILED, text);
+}
+
+/* What came for it says whether it is done or failed. */
+static void end_part(const struct sn_sup_job *job, struct sn_measure_part *part)
+{
+	struct sn_supervisor *sup = job->peer->sup;
+
 	if (part->results > 0)
 		sn_sup_part_state(sup, part, SN_MEASURE_DONE, NULL);
+	else if (part->started_ns == 0 && job->kept_back != NULL)
+		fail_part(sup, part, "it was not given to the peer before its time was over",
+			  job->kept_back);
 	else if (part->started_ns == 0)
-		sn_sup_part_state(sup, part, SN_MEASURE_FAILED,
-				  "the peer has not taken it before its time was over");
+		fail_part(sup, part, "the peer has not taken it before its time was over", NULL);
 	else
-		sn_sup_part_state(sup, part, SN_MEASURE_FAILED,
-				  "no result came before its time was over");
+		fail_part(sup, part, "no result came before its time was over", NULL);
 }
 
 /* When nothing more is to be expected of a part. */
@@ -435,12 +468,15 @@ static void check_deadlines(struct sn_sup_peer *peer)
 			sn_sup_job_destroy(job);
 			continue;
 		}
-		if (deadline_of(job, part) > now_ns)
+		/* What ends a part ends its job, too. */
+		if (job->forbidden && !sn_measure_state_is_final(part->state))
+			fail_part(sup, part, "it was not given to the peer", job->kept_back);
+		else if (deadline_of(job, part) > now_ns)
 			continue;
-		if (sn_measure_state_is_final(part->state))
+		else if (sn_measure_state_is_final(part->state))
 			sn_sup_job_destroy(job); /* the interrupt was never fetched */
 		else
-			end_part(sup, part); /* which ends the job, too */
+			end_part(job, part);
 	}
 }
 

@@ -197,6 +197,51 @@ static void equal_capabilities_of_two_identities_never_mix(void **state)
 	assert_ptr_equal(sn_offers_of(plane.offers, "peer:b", "x"), b);
 }
 
+/* All that `provider` offers under label "x": the sum of the last bytes of their sources. */
+static unsigned walk(const char *provider, size_t *count)
+{
+	const struct sn_hub_offer *offer = NULL;
+	unsigned sum = 0;
+
+	*count = 0;
+	while ((offer = sn_offers_next_of(plane.offers, provider, "x", offer)) != NULL) {
+		const struct sn_mp_param *source = sn_mp_param(offer->capability, "source.ip4");
+
+		assert_string_equal(offer->provider, provider);
+		assert_string_equal(offer->capability->label, "x");
+		sum += (unsigned)atoi(strrchr(sn_mp_constraint_single(&source->constraint), '.') +
+				      1);
+		++*count;
+	}
+	return sum;
+}
+
+static void offers_of_one_under_a_label_are_walked_whichever_list_is_shorter(void **state)
+{
+	size_t count;
+
+	(void)state;
+	assert_int_equal(walk("peer:a", &count), 0);
+	/* One that offers more than is offered under the label, and the other way round. */
+	add_peer("peer:a", "x", "t1", "192.0.2.1");
+	add_peer("peer:b", "x", "t1", "192.0.2.8");
+	add_peer("peer:a", "y", "t2", "192.0.2.2");
+	add_peer("peer:a", "x", "t3", "192.0.2.4");
+	add_peer("peer:a", "z", "t4", "192.0.2.2");
+	add_peer("peer:a", "z", "t5", "192.0.2.3");
+	assert_int_equal(walk("peer:a", &count), 5);
+	assert_int_equal(count, 2);
+	assert_int_equal(walk("peer:b", &count), 8);
+	assert_int_equal(count, 1);
+	add_peer("peer:b", "x", "t2", "192.0.2.16");
+	assert_int_equal(walk("peer:b", &count), 24);
+	assert_int_equal(count, 2);
+	sn_offers_withdraw_all(plane.offers, "peer:a");
+	assert_int_equal(walk("peer:a", &count), 0);
+	assert_int_equal(walk("peer:b", &count), 24);
+	assert_int_equal(walk("peer:c", &count), 0);
+}
+
 static void registering_again_is_a_refresh(void **state)
 {
 	(void)state;
@@ -374,6 +419,7 @@ int main(void)
 		TEST(offline_is_listed_and_revoked_is_not),
 		TEST(equal_capabilities_of_nodes_are_held_once),
 		TEST(equal_capabilities_of_two_identities_never_mix),
+		TEST(offers_of_one_under_a_label_are_walked_whichever_list_is_shorter),
 		TEST(registering_again_is_a_refresh),
 		TEST(withdrawal_without_a_token_goes_by_label_and_schema),
 		TEST(what_is_no_capability_is_refused),

@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "hub/sql.h"
 #include "hub/supervisor/internal.h"
 
 #define COMPONENT "org.mplane.Test.Components.c1"
@@ -26,6 +27,7 @@ static const char policy[] = "roles:\n"
 			     "  - allow: [discover, measure, read-all, stop-all]\n"
 			     "    roles: people\n"
 			     "    capabilities: \"*\"\n"
+			     "never_probe: [198.51.100.0/24]\n"
 			     "target_rate: none\n";
 
 static struct world world;
@@ -65,13 +67,14 @@ static struct reply ask(const char *who, const char *method, const char *target,
 	return plain(&world, AS_NOBODY, method, target, headers, body);
 }
 
-static void offer(const char *who, const char *label)
+/* `where`: the destination, "*" for any. */
+static void offer_to(const char *who, const char *label, const char *where)
 {
 	sn_autofree char *body = sn_xasprintf(
 		"{\"capability\":\"measure\",\"version\":1,\"registry\":\"" SN_MP_REGISTRY_CORE
 		"\",\"label\":\"%s\",\"token\":\"t-%s\",\"link\":\"\",\"when\":\"now ... future\","
-		"\"parameters\":{\"destination.ip4\":\"*\"},\"results\":[\"time\",\"rtt.us\"]}",
-		label, label);
+		"\"parameters\":{\"destination.ip4\":\"%s\"},\"results\":[\"time\",\"rtt.us\"]}",
+		label, label, where);
 	struct reply reply = ask(who, "POST", "/register/capability", body);
 
 	assert_int_equal(reply.status, 200);
@@ -80,6 +83,11 @@ static void offer(const char *who, const char *label)
 							      "registered")),
 			    "ok");
 	reply_release(&reply);
+}
+
+static void offer(const char *who, const char *label)
+{
+	offer_to(who, label, "*");
 }
 
 static void want(const char *label, const char *token, const char *when)
@@ -253,6 +261,88 @@ static void late_part_fails_and_its_job_is_forgotten(void **state)
 	assert_int_equal(peer->job_count, 0);
 }
 
+/* Of whoever offers it, for ever; what it fixes is its own. */
+static const struct sn_measure *want_fixed(const char *label)
+{
+	sn_autofree char *body =
+		sn_xasprintf("{\"capability\":\"%s\",\"when\":\"now ... future\"}", label);
+	struct reply reply = plain(&world, AS_LOCAL, "POST", "/api/v1/measurements", "", body);
+	const char *id = json_string_value(json_object_get(reply.json, "id"));
+	const struct sn_measure *measure;
+
+	if (reply.status != 201)
+		fail_msg("%s", reply.body);
+	measure = sn_measures_find(world.hub->measures, id);
+	reply_release(&reply);
+	assert_non_null(measure);
+	return measure;
+}
+
+static size_t given_to(const char *who)
+{
+	struct reply reply = ask(who, "GET", "/show/specification", NULL);
+	size_t count = json_array_size(json_object_get(reply.json, "contents"));
+
+	reply_release(&reply);
+	return count;
+}
+
+static int64_t refusals_of(const struct sn_measure *measure)
+{
+	sn_authority_flush(world.hub->authority);
+	return sn_sql_i64(world.hub->control, -1,
+			  "SELECT count(*) FROM audit WHERE subject = ? AND outcome = 'refused'",
+			  "t", measure->id);
+}
+
+static void what_a_peer_may_not_be_given_fails_with_the_reason(void **state)
+{
+	const struct sn_measure *measure;
+	struct sn_sup_peer *peer;
+	const char *error;
+
+	(void)state;
+	offer_to(COMPONENT, "fixed", "203.0.113.9");
+	peer = sn_sup_peer_find(world.hub->supervisor, COMPONENT);
+	peer->interval_ns = 600 * SN_NS_PER_S; /* it keeps its lease */
+	measure = want_fixed("fixed");
+	offer_to(COMPONENT, "fixed", "198.51.100.7"); /* which the policy never lets be probed */
+	assert_int_equal(given_to(COMPONENT), 0);
+	assert_int_equal(given_to(COMPONENT), 0);
+	assert_int_equal(refusals_of(measure), 1);
+	for (int i = 0; i < TEST_PATIENCE_MS / 50 && measure->parts[0]->state == SN_MEASURE_WAITING;
+	     i++) {
+		world.hub->supervisor->ticks = 4; /* the next one looks at deadlines */
+		world_wait(&world, 50 * SN_NS_PER_MS);
+	}
+	assert_int_equal(measure->parts[0]->state, SN_MEASURE_FAILED);
+	error = measure->parts[0]->error;
+	if (strstr(error, "not given to the peer: ") == NULL ||
+	    strstr(error, "198.51.100.") == NULL)
+		fail_msg("%s", error);
+	assert_int_equal(peer->job_count, 0);
+	assert_int_equal(refusals_of(measure), 1);
+}
+
+static void part_says_that_its_peer_offers_it_no_more(void **state)
+{
+	const struct sn_measure *measure;
+
+	(void)state;
+	offer(COMPONENT, "gone");
+	sn_sup_peer_find(world.hub->supervisor, COMPONENT)->interval_ns = 600 * SN_NS_PER_S;
+	want("gone", "g1", "now");
+	measure = measure_of("g1");
+	offer_to(COMPONENT, "gone", "192.0.2.1"); /* not where it was asked for */
+	assert_int_equal(given_to(COMPONENT), 0);
+	for (int i = 0; i < TEST_PATIENCE_MS / 50 && measure->state == SN_MEASURE_WAITING; i++) {
+		world.hub->supervisor->ticks = 4;
+		world_wait(&world, 50 * SN_NS_PER_MS);
+	}
+	if (strstr(measure->parts[0]->error, "does not offer 'gone'") == NULL)
+		fail_msg("%s", measure->parts[0]->error);
+}
+
 /* By as many as it takes; what is left is less than a body that counts. */
 static void take_all(struct sn_room *room)
 {
@@ -354,6 +444,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			peer_that_comes_back_gets_what_it_may_have_forgotten, start, stop),
 		cmocka_unit_test_setup_teardown(late_part_fails_and_its_job_is_forgotten, start,
+						stop),
+		cmocka_unit_test_setup_teardown(what_a_peer_may_not_be_given_fails_with_the_reason,
+						start, stop),
+		cmocka_unit_test_setup_teardown(part_says_that_its_peer_offers_it_no_more, start,
 						stop),
 		cmocka_unit_test_setup_teardown(one_peer_cannot_take_the_room_of_all, start, stop),
 		cmocka_unit_test(device_of_a_group_is_a_selection),
