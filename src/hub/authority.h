@@ -92,7 +92,8 @@ void sn_authority_note(struct sn_authority *authority, const struct sn_policy_as
 bool sn_authority_permit_own(struct sn_authority *authority, const struct sn_policy_ask *ask,
 			     enum sn_policy_action own, bool is_theirs, const char *subject,
 			     struct sn_policy_verdict *verdict);
-void sn_authority_flush(struct sn_authority *authority); /* writes what is queued, now */
+/* Writes what is queued, now; while a transaction is open, soon: that may be rolled back. */
+void sn_authority_flush(struct sn_authority *authority);
 
 /* Who asks ---------------------------------------------------------------- */
 

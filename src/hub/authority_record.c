@@ -54,18 +54,16 @@ static int write_line(struct sn_db *db, const struct sn_authority_line *line, st
 static int write_queue(struct sn_authority *authority, struct sn_err *err)
 {
 	struct sn_db *db = authority->config.db;
-	bool own = sqlite3_get_autocommit(sn_db_handle(db)) != 0;
 
-	if (own && sn_db_begin(db, err) != 0)
+	if (sn_db_begin(db, err) != 0)
 		return err->code;
 	for (size_t i = 0; i < authority->queued; i++) {
 		if (write_line(db, &authority->queue[i], err) != 0) {
-			if (own)
-				sn_db_rollback(db);
+			sn_db_rollback(db);
 			return err->code;
 		}
 	}
-	return own ? sn_db_commit(db, err) : 0;
+	return sn_db_commit(db, err);
 }
 
 static void drop_queue(struct sn_authority *authority)
@@ -83,6 +81,10 @@ void sn_authority_flush(struct sn_authority *authority)
 	sn_timer_stop(&authority->flush);
 	if (authority->queued == 0)
 		return;
+	if (sqlite3_get_autocommit(sn_db_handle(authority->config.db)) == 0) {
+		sn_timer_in(&authority->flush, 0);
+		return;
+	}
 	if (write_queue(authority, &err) == 0) {
 		drop_queue(authority);
 		return;
@@ -228,8 +230,7 @@ int sn_authority_record(struct sn_authority *authority, const struct sn_policy_a
 		return 0;
 	}
 	/* In order: what was queued happened before. */
-	if (sqlite3_get_autocommit(sn_db_handle(authority->config.db)) != 0)
-		sn_authority_flush(authority);
+	sn_authority_flush(authority);
 	failed = write_line(authority->config.db, &line, err);
 	release_line(&line);
 	return failed;

@@ -239,11 +239,18 @@ static void measure_changed(const struct sn_measure *measure, const struct sn_me
 	sn_supervisor_measure_changed(hub->supervisor, measure, part);
 }
 
+/* In the audit trail they come before what they led to. */
+static void flush_decisions(void *ctx)
+{
+	sn_authority_flush(ctx);
+}
+
 static int open_measures(struct sn_hub *hub, struct sn_err *err)
 {
 	struct sn_measures_config config = {
 		.db = hub->control,
 		.fleet = hub->fleet,
+		.prepare = flush_decisions,
 		.permit = sn_authority_permit_measure,
 		.may_join = sn_authority_may_join,
 		.permit_ctx = hub->authority,

@@ -92,7 +92,8 @@ struct sn_measure_request {
 	json_t *selection;      /* see above; NULL: all that offer it */
 	const char *name, *repository;
 	const char *client_token, *client_label;
-	const char *key; /* idempotency key, per owner */
+	const char *client_message; /* kept with it, as it is; NULL: nothing */
+	const char *key;            /* idempotency key, per owner */
 };
 
 struct sn_measures;
@@ -102,9 +103,12 @@ typedef void sn_measures_change_fn(const struct sn_measure *measure,
 				   const struct sn_measure_part *part, void *ctx);
 /*
  * Asked before a measurement is stored, with everything resolved and its parts chosen: may who asks
- * for it?  -EACCES, -EDQUOT with the reason.  A preview has no id.
+ * for it?  -EACCES, -EDQUOT with the reason.  A preview has no id.  Otherwise a transaction is
+ * open: what is written of the decision is committed with the measurement.
  */
 typedef int sn_measures_permit_fn(const struct sn_measure *measure, struct sn_err *err, void *ctx);
+/* Called before that transaction begins: for what has to be on disk before. */
+typedef void sn_measures_prepare_fn(void *ctx);
 /* Asked before a provider that came later joins an open selection. */
 typedef bool sn_measures_join_fn(const struct sn_measure *measure, const char *provider, void *ctx);
 
@@ -121,9 +125,10 @@ struct sn_measures_config {
 	struct sn_fleet *fleet;
 	struct sn_offers *offers;
 	const struct sn_mp_registries *registries;
-	sn_measures_permit_fn *permit; /* may be NULL in tests */
-	sn_measures_join_fn *may_join; /* may be NULL: whoever offers it */
-	void *permit_ctx;              /* of these two */
+	sn_measures_prepare_fn *prepare; /* may be NULL */
+	sn_measures_permit_fn *permit;   /* may be NULL in tests */
+	sn_measures_join_fn *may_join;   /* may be NULL: whoever offers it */
+	void *permit_ctx;                /* of these three */
 	sn_measures_change_fn *on_change;
 	sn_measures_change_fn *on_count; /* rows were counted, once a tick at most; may be NULL */
 	void *ctx;                       /* of the last two */

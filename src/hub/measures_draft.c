@@ -348,6 +348,26 @@ static int check_room(const struct sn_measures *measures, const char *owner, siz
 	return 0;
 }
 
+/* The decision and what it is about: both, or neither. */
+static int settle(const struct sn_draft *draft, struct sn_err *err)
+{
+	const struct sn_measures_config *config = &draft->measures->config;
+	int failed;
+
+	if (config->prepare != NULL)
+		config->prepare(config->permit_ctx);
+	if (sn_db_begin(config->db, err) != 0)
+		return err->code;
+	failed = permit(draft, err);
+	if (failed == 0)
+		failed = sn_measures_store(draft->measures, draft->measured,
+					   draft->request->client_message, err);
+	if (failed == 0)
+		return sn_db_commit(config->db, err);
+	sn_db_rollback(config->db);
+	return failed;
+}
+
 /* Providers may answer from inside of the call. */
 static void start(struct sn_measures *measures, struct sn_measured *measured)
 {
@@ -378,9 +398,7 @@ int sn_measures_add(struct sn_measures *measures, const struct sn_measure_reques
 	if (failed == 0)
 		failed = check_room(measures, request->owner, draft.count, err);
 	if (failed == 0)
-		failed = permit(&draft, err);
-	if (failed == 0)
-		failed = sn_measures_store(measures, draft.measured, err);
+		failed = settle(&draft, err);
 	if (failed == 0) {
 		*measure = &draft.measured->measure;
 		sn_measures_take_in(measures, draft.measured);

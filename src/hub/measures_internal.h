@@ -144,8 +144,9 @@ struct sn_mp_message *sn_request_native_capability(const struct sn_measures *mea
 /* measures_store.c ---------------------------------------------------------------------- */
 
 int sn_measures_load(struct sn_measures *measures, struct sn_err *err);
+/* With its parts and, if there is one, its client's message; as a part of the open transaction. */
 int sn_measures_store(struct sn_measures *measures, const struct sn_measured *measured,
-		      struct sn_err *err);
+		      const char *client_message, struct sn_err *err);
 int sn_measures_store_part(struct sn_measures *measures, const struct sn_measure_part *part,
 			   struct sn_err *err);
 int sn_measures_update_part(struct sn_measures *measures, const struct sn_measure_part *part,

@@ -71,8 +71,18 @@ static int store_whole(struct sn_measures *measures, const struct sn_measured *m
 	return changed < 0 ? changed : 0;
 }
 
-static int store_all(struct sn_measures *measures, const struct sn_measured *measured,
-		     struct sn_err *err)
+static int store_message(struct sn_measures *measures, const struct sn_measured *measured,
+			 const char *message, struct sn_err *err)
+{
+	int changed = sn_db_run(measures->config.db, err,
+				"INSERT OR REPLACE INTO mplane_requests VALUES (?, ?)", "tt",
+				measured->measure.id, message);
+
+	return changed < 0 ? changed : 0;
+}
+
+int sn_measures_store(struct sn_measures *measures, const struct sn_measured *measured,
+		      const char *client_message, struct sn_err *err)
 {
 	const struct sn_measure *measure = &measured->measure;
 	struct sn_buf text = {0};
@@ -83,21 +93,8 @@ static int store_all(struct sn_measures *measures, const struct sn_measured *mea
 	sn_buf_finish(&text);
 	for (size_t i = 0; i < measure->part_count && failed == 0; i++)
 		failed = sn_measures_store_part(measures, measure->parts[i], err);
-	return failed;
-}
-
-int sn_measures_store(struct sn_measures *measures, const struct sn_measured *measured,
-		      struct sn_err *err)
-{
-	struct sn_db *db = measures->config.db;
-	int failed = sn_db_begin(db, err);
-
-	if (failed != 0)
-		return failed;
-	failed = store_all(measures, measured, err);
-	if (failed == 0)
-		return sn_db_commit(db, err);
-	sn_db_rollback(db);
+	if (failed == 0 && client_message != NULL)
+		failed = store_message(measures, measured, client_message, err);
 	return failed;
 }
 

@@ -23,21 +23,7 @@
 
 /* What was asked, as it was asked ------------------------------------------------------ */
 
-/* Their results come in the client's own words: its parameters, its columns, its scope. */
-static void keep_asked(struct sn_supervisor *sup, const struct sn_measure *measure,
-		       const struct sn_mp_message *specification)
-{
-	struct sn_buf text = {0};
-	struct sn_err err = {0};
-
-	sn_mp_encode(specification, 0, &text);
-	if (sn_db_run(sup->hub->control, &err,
-		      "INSERT OR REPLACE INTO mplane_requests VALUES (?, ?)", "tt", measure->id,
-		      sn_buf_cstr(&text)) < 0)
-		SN_LOG_LIMITED(SN_LOG_ERROR, "cannot keep a specification: %s", err.text);
-	sn_buf_finish(&text);
-}
-
+/* Results come in the client's own words: its parameters, its columns, its scope. */
 static struct sn_mp_message *read_asked(struct sn_supervisor *sup, const char *measure)
 {
 	struct sn_mp_message *asked = NULL;
@@ -133,7 +119,7 @@ int sn_sup_measure(struct sn_supervisor *sup, const struct sn_asker *asker, cons
 		   const char *key, struct sn_measure **measure, struct sn_err *err)
 {
 	sn_autojson json_t *parameters = NULL, *selection = NULL;
-	struct sn_buf when = {0};
+	struct sn_buf when = {0}, message = {0};
 	struct sn_measure_request request = {
 		.owner = owner,
 		.identities = asker->list,
@@ -159,10 +145,11 @@ int sn_sup_measure(struct sn_supervisor *sup, const struct sn_asker *asker, cons
 	request.selection = selection;
 	sn_mp_when_print(&specification->when, &when);
 	request.when = sn_buf_cstr(&when);
+	sn_mp_encode(specification, 0, &message);
+	request.client_message = sn_buf_cstr(&message);
 	result = sn_measures_add(sup->hub->measures, &request, sn_hub_now(sup->hub), measure, err);
 	sn_buf_finish(&when);
-	if (result == 0)
-		keep_asked(sup, *measure, specification);
+	sn_buf_finish(&message);
 	return result;
 }
 

@@ -462,6 +462,20 @@ static void owner_of_old_has_the_role_that_the_account_has_now(void **state)
 	assert_int_equal(asker.count, 1);
 }
 
+static void lines_outlive_a_transaction_that_is_rolled_back(void **state)
+{
+	struct sn_err err = {0};
+
+	(void)state;
+	write_policy(one);
+	must_open(world.file);
+	assert_int_equal(sn_db_begin(world.db, &err), 0);
+	assert_false(ask(SN_MAY_MEASURE, "user:b", "ping"));
+	sn_authority_flush(world.authority);
+	sn_db_rollback(world.db);
+	assert_int_equal(lines_of("policy.measure"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -476,6 +490,7 @@ int main(void)
 		TEST(who_looks_at_what_is_written_every_ten_minutes),
 		TEST(refusals_are_written_once_a_minute_with_their_number),
 		TEST(decisions_of_one_turn_cost_one_transaction),
+		TEST(lines_outlive_a_transaction_that_is_rolled_back),
 		TEST(allowed_measurement_is_a_part_of_the_open_transaction),
 		TEST(what_cannot_be_written_is_not_allowed),
 		TEST(the_trail_is_only_added_to),

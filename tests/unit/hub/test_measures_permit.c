@@ -2,6 +2,7 @@
 /* Measurements: leave, previews and limits. */
 #include "asking.h"
 
+#include "hub/control.h"
 #include "hub/sql.h"
 
 static int verdict;
@@ -42,6 +43,53 @@ static void what_is_not_permitted_is_not_stored(void **state)
 	assert_int_equal(sn_sql_i64(plane.db, -1, "SELECT count(*) FROM measurements", ""), 0);
 	with_judge(0);
 	ask("{" PING "}");
+}
+
+/* A decision that is written down, as the authority does it. */
+static int judge_and_write(const struct sn_measure *measure, struct sn_err *reason, void *ctx)
+{
+	(void)ctx;
+	return sn_control_audit(plane.db, plane.now_ns, "user:alice", "judged", measure->id, NULL,
+				reason);
+}
+
+static bool prepared_outside;
+
+static void prepare(void *ctx)
+{
+	(void)ctx;
+	prepared_outside = sqlite3_get_autocommit(sn_db_handle(plane.db)) != 0;
+}
+
+static int64_t decisions(void)
+{
+	return sn_sql_i64(plane.db, -1, "SELECT count(*) FROM audit WHERE action = 'judged'", "");
+}
+
+static void decision_and_measurement_are_stored_together(void **state)
+{
+	struct sn_err trouble = {0};
+
+	(void)state;
+	plane_node(&plane, "a", PING_REPORT("192.0.2.1"));
+	plane.config.permit = judge_and_write;
+	plane.config.prepare = prepare;
+	plane_restart(&plane);
+	ask("{" PING "}");
+	assert_true(prepared_outside);
+	assert_int_equal(decisions(), 1);
+	/* It cannot be stored: then nothing was decided either. */
+	assert_int_equal(sn_db_exec(plane.db,
+				    "CREATE TRIGGER full BEFORE INSERT ON parts BEGIN"
+				    " SELECT raise(ABORT, 'no room'); END",
+				    &trouble),
+			 0);
+	refused("{" PING "}", -EEXIST, "no room");
+	assert_int_equal(decisions(), 1);
+	assert_int_equal(sn_db_exec(plane.db, "DROP TRIGGER full", &trouble), 0);
+	ask("{" PING "}");
+	assert_int_equal(decisions(), 2);
+	assert_int_equal(sn_sql_i64(plane.db, -1, "SELECT count(*) FROM measurements", ""), 2);
 }
 
 static void who_may_not_join_does_not(void **state)
@@ -190,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_not_permitted_is_not_stored),
+		TEST(decision_and_measurement_are_stored_together),
 		TEST(who_may_not_join_does_not),
 		TEST(a_preview_says_what_would_be_and_stores_nothing),
 		TEST(a_node_has_so_many_tasks_and_no_more),
