@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/client.h"
+#include "cli/named.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/shape.h"
@@ -31,18 +32,8 @@ static int run(const struct options *given, int argc, char **argv, sn_client_wor
 	return sn_client_run(&given->client, work, &all);
 }
 
-/* The path of a thing by its name, which must not lead anywhere else; NULL and the reason. */
-static char *path_of(const char *list, const char *name, struct sn_err *err)
-{
-	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-				   "._-";
-
-	if (name[0] == '\0' || name[0] == '.' || strspn(name, good) != strlen(name)) {
-		sn_err_set(err, -EDOM, "there can be no '%.80s'", name);
-		return NULL;
-	}
-	return sn_xasprintf("/api/v1/%s/%s", list, name);
-}
+static const struct sn_named users = {"users", "name", "removed"};
+static const struct sn_named tokens = {"tokens", "id", "removed"};
 
 static int print_item(const json_t *item, void *ctx)
 {
@@ -148,7 +139,7 @@ static int run_add(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, c
 static int set_user(struct sn_client *client, void *ctx, struct sn_err *err)
 {
 	const struct options *given = ctx;
-	sn_autofree char *path = path_of("users", given->argv[0], err);
+	sn_autofree char *path = sn_named_path(&users, given->argv[0], err);
 	sn_autojson json_t *body = json_pack("{s:s}", "role", given->role), *user = NULL;
 	int rc = path != NULL ? sn_client_call(client, "PATCH", path, body, &user, err) : err->code;
 
@@ -166,28 +157,11 @@ static int run_set(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, c
 	return run(given, argc, argv, set_user);
 }
 
-/* Each that is named, of "users" or "tokens"; `key` is what their names are called. */
-static int remove_all(struct sn_client *client, const struct options *given, const char *noun,
-		      const char *key, struct sn_err *err)
-{
-	for (int i = 0; i < given->argc; i++) {
-		sn_autofree char *path = path_of(noun, given->argv[i], err);
-		int rc = path != NULL ? sn_client_call(client, "DELETE", path, NULL, NULL, err)
-				      : err->code;
-
-		if (rc != 0)
-			return rc;
-		if (given->json)
-			sn_output_done(stdout, key, given->argv[i], "removed");
-		else
-			printf("removed '%s'\n", given->argv[i]);
-	}
-	return 0;
-}
-
 static int remove_users(struct sn_client *client, void *ctx, struct sn_err *err)
 {
-	return remove_all(client, ctx, "users", "name", err);
+	const struct options *given = ctx;
+
+	return sn_named_remove(client, &users, given->json, given->argc, given->argv, err);
 }
 
 static int run_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)
@@ -264,7 +238,9 @@ static int run_token_add(const struct sn_verb *verb SN_UNUSED, void *opts, int a
 
 static int remove_tokens(struct sn_client *client, void *ctx, struct sn_err *err)
 {
-	return remove_all(client, ctx, "tokens", "id", err);
+	const struct options *given = ctx;
+
+	return sn_named_remove(client, &tokens, given->json, given->argc, given->argv, err);
 }
 
 static int run_token_rm(const struct sn_verb *verb SN_UNUSED, void *opts, int argc, char **argv)

@@ -30,6 +30,7 @@ static void build(struct sn_program *program)
 		sn_cli_dump_verbs,
 		sn_cli_kml_verbs,
 		sn_cli_node_verbs,
+		sn_cli_invites_verbs,
 		sn_cli_user_verbs,
 		sn_cli_account_verbs,
 		sn_cli_policy_verbs,

@@ -15,6 +15,7 @@ struct sn_cli_verbs {
 extern const struct sn_verb sn_cli_up_verb;                 /* up/up.c */
 extern const struct sn_cli_verbs sn_cli_ping_verbs;         /* ping.c */
 extern const struct sn_cli_verbs sn_cli_node_verbs;         /* node.c */
+extern const struct sn_cli_verbs sn_cli_invites_verbs;      /* invites.c */
 extern const struct sn_cli_verbs sn_cli_cap_verbs;          /* measure/cap.c */
 extern const struct sn_cli_verbs sn_cli_measure_verbs;      /* measure/measure.c */
 extern const struct sn_cli_verbs sn_cli_measurements_verbs; /* measure/list.c */

@@ -49,6 +49,15 @@ const api = apiOf(hubFile);
 const browser = await launch();
 const { page, complaints, foreign, visit } = await watchedPage(browser, hub.url);
 const region = (name) => page.getByRole('region', { name, exact: true });
+// What a part of the page says to be the same as a command, read and closed.
+async function asCommand(part) {
+	await region(part).getByRole('button', { name: 'As command' }).click();
+	const dialog = page.getByRole('dialog');
+	const texts = await dialog.locator('pre').allInnerTexts();
+	await dialog.getByRole('button', { name: 'Close' }).click();
+	await dialog.waitFor({ state: 'hidden' });
+	return texts;
+}
 const tabs = (of) => of.getByRole('navigation', { name: 'Parts of the administration' });
 
 // The same pages as somebody else.
@@ -77,11 +86,14 @@ const tests = [
 		await page.getByText('degrees from -90 to 90').waitFor();
 		await page.getByLabel('Latitude').fill('');
 		await page.getByLabel('Name').fill('madrid-3');
+		const texts = await asCommand('Invite a node');
+		assert(texts[0] === 'sonde node invite madrid-3' && texts[1].includes('{"name":"madrid-3"}'), texts.join('\n'));
 		await page.getByRole('button', { name: 'Make a token' }).click();
 		await page.getByText('sonde-node join https://').waitFor();
 		await page.reload();
 		await page.getByRole('cell', { name: 'madrid-3', exact: true }).waitFor();
 		assert((await page.getByText('sonde-node join https://').count()) === 0, 'the token is shown again');
+		assert((await asCommand('Open invitations'))[0] === 'sonde node invites', 'the list is no command');
 		await page.getByRole('button', { name: 'Withdraw the invitation of madrid-3' }).click();
 		await page.getByRole('cell', { name: 'madrid-3', exact: true }).waitFor({ state: 'detached' });
 	}],
@@ -90,6 +102,8 @@ const tests = [
 		for (const [name, role] of [['bob', 'operator'], ['lena', 'viewer']]) {
 			await page.getByLabel('Name').fill(name);
 			await page.getByRole('combobox', { name: 'Role', exact: true }).selectOption(role);
+			const texts = await asCommand('Add a user');
+			assert(texts[0] === `sonde user add ${name} --role ${role}`, texts.join('\n'));
 			await page.getByRole('button', { name: 'Add', exact: true }).click();
 			await page.getByText(`${name} logs in with this link, once`).waitFor();
 		}
@@ -135,6 +149,8 @@ const tests = [
 		await visit('/admin');
 		await page.getByLabel('What for').fill('grafana');
 		await page.getByRole('combobox', { name: 'Role', exact: true }).selectOption('viewer');
+		const texts = await asCommand('New token');
+		assert(texts[0] === 'sonde user token add grafana --role viewer --expires 90d', texts.join('\n'));
 		await page.getByRole('button', { name: 'Make a token' }).click();
 		const token = await page.locator('.secret pre').innerText();
 		const ask = async () => (await fetch(new URL('/api/v1/session', hub.url), { headers: { Authorization: `Bearer ${token}` } })).status;

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 
 import { describe, expect, test } from 'vitest';
 
-import { commandOf, curlOf, pythonOf, rowsCommand } from '../src/lib/command';
+import { commandOf, commandWith, curlOf, pythonOf, rowsCommand } from '../src/lib/command';
 import { bodyOf } from '../src/lib/measure';
 
 const none = { nodes: [], tags: [], countries: [], networks: [] };
@@ -64,4 +64,10 @@ test('what is to be kept goes into a file', () => {
 	expect(curlOf(asked)).toContain('-o ping.csv');
 	expect(pythonOf(asked)).toContain(`with open("ping.csv", 'wb') as out:`);
 	expect(pythonOf(asked)).not.toContain('json');
+});
+
+test('options without a value are left out, and what the shell would change is quoted', () => {
+	expect(commandWith('user add', ['alice'], { '--role': 'viewer', '--x': undefined, '--y': null, '--z': '' })).toBe('sonde user add alice --role viewer');
+	expect(commandWith('user token add', ["it's"], { '--expires': '90d' })).toBe("sonde user token add 'it'\\''s' --expires 90d");
+	expect(commandWith('node invite', [], { '--place': 'San José', '--latitude': '-3.7' })).toBe("sonde node invite --place 'San José' --latitude -3.7");
 });

@@ -18,6 +18,10 @@ static const struct canned answers[] = {
 	{"DELETE /api/v1/users/carol ", 204, "", ""},
 	{"DELETE /api/v1/users/ghost ", 404, JSON_HEAD, "{\"detail\":\"there is no 'ghost'\"}"},
 	{"DELETE /api/v1/tokens/01T ", 204, "", ""},
+	{"DELETE /api/v1/invites/01N ", 204, "", ""},
+	{"GET /api/v1/invites?limit=1000 ", 200, JSON_HEAD,
+	 "{\"items\":[{\"id\":\"01N\",\"name\":null,\"expires\":\"2026-03-01T12:00:00Z\"}],"
+	 "\"next\":null}"},
 	{"DELETE /api/v1/quarantine/17 ", 204, "", ""},
 	{"DELETE /api/v1/imports/01J ", 204, "", ""},
 	{"GET /api/v1/math?limit=1000 ", 200, JSON_HEAD,
@@ -69,6 +73,8 @@ static void each_thing_that_was_removed_is_an_object(void **state)
 		    "{\"name\":\"bob\",\"removed\":true}\n"
 		    "{\"name\":\"carol\",\"removed\":true}\n");
 	assert_says("user token rm 01T --json", SN_EXIT_OK, "{\"id\":\"01T\",\"removed\":true}\n");
+	assert_says("node withdraw 01N --json", SN_EXIT_OK,
+		    "{\"id\":\"01N\",\"withdrawn\":true}\n");
 	assert_says("quarantine rm 17 -j", SN_EXIT_OK, "{\"id\":\"17\",\"removed\":true}\n");
 	assert_says("imports cancel 01J --json", SN_EXIT_OK,
 		    "{\"id\":\"01J\",\"cancelled\":true}\n");
@@ -84,6 +90,15 @@ static void people_get_a_line_for_each(void **state)
 	assert_says("user rm bob carol", SN_EXIT_OK, "removed 'bob'\nremoved 'carol'\n");
 	assert_says("quarantine rm 17", SN_EXIT_OK, "removed 17\n");
 	assert_says("store drop 2026-03-01", SN_EXIT_OK, "2026-03-01 is dropped\n");
+}
+
+static void open_invitations_are_listed(void **state)
+{
+	(void)state;
+	assert_says("node invites --json", SN_EXIT_OK,
+		    "{\"id\":\"01N\",\"name\":null,\"expires\":\"2026-03-01T12:00:00Z\"}\n");
+	assert_int_equal(run("node invites"), SN_EXIT_OK);
+	assert_non_null(strstr(said, "01N"));
 }
 
 static void what_was_removed_before_a_refusal_is_told_all_the_same(void **state)
@@ -103,6 +118,7 @@ static void what_can_be_no_name_is_a_usage_error(void **state)
 		{"user rm ../nodes", "'../nodes'"},
 		{"user set no/body --role admin", "'no/body'"},
 		{"user token rm a?b", "'a?b'"},
+		{"node withdraw a/b", "'a/b'"},
 		{"quarantine rm many", "'many'"},
 		{"quarantine retry 0", "'0'"},
 		{"quarantine show -- -1", "'-1'"},
@@ -126,6 +142,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_thing_that_was_removed_is_an_object),
 		cmocka_unit_test(people_get_a_line_for_each),
+		cmocka_unit_test(open_invitations_are_listed),
 		cmocka_unit_test(what_was_removed_before_a_refusal_is_told_all_the_same),
 		cmocka_unit_test(what_can_be_no_name_is_a_usage_error),
 	};

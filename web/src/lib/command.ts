@@ -5,6 +5,12 @@ import type { Body } from './measure';
 
 export const quote = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
+// `sonde VERB WORDS...` with those options that have a value.
+export function commandWith(verb: string, words: string[], options: Record<string, string | null | undefined>): string {
+	const given = Object.entries(options).flatMap(([option, value]) => (value ? [option, quote(value)] : []));
+	return ['sonde', verb, ...words.map(quote), ...given].join(' ');
+}
+
 const PERIODIC = /^now(?: \+ (\w+)| \.\.\. future) \/ (\w+)$/;
 
 function whenWords(when: string): string[] {
@@ -45,12 +51,8 @@ export interface RowsAsked {
 
 // `verb`: what rows to show, like "flows" or "results ping".
 export function rowsCommand(verb: string, { node, target, since, until, where, top }: RowsAsked): string {
-	const words = ['sonde', ...verb.split(' ')];
-	for (const [option, value] of Object.entries({ '--top': top, '--node': node, '--target': target, '--since': since, '--until': until })) {
-		if (value) words.push(option, value);
-	}
-	for (const [column, value] of Object.entries(where ?? {})) words.push('--where', `${column}=${value}`);
-	return words.map(quote).join(' ');
+	const conditions = Object.entries(where ?? {}).map(([column, value]) => ` --where ${quote(`${column}=${value}`)}`);
+	return commandWith(verb, [], { '--top': top, '--node': node, '--target': target, '--since': since, '--until': until }) + conditions.join('');
 }
 
 export interface Asked {
