@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "hub/control.h"
 
 static const char good[] = "roles:\n"
 			   "  boss: [user:admin, user:second]\n"
@@ -264,6 +265,49 @@ static void refusals_are_in_the_audit_trail(void **state)
 	reply_release(&reply);
 }
 
+/* Follows `next` to the end; the number of lines, and of pages. */
+static size_t audit_lines(const char *query, unsigned *pages)
+{
+	sn_autofree char *cursor = sn_xstrdup("");
+	size_t count = 0;
+
+	for (*pages = 0; cursor != NULL && *pages < 20; ++*pages) {
+		sn_autofree char *target = sn_xasprintf("/api/v1/audit?%s%s", query, cursor);
+		struct reply reply = expect(&world, AS_LOCAL, 200, "GET", target, NULL);
+		const char *next = json_string_value(json_object_get(reply.json, "next"));
+
+		count += json_array_size(json_object_get(reply.json, "items"));
+		free(cursor);
+		cursor = next != NULL ? sn_xasprintf("&cursor=%s", next) : NULL;
+		reply_release(&reply);
+	}
+	return count;
+}
+
+static void rare_lines_of_a_long_audit_trail_come_in_bounded_pages(void **state)
+{
+	struct sn_err err = {0};
+	unsigned pages;
+
+	(void)state;
+	if (sn_control_audit(world.hub->control, 1, "user:rare", "first", "x", NULL, &err) != 0 ||
+	    sn_db_exec(world.hub->control,
+		       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+		       " WHERE i < 50000) INSERT INTO audit (time, actor, action, subject)"
+		       " SELECT i, 'user:often', 'then', 'y' FROM n",
+		       &err) != 0 ||
+	    sn_control_audit(world.hub->control, 2, "user:rare", "last", "x", NULL, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(audit_lines("actor=rare", &pages), 2);
+	assert_int_equal(pages, 3);
+	assert_int_equal(audit_lines("actor=rare&limit=1", &pages), 2);
+	assert_int_equal(pages, 5);
+	assert_int_equal(audit_lines("actor=often&limit=10000", &pages), 50000);
+	assert_in_range(pages, 5, 9);
+	assert_int_equal(audit_lines("actor=nobody", &pages), 0);
+	assert_int_equal(pages, 3);
+}
+
 static void broken_file_is_a_problem_that_people_see(void **state)
 {
 	int stream;
@@ -506,6 +550,7 @@ int main(void)
 		cmocka_unit_test(everybody_may_ask_about_themselves_only),
 		cmocka_unit_test(the_policy_decides_over_the_role_of_the_account),
 		cmocka_unit_test(refusals_are_in_the_audit_trail),
+		cmocka_unit_test(rare_lines_of_a_long_audit_trail_come_in_bounded_pages),
 		cmocka_unit_test(broken_file_is_a_problem_that_people_see),
 		cmocka_unit_test(measurement_needs_a_rule_for_all_of_it),
 		cmocka_unit_test(preview_says_what_the_policy_would_and_is_not_written_down),
