@@ -14,6 +14,11 @@ export default defineConfig({
 		target: 'es2022',
 		assetsInlineLimit: 0, // the Content-Security-Policy allows no data: addresses
 		modulePreload: { polyfill: false },
+		rollupOptions: {
+			input: ['index.html', 'src/plain.css'],
+			// The hub's own pages name their style as it is.
+			output: { assetFileNames: ({ names }) => (names.includes('plain.css') ? 'plain.css' : 'assets/[name]-[hash][extname]') },
+		},
 	},
 	test: { include: ['test/**/*.test.ts'], environment: 'node' },
 });
