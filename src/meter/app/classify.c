@@ -136,9 +136,10 @@ static const struct {
 	RULE(SN_SERVER, "VER ", SN_WORD_MSN, SN_WORD_MSN, true),
 };
 
+/* With something, that is.  Nearly all differ in the first byte. */
 static bool begins(struct sn_str text, struct sn_str with)
 {
-	return text.n >= with.n && memcmp(text.p, with.p, with.n) == 0;
+	return text.n >= with.n && text.p[0] == with.p[0] && memcmp(text.p, with.p, with.n) == 0;
 }
 
 static void settle(struct sn_tcp_parser *parser, struct sn_app_tcp *app, uint8_t word)

@@ -19,7 +19,6 @@
 #include "base/util.h"
 #include "meter/app/names.h"
 #include "meter/flow/key.h"
-#include "meter/flow/siphash.h"
 
 #define STRIPES      16
 #define STRIPE_BITS  4
@@ -124,17 +123,10 @@ void sn_dns_cache_destroy(struct sn_dns_cache *cache)
 static struct place place_of(struct sn_dns_cache *cache, const uint64_t client[2],
 			     const uint64_t address[2])
 {
-	struct stripe *stripe;
-	struct sip sip;
-	uint64_t hash;
+	uint64_t words[] = {client[0], client[1], address[0], address[1]};
+	uint64_t hash = sn_flow_words_hash(words, SN_COUNT(words), &cache->secret) >> 32;
+	struct stripe *stripe = &cache->stripes[hash % STRIPES];
 
-	sip_init(&sip, cache->secret.k0, cache->secret.k1);
-	sip_word(&sip, client[0]);
-	sip_word(&sip, client[1]);
-	sip_word(&sip, address[0]);
-	sip_word(&sip, address[1]);
-	hash = sip_final(&sip, 32);
-	stripe = &cache->stripes[hash % STRIPES];
 	return (struct place){stripe, (uint32_t)(hash >> STRIPE_BITS) & stripe->mask};
 }
 

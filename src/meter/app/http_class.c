@@ -39,7 +39,7 @@ enum {
 	TYPE_DROPBOX,
 };
 
-#define HOST(text)                                                                                 \
+#define TEXT(text)                                                                                 \
 	{                                                                                          \
 		text, sizeof(text) - 1                                                             \
 	}
@@ -62,27 +62,27 @@ static const struct {
 	{TYPE_RTMPT, true, ANY, "/send/", NULL},
 	{TYPE_NETFLIX, false, ANY, "/range/", "?o="},
 	{TYPE_NETFLIX, false, ANY, "/?o=", "&v="},
-	{TYPE_YOUTUBE_VIDEO, false, HOST("googlevideo.com"), "/videoplayback", NULL},
-	{TYPE_YOUTUBE_VIDEO, false, HOST("youtube.com"), "/videoplayback", NULL},
-	{TYPE_YOUTUBE_204, false, HOST("googlevideo.com"), "/generate_204", NULL},
-	{TYPE_YOUTUBE_204, false, HOST("youtube.com"), "/generate_204", NULL},
-	{TYPE_YOUTUBE_EMBED, false, HOST("youtube.com"), "/embed/", NULL},
-	{TYPE_YOUTUBE_SITE, false, HOST("youtube.com"), NULL, NULL},
-	{TYPE_VIMEO, false, HOST("vimeo.com"), NULL, NULL},
-	{TYPE_WIKIPEDIA, false, HOST("wikipedia.org"), NULL, NULL},
-	{TYPE_WIKIPEDIA, false, HOST("wikimedia.org"), "/wikipedia/", NULL},
-	{TYPE_RAPIDSHARE, false, HOST("rapidshare.com"), NULL, NULL},
-	{TYPE_MEGAUPLOAD, false, HOST("megaupload.com"), NULL, NULL},
-	{TYPE_GET, false, HOST("facebook.com"), "/mobile/status.php",
+	{TYPE_YOUTUBE_VIDEO, false, TEXT("googlevideo.com"), "/videoplayback", NULL},
+	{TYPE_YOUTUBE_VIDEO, false, TEXT("youtube.com"), "/videoplayback", NULL},
+	{TYPE_YOUTUBE_204, false, TEXT("googlevideo.com"), "/generate_204", NULL},
+	{TYPE_YOUTUBE_204, false, TEXT("youtube.com"), "/generate_204", NULL},
+	{TYPE_YOUTUBE_EMBED, false, TEXT("youtube.com"), "/embed/", NULL},
+	{TYPE_YOUTUBE_SITE, false, TEXT("youtube.com"), NULL, NULL},
+	{TYPE_VIMEO, false, TEXT("vimeo.com"), NULL, NULL},
+	{TYPE_WIKIPEDIA, false, TEXT("wikipedia.org"), NULL, NULL},
+	{TYPE_WIKIPEDIA, false, TEXT("wikimedia.org"), "/wikipedia/", NULL},
+	{TYPE_RAPIDSHARE, false, TEXT("rapidshare.com"), NULL, NULL},
+	{TYPE_MEGAUPLOAD, false, TEXT("megaupload.com"), NULL, NULL},
+	{TYPE_GET, false, TEXT("facebook.com"), "/mobile/status.php",
 	 NULL}, /* asks whether it is there */
-	{TYPE_FACEBOOK, false, HOST("facebook.com"), NULL, NULL},
-	{TYPE_ADVERTISING, false, HOST("doubleclick.net"), NULL, NULL},
-	{TYPE_FLICKR, false, HOST("flickr.com"), NULL, NULL},
-	{TYPE_GOOGLE_MAPS, false, HOST("maps.google.com"), NULL, NULL},
-	{TYPE_MEDIAFIRE, false, HOST("mediafire.com"), NULL, NULL},
-	{TYPE_HOTFILE, false, HOST("hotfile.com"), NULL, NULL},
-	{TYPE_TWITTER, false, HOST("twitter.com"), NULL, NULL},
-	{TYPE_DROPBOX, false, HOST("dropbox.com"), NULL, NULL},
+	{TYPE_FACEBOOK, false, TEXT("facebook.com"), NULL, NULL},
+	{TYPE_ADVERTISING, false, TEXT("doubleclick.net"), NULL, NULL},
+	{TYPE_FLICKR, false, TEXT("flickr.com"), NULL, NULL},
+	{TYPE_GOOGLE_MAPS, false, TEXT("maps.google.com"), NULL, NULL},
+	{TYPE_MEDIAFIRE, false, TEXT("mediafire.com"), NULL, NULL},
+	{TYPE_HOTFILE, false, TEXT("hotfile.com"), NULL, NULL},
+	{TYPE_TWITTER, false, TEXT("twitter.com"), NULL, NULL},
+	{TYPE_DROPBOX, false, TEXT("dropbox.com"), NULL, NULL},
 };
 
 static struct sn_str without_port(struct sn_str host)
@@ -167,23 +167,23 @@ enum {
 };
 
 static const struct {
-	const char *content_type;
+	struct sn_str content_type;
 	uint8_t video;
 } contents[] = {
-	{"video/x-flv", VIDEO_FLV},
-	{"video/flv", VIDEO_FLV},
-	{"video/mp4", VIDEO_MP4},
-	{"video/x-msvideo", VIDEO_AVI},
-	{"video/x-ms-wmv", VIDEO_WMV},
-	{"video/mpeg", VIDEO_MPEG},
-	{"video/webm", VIDEO_WEBM},
-	{"video/3gpp", VIDEO_3GPP},
-	{"video/ogg", VIDEO_OGG},
-	{"video/quicktime", VIDEO_QUICKTIME},
-	{"video/x-ms-asf", VIDEO_ASF},
-	{"video/", VIDEO_UNKNOWN},
-	{"application/vnd.apple.mpegurl", VIDEO_HLS},
-	{"application/x-mpegurl", VIDEO_HLS},
+	{TEXT("video/x-flv"), VIDEO_FLV},
+	{TEXT("video/flv"), VIDEO_FLV},
+	{TEXT("video/mp4"), VIDEO_MP4},
+	{TEXT("video/x-msvideo"), VIDEO_AVI},
+	{TEXT("video/x-ms-wmv"), VIDEO_WMV},
+	{TEXT("video/mpeg"), VIDEO_MPEG},
+	{TEXT("video/webm"), VIDEO_WEBM},
+	{TEXT("video/3gpp"), VIDEO_3GPP},
+	{TEXT("video/ogg"), VIDEO_OGG},
+	{TEXT("video/quicktime"), VIDEO_QUICKTIME},
+	{TEXT("video/x-ms-asf"), VIDEO_ASF},
+	{TEXT("video/"), VIDEO_UNKNOWN},
+	{TEXT("application/vnd.apple.mpegurl"), VIDEO_HLS},
+	{TEXT("application/x-mpegurl"), VIDEO_HLS},
 };
 
 static const struct {
@@ -206,10 +206,11 @@ static const struct {
 uint8_t sn_http_video_declared(struct sn_str content_type)
 {
 	for (size_t i = 0; i < SN_COUNT(contents); i++) {
-		size_t n = strlen(contents[i].content_type);
+		struct sn_str wanted = contents[i].content_type;
 
-		if (content_type.n >= n &&
-		    strncasecmp(content_type.p, contents[i].content_type, n) == 0)
+		/* Nearly all differ in the first letter. */
+		if (content_type.n >= wanted.n && (content_type.p[0] | 0x20) == wanted.p[0] &&
+		    strncasecmp(content_type.p, wanted.p, wanted.n) == 0)
 			return contents[i].video;
 	}
 	return 0;

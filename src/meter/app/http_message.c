@@ -114,11 +114,24 @@ bool sn_http_begins(unsigned side, struct sn_str text)
 	       (may_be_method(text) && sn_str_has_prefix(version_of(first_line(text)), "HTTP/"));
 }
 
+/* No control characters in eight bytes: neither one below a blank nor the one for deletion. */
+static bool are_printable(const char *p)
+{
+	const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
+	uint64_t bytes, others;
+
+	memcpy(&bytes, p, sizeof(bytes));
+	others = bytes ^ ones * 0x7f;
+	return ((((bytes - ones * ' ') & ~bytes) | ((others - ones) & ~others)) & tops) == 0;
+}
+
 /* Up to the first control character. */
 static struct sn_str printable(struct sn_str text)
 {
 	size_t n = 0;
 
+	while (n + sizeof(uint64_t) <= text.n && are_printable(text.p + n))
+		n += sizeof(uint64_t);
 	while (n < text.n && (unsigned char)text.p[n] >= ' ' && text.p[n] != 0x7f)
 		n++;
 	text.n = n;

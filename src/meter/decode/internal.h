@@ -12,6 +12,7 @@
 #include "meter/decode/decode.h"
 
 enum { SN_ETHERTYPE_IPV4 = 0x0800, SN_ETHERTYPE_IPV6 = 0x86dd };
+enum { SN_PROTO_IPV4 = 4, SN_PROTO_IPV6 = 41, SN_PROTO_GRE = 47 }; /* tunnels */
 
 /* In pieces: of the whole, compilers make a string instruction that costs more than all the rest.
  */
@@ -49,6 +50,13 @@ enum sn_skip sn_decode_ipv4(struct sn_rd *rd, uint32_t missing, struct sn_decode
 enum sn_skip sn_decode_ipv6(struct sn_rd *rd, uint32_t missing, struct sn_decoded *out);
 /* `length` is that of the IP payload (this fragment's) by the headers. */
 enum sn_skip sn_decode_transport(struct sn_rd *rd, uint32_t length, struct sn_decoded *out);
+/*
+ * What the header of ICMP at `p` has in place of ports: src_port is the identifier (0 for types
+ * without), dst_port type * 256 + code of the request, in both directions, so that an answer meets
+ * its question.
+ */
+#define SN_ICMP_HEADER 8
+void sn_decode_icmp(uint8_t protocol, const uint8_t *p, struct sn_decoded *out);
 
 /* May the packet be the outside of a tunnel?  `dst_port` counts for UDP only. */
 bool sn_decode_is_tunnel(uint8_t protocol, uint16_t dst_port);

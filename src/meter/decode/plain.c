@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Plain packets: Ethernet with at most one VLAN tag, IPv4 without options or IPv6 without
- * extension headers, whole TCP or UDP.  Of real traffic that is nearly every packet, so they
- * have a straight way: no tables, no loops, no reader that is handed on.  It asks only
- * whether all headers are here and sound, and writes nothing before that is known; all else
- * is left to sn_decode_any(), which comes back here with what is inside of tunnels.
+ * extension headers, whole TCP, UDP or ICMP; also inside of IP in IP and of GRE without fields.
+ * Of real traffic that is nearly every packet, so they have a straight way: no tables, no
+ * reader that is handed on.  It asks only whether all headers are here and sound, and nothing
+ * it wrote counts before that is known; all else is left to sn_decode_any(), which comes back
+ * here with what is inside of other tunnels.
  */
 #include <pcap/dlt.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #define IPV6_HEADER     40
 #define TCP_HEADER      20
 #define UDP_HEADER      8
+#define GRE_HEADER      4
 
 /* The header at `p` has `length` bytes in the IP packet with what follows, `here` of them captured.
  */
@@ -68,13 +70,35 @@ static SN_ALWAYS_INLINE bool plain_udp(const uint8_t *p, uint32_t length, uint32
 	return true;
 }
 
+/* Out of line: few packets are, and the others need not save its registers. */
+__attribute__((noinline)) static bool plain_icmp(uint8_t protocol, const uint8_t *p,
+						 uint32_t length, uint32_t here,
+						 struct sn_decoded *out)
+{
+	if (here < SN_ICMP_HEADER)
+		return false;
+	out->has_transport = true;
+	sn_decode_icmp(protocol, p, out);
+	out->payload_bytes = length - SN_ICMP_HEADER;
+	set_rd(&out->payload, p + SN_ICMP_HEADER, here - SN_ICMP_HEADER);
+	return true;
+}
+
 static SN_ALWAYS_INLINE bool plain_transport(uint8_t protocol, const uint8_t *p, uint32_t length,
 					     uint32_t here, struct sn_decoded *out)
 {
 	here = SN_MIN(here, length); /* behind the IP packet there is padding */
-	return protocol == SN_PROTO_TCP   ? plain_tcp(p, length, here, out)
-	       : protocol == SN_PROTO_UDP ? plain_udp(p, length, here, out)
-					  : false;
+	switch (protocol) {
+	case SN_PROTO_TCP:
+		return plain_tcp(p, length, here, out);
+	case SN_PROTO_UDP:
+		return plain_udp(p, length, here, out);
+	case SN_PROTO_ICMP:
+	case SN_PROTO_ICMP6:
+		return plain_icmp(protocol, p, length, here, out);
+	default:
+		return false;
+	}
 }
 
 /* `here` bytes from `p` on are captured, of `frame` in the frame. */
@@ -139,29 +163,114 @@ bool sn_decode_plain_ip(uint16_t ethertype, const uint8_t *p, uint32_t here, uin
 	return plain_ip(ethertype, p, here, frame, out);
 }
 
-static bool decode_plain(const struct sn_packet *packet, struct sn_decoded *out)
+/* Where the next header is: `here` bytes from `p` on are captured, of `frame` that there are. */
+struct place {
+	const uint8_t *p;
+	uint32_t here, frame;
+	uint16_t ethertype;
+};
+
+static void step(struct place *at, uint32_t header, uint32_t total)
 {
-	const uint8_t *p = packet->data;
+	at->p += header;
+	at->here = SN_MIN(at->here, total) - header;
+	at->frame = total - header;
+}
+
+/* IP in IP, or GRE without any of its fields around IP. */
+static bool enter_plain(uint8_t protocol, struct place *at)
+{
+	if (protocol == SN_PROTO_IPV4 || protocol == SN_PROTO_IPV6) {
+		at->ethertype = protocol == SN_PROTO_IPV4 ? SN_ETHERTYPE_IPV4 : SN_ETHERTYPE_IPV6;
+		return true;
+	}
+	if (protocol != SN_PROTO_GRE || at->here < GRE_HEADER || load_u16(at->p) != 0)
+		return false;
+	at->ethertype = load_u16(at->p + 2);
+	step(at, GRE_HEADER, at->frame);
+	return true;
+}
+
+/* Takes plain IP headers off that are the outside of a tunnel, and the tunnel's. */
+static bool take_outside(struct place *at)
+{
+	const uint8_t *p = at->p;
+	uint32_t header = at->ethertype == SN_ETHERTYPE_IPV4 ? IPV4_HEADER : IPV6_HEADER, total;
+	uint8_t protocol;
+
+	if (at->here < header)
+		return false;
+	if (at->ethertype == SN_ETHERTYPE_IPV4) {
+		total = load_u16(p + 2);
+		protocol = p[9];
+		if (p[0] != IPV4_PLAIN || (load_u16(p + 6) & IPV4_FRAGMENT) != 0)
+			return false;
+	} else if (at->ethertype == SN_ETHERTYPE_IPV6) {
+		total = IPV6_HEADER + load_u16(p + 4);
+		protocol = p[6];
+		if (p[0] >> 4 != 6)
+			return false;
+	} else {
+		return false;
+	}
+	if (total < header || total > at->frame)
+		return false;
+	step(at, header, total);
+	return enter_plain(protocol, at);
+}
+
+/* The IP header of a plain Ethernet frame. */
+static SN_ALWAYS_INLINE bool find_ip(const struct sn_packet *packet, struct place *at)
+{
 	uint32_t before = ETHERNET_HEADER;
-	uint16_t type;
 
 	if (packet->captured < ETHERNET_HEADER + VLAN_TAG)
 		return false;
-	type = load_u16(p + before - 2);
-	if (type == TYPE_VLAN) {
+	at->ethertype = load_u16(packet->data + before - 2);
+	if (at->ethertype == TYPE_VLAN) {
 		before += VLAN_TAG;
-		type = load_u16(p + before - 2);
+		at->ethertype = load_u16(packet->data + before - 2);
 	}
+	at->p = packet->data + before;
+	at->here = packet->captured - before;
+	at->frame = packet->length - before;
+	return true;
+}
+
+static bool decode_plain(const struct sn_packet *packet, struct sn_decoded *out)
+{
+	struct place at;
+
+	if (!find_ip(packet, &at))
+		return false;
 	sn_decoded_clear(out);
-	out->stations = p;
-	return plain_ip(type, p + before, packet->captured - before, packet->length - before, out);
+	out->stations = packet->data;
+	return plain_ip(at.ethertype, at.p, at.here, at.frame, out);
+}
+
+/* What decode_plain() has left.  Out of line, so that the others need not save its registers. */
+__attribute__((noinline)) static bool decode_plain_inside(const struct sn_packet *packet,
+							  unsigned tunnels_max,
+							  struct sn_decoded *out)
+{
+	struct place at, next;
+	unsigned tunnels = 0;
+
+	if (!find_ip(packet, &next))
+		return false;
+	tunnels_max = SN_MIN(tunnels_max, SN_DECODE_TUNNELS_MAX);
+	for (; tunnels < tunnels_max && take_outside(&next); tunnels++)
+		at = next;
+	out->tunnels = (uint8_t)tunnels;
+	return tunnels > 0 && sn_decode_plain_ip(at.ethertype, at.p, at.here, at.frame, out);
 }
 
 enum sn_skip sn_decode(int link, unsigned tunnels_max, const struct sn_packet *packet,
 		       struct sn_decoded *out)
 {
-	if (link == DLT_EN10MB && decode_plain(packet, out) &&
-	    (out->protocol == SN_PROTO_TCP || tunnels_max == 0 ||
+	if (link == DLT_EN10MB &&
+	    (decode_plain(packet, out) || decode_plain_inside(packet, tunnels_max, out)) &&
+	    (out->protocol != SN_PROTO_UDP || tunnels_max == 0 ||
 	     !sn_decode_is_tunnel(SN_PROTO_UDP, out->dst_port)))
 		return SN_SKIP_NONE;
 	return sn_decode_any(link, tunnels_max, true, packet, out);

@@ -3,9 +3,8 @@
 #include "meter/decode/internal.h"
 #include "meter/decode/load.h"
 
-#define TCP_HEADER  20
-#define UDP_HEADER  8
-#define ICMP_HEADER 8
+#define TCP_HEADER 20
+#define UDP_HEADER 8
 
 /* What was captured of it: a datagram may end before its IP packet does. */
 static void set_payload(const struct sn_rd *rd, struct sn_decoded *out)
@@ -85,24 +84,24 @@ bool sn_decode_icmp_has_id(uint8_t protocol, uint8_t type)
 	return find_query(protocol, type) != NULL;
 }
 
-/*
- * src_port is the identifier (0 for types without), dst_port type * 256 + code of
- * the request, in both directions, so that an answer meets its question.
- */
-static enum sn_skip decode_icmp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
+void sn_decode_icmp(uint8_t protocol, const uint8_t *p, struct sn_decoded *out)
 {
-	const uint8_t *p = length >= ICMP_HEADER ? take_bytes(rd, ICMP_HEADER) : NULL;
-
-	if (p == NULL)
-		return SN_SKIP_BAD_TRANSPORT;
-
-	const struct query *query = find_query(out->protocol, p[0]);
+	const struct query *query = find_query(protocol, p[0]);
 	uint8_t type = query != NULL ? query->request : p[0];
 
 	out->src_port = query != NULL ? load_u16(p + 4) : 0;
 	out->dst_port = (uint16_t)(type << 8 | p[1]);
 	out->reply = query != NULL && p[0] == query->reply;
-	out->payload_bytes = length - ICMP_HEADER;
+}
+
+static enum sn_skip decode_icmp(struct sn_rd *rd, uint32_t length, struct sn_decoded *out)
+{
+	const uint8_t *p = length >= SN_ICMP_HEADER ? take_bytes(rd, SN_ICMP_HEADER) : NULL;
+
+	if (p == NULL)
+		return SN_SKIP_BAD_TRANSPORT;
+	sn_decode_icmp(out->protocol, p, out);
+	out->payload_bytes = length - SN_ICMP_HEADER;
 	set_payload(rd, out);
 	return SN_SKIP_NONE;
 }

@@ -10,7 +10,6 @@
 #include "meter/decode/internal.h"
 #include "meter/decode/load.h"
 
-enum { PROTO_IPV4 = 4, PROTO_IPV6 = 41, PROTO_GRE = 47 };
 enum { PORT_GTP_U = 2152, PORT_VXLAN = 4789, PORT_GENEVE = 6081 };
 enum {
 	TYPE_ETHERNET = 0x6558, /* transparent Ethernet bridging */
@@ -189,11 +188,11 @@ static bool enter_gtp(struct sn_rd *rd, uint16_t *ethertype)
 static enter_fn *find_enter(uint8_t protocol, uint16_t dst_port)
 {
 	switch (protocol) {
-	case PROTO_IPV4:
+	case SN_PROTO_IPV4:
 		return enter_ipv4;
-	case PROTO_IPV6:
+	case SN_PROTO_IPV6:
 		return enter_ipv6;
-	case PROTO_GRE:
+	case SN_PROTO_GRE:
 		return enter_gre;
 	case SN_PROTO_UDP:
 		break;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "meter/flow/siphash.h"
+#include "meter/flow/key.h"
 
 #define WAYS    4
 #define BUCKETS (SN_FRAGMENTS_MAX / WAYS) /* a power of two */
@@ -42,15 +42,15 @@ void sn_fragments_destroy(struct sn_fragments *fragments)
 
 static size_t bucket_of(const struct sn_fragments *fragments, const struct sn_decoded *packet)
 {
-	struct sip s;
+	uint64_t words[SN_FLOW_WORDS_MAX] = {
+		packet->src[0],
+		packet->src[1],
+		packet->dst[0],
+		packet->dst[1],
+		(uint64_t)packet->fragment_id << 16 | packet->protocol,
+	};
 
-	sip_init(&s, fragments->secret.k0, fragments->secret.k1);
-	sip_word(&s, packet->src[0]);
-	sip_word(&s, packet->src[1]);
-	sip_word(&s, packet->dst[0]);
-	sip_word(&s, packet->dst[1]);
-	sip_word(&s, (uint64_t)packet->fragment_id << 16 | packet->protocol);
-	return sip_final(&s, 40) % BUCKETS;
+	return (sn_flow_words_hash(words, SN_COUNT(words), &fragments->secret) >> 32) % BUCKETS;
 }
 
 static bool matches(const struct entry *entry, const struct sn_decoded *packet)

@@ -76,7 +76,6 @@ static inline bool sn_flow_key_init(struct sn_flow_key *key, const struct sn_dec
 }
 
 struct sn_flow_secret {
-	uint64_t k0, k1; /* for SipHash, where one is wanted (siphash.h) */
 	uint64_t factors[11];
 };
 void sn_flow_secret_init(struct sn_flow_secret *secret); /* random */
@@ -95,6 +94,20 @@ static inline uint64_t sn_flow_key_hash(const struct sn_flow_key *key,
 		       m[7] * (uint32_t)key->low[1] + m[8] * (uint32_t)key->high[1] +
 		       m[9] * (key->low[1] >> 32) + m[10] * (key->high[1] >> 32);
 	/* Keys in a row would lie in a row. */
+	return (sum ^ sum >> 32) * 0x9e3779b97f4a7c15;
+}
+
+#define SN_FLOW_WORDS_MAX 5
+
+/* The same of up to SN_FLOW_WORDS_MAX words, for tables of addresses. */
+static inline uint64_t sn_flow_words_hash(const uint64_t *words, unsigned count,
+					  const struct sn_flow_secret *secret)
+{
+	const uint64_t *m = secret->factors;
+	uint64_t sum = m[0];
+
+	for (unsigned i = 0; i < count; i++)
+		sum += m[2 * i + 1] * (uint32_t)words[i] + m[2 * i + 2] * (words[i] >> 32);
 	return (sum ^ sum >> 32) * 0x9e3779b97f4a7c15;
 }
 

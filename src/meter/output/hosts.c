@@ -6,7 +6,6 @@
 
 #include "base/mem.h"
 #include "meter/flow/key.h"
-#include "meter/flow/siphash.h"
 
 #define SLOTS_MIN   256 /* a power of two */
 #define WAITING_MAX 16
@@ -22,7 +21,7 @@ struct sn_hosts {
 	 */
 	unsigned waiting_count;
 	struct waiting {
-		uint64_t hash;
+		uint32_t hash;
 		struct sn_host more;
 	} waiting[WAITING_MAX];
 };
@@ -51,19 +50,16 @@ static bool is_same(const struct sn_host *a, const struct sn_host *b)
 	       a->family == b->family;
 }
 
-static uint64_t hash_of(const struct sn_hosts *hosts, const struct sn_host *host)
+static uint32_t hash_of(const struct sn_hosts *hosts, const struct sn_host *host)
 {
-	struct sip s;
-
-	sip_init(&s, hosts->secret.k0, hosts->secret.k1);
-	sip_word(&s, host->address[0]);
-	if (host->family == 6)
-		sip_word(&s, host->address[1]);
-	return sip_final(&s, host->family == 6 ? 16 : 8);
+	/* One of IPv4 has nothing in its second word. */
+	return (uint32_t)(sn_flow_words_hash(host->address, host->family == 4 ? 1 : 2,
+					     &hosts->secret) >>
+			  32);
 }
 
 /* The slot of an address, or the free one where it would go. */
-static struct sn_host *find(const struct sn_hosts *hosts, const struct sn_host *host, uint64_t hash)
+static struct sn_host *find(const struct sn_hosts *hosts, const struct sn_host *host, uint32_t hash)
 {
 	size_t i = hash & hosts->mask;
 
@@ -91,7 +87,7 @@ static void grow(struct sn_hosts *hosts)
 }
 
 /* The entry of an address, made if it is new; the shared one when the table is full. */
-static struct sn_host *get(struct sn_hosts *hosts, const struct sn_host *of, uint64_t hash)
+static struct sn_host *get(struct sn_hosts *hosts, const struct sn_host *of, uint32_t hash)
 {
 	struct sn_host *host = find(hosts, of, hash);
 

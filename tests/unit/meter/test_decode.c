@@ -458,52 +458,96 @@ static void expect_both_ways_alike(const struct frame *f, unsigned tunnels_max)
 	free(exact);
 }
 
-enum { IN_GRE = 3 }; /* in place of tags */
+/* What is around the IP header of a plain packet. */
+enum around {
+	NOTHING,
+	A_TAG,
+	TWO_TAGS,
+	IN_GRE,
+	IN_IP,
+	GRE_IN_GRE,
+	GRE_IN_IPV6,
+	AROUNDS,
+};
 
-/* TCP with options and UDP, in both families, with no tag, one and two, and in a tunnel. */
-static struct frame plain_frame(unsigned kind)
+static void put_tunnel(struct frame *f, bool v6, uint8_t protocol, size_t *at)
+{
+	put16(f, v6 ? 0x86dd : 0x0800);
+	*at = f->n;
+	if (v6)
+		put_ipv6(f, "2001:db8::a", "2001:db8::b", protocol);
+	else
+		put_ipv4(f, "198.51.100.1", "198.51.100.2", protocol, 7, 0);
+	if (protocol == 47)
+		put16(f, 0); /* its type follows */
+}
+
+/* Up to the type of what is inside; where the headers of tunnels are, goes to `outer`. */
+static void put_around(struct frame *f, enum around around, uint16_t type, size_t outer[2])
 {
 	static const uint8_t stations[12] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
-	bool v6 = (kind & 1) != 0, tcp = (kind & 2) != 0;
-	uint16_t type = v6 ? 0x86dd : 0x0800;
-	struct frame f = {.n = 0};
-	size_t outer = 0;
+	bool in_ip = around == IN_IP;
 
-	put(&f, stations, sizeof(stations));
-	for (unsigned tags = kind >> 2; tags > 0 && tags < IN_GRE; tags--) {
-		put16(&f, 0x8100);
-		put16(&f, 7);
+	put(f, stations, sizeof(stations));
+	for (unsigned tags = around; tags > 0 && around <= TWO_TAGS; tags--) {
+		put16(f, 0x8100);
+		put16(f, 7);
 	}
-	if (kind >> 2 == IN_GRE) {
-		put16(&f, 0x0800);
-		outer = f.n;
-		put_ipv4(&f, "198.51.100.1", "198.51.100.2", 47, 7, 0);
-		put16(&f, 0);
-	}
-	put16(&f, type);
+	if (around >= IN_GRE)
+		put_tunnel(f, around == GRE_IN_IPV6,
+			   !in_ip           ? 47
+			   : type == 0x86dd ? 41
+					    : 4,
+			   &outer[0]);
+	if (around == GRE_IN_GRE)
+		put_tunnel(f, false, 47, &outer[1]);
+	if (!in_ip)
+		put16(f, type);
+}
+
+static void put_plain_transport(struct frame *f, uint8_t protocol)
+{
+	static const struct segment segment = {.sport = 1000,
+					       .dport = 80,
+					       .seq = 0x01020304,
+					       .ack = 0x05060708,
+					       .flags = SN_TCP_ACK,
+					       .payload = 9,
+					       .timestamps = true};
+
+	if (protocol == SN_PROTO_TCP)
+		put_tcp(f, &segment);
+	else if (protocol == SN_PROTO_UDP)
+		put_udp(f, 1000, 4789, 9);
+	else
+		put_icmp(f, protocol == SN_PROTO_ICMP ? 0 : 128, 0, 77, 9);
+}
+
+/* TCP with options, UDP and ICMP, in both families, with everything around that is plain. */
+static struct frame plain_frame(unsigned kind)
+{
+	static const uint8_t protocols[2][3] = {{SN_PROTO_TCP, SN_PROTO_UDP, SN_PROTO_ICMP},
+						{SN_PROTO_TCP, SN_PROTO_UDP, SN_PROTO_ICMP6}};
+	bool v6 = kind % 2 != 0;
+	uint8_t protocol = protocols[v6][kind / 2 % 3];
+	struct frame f = {.n = 0};
+	size_t outer[2] = {0};
+
+	put_around(&f, kind / 6, v6 ? 0x86dd : 0x0800, outer);
 	if (v6)
-		put_ipv6(&f, "2001:db8::1", "2001:db8::2", tcp ? SN_PROTO_TCP : SN_PROTO_UDP);
+		put_ipv6(&f, "2001:db8::1", "2001:db8::2", protocol);
 	else
-		put_ipv4(&f, "192.0.2.1", "192.0.2.2", tcp ? SN_PROTO_TCP : SN_PROTO_UDP, 7, 0);
-	if (tcp)
-		put_tcp(&f, &(struct segment){.sport = 1000,
-					      .dport = 80,
-					      .seq = 0x01020304,
-					      .ack = 0x05060708,
-					      .flags = SN_TCP_ACK,
-					      .payload = 9,
-					      .timestamps = true});
-	else
-		put_udp(&f, 1000, 4789, 9);
+		put_ipv4(&f, "192.0.2.1", "192.0.2.2", protocol, 7, 0);
+	put_plain_transport(&f, protocol);
 	frame_seal(&f);
-	if (outer > 0) {
-		f.ip = outer;
+	for (size_t i = 0; i < SN_COUNT(outer); i++) {
+		f.ip = outer[i] > 0 ? outer[i] : f.ip;
 		frame_seal(&f);
 	}
 	return f;
 }
 
-#define PLAIN_KINDS 16
+#define PLAIN_KINDS (6 * AROUNDS)
 
 static void plain_packets_are_read_as_all_others(void **state SN_UNUSED)
 {
@@ -512,10 +556,11 @@ static void plain_packets_are_read_as_all_others(void **state SN_UNUSED)
 
 		assert_int_equal(decode(DLT_EN10MB, &f), SN_SKIP_NONE);
 		assert_int_equal(decoded.payload_bytes, 9);
-		for (unsigned tunnels_max = 0; tunnels_max < 2; tunnels_max++)
+		assert_int_equal(decoded.tunnels, kind / 6 == GRE_IN_GRE ? 2 : kind / 6 >= IN_GRE);
+		for (unsigned tunnels_max = 0; tunnels_max < 4; tunnels_max++)
 			expect_both_ways_alike(&f, tunnels_max);
 		put_zeros(&f, 5); /* padding of the frame */
-		expect_both_ways_alike(&f, 0);
+		expect_both_ways_alike(&f, SN_DECODE_TUNNELS_MAX);
 	}
 }
 
@@ -543,9 +588,9 @@ static void plain_packets_cut_anywhere_too(void **state SN_UNUSED)
 
 		for (size_t whole = f.n; f.n > 0; f.n--) {
 			f.wire_extra = 0;
-			expect_both_ways_alike(&f, 0);
+			expect_both_ways_alike(&f, SN_DECODE_TUNNELS_MAX);
 			f.wire_extra = (uint32_t)(whole - f.n);
-			expect_both_ways_alike(&f, 0);
+			expect_both_ways_alike(&f, SN_DECODE_TUNNELS_MAX);
 		}
 	}
 }

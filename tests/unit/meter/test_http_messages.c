@@ -179,6 +179,32 @@ static void values_keep_blanks_and_end_at_control_characters(void **state SN_UNU
 	talk_finish(&talk);
 }
 
+/* Bytes are looked at in groups. */
+static void a_control_character_anywhere_ends_a_value(void **state SN_UNUSED)
+{
+	static const struct {
+		unsigned char byte;
+		bool ends;
+	} bytes[] = {{0x01, true},  {0x1f, true},  {0x7f, true},  {0x20, false},
+		     {0x7e, false}, {0x80, false}, {0x9f, false}, {0xff, false}};
+	enum { BYTES = 20 };
+	char header[] = "GET / HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaa\r\n\r\n";
+	char *value = strstr(header, "aaa");
+
+	for (size_t at = 1; at < BYTES - 1; at++) {
+		for (size_t i = 0; i < SN_COUNT(bytes); i++) {
+			struct sn_http_message message = {0};
+			struct sn_http_framing framing;
+
+			value[at] = (char)bytes[i].byte;
+			assert_true(sn_http_parse(SN_CLIENT, sn_str(header), &message, &framing));
+			assert_int_equal(message.fields[SN_HTTP_HOST].n,
+					 bytes[i].ends ? at : BYTES);
+		}
+		value[at] = 'a';
+	}
+}
+
 static void a_tunnel_ends_http(void **state SN_UNUSED)
 {
 	struct talk talk;
@@ -495,6 +521,7 @@ int main(void)
 		cmocka_unit_test(a_body_without_a_length_ends_where_a_segment_begins_anew),
 		cmocka_unit_test(names_are_compared_without_case_and_the_first_counts),
 		cmocka_unit_test(values_keep_blanks_and_end_at_control_characters),
+		cmocka_unit_test(a_control_character_anywhere_ends_a_value),
 		cmocka_unit_test(a_tunnel_ends_http),
 		cmocka_unit_test(an_upgrade_ends_http_and_names_what_follows),
 		cmocka_unit_test(a_line_beyond_the_limit_is_refused),

@@ -148,6 +148,23 @@ static void the_hash_depends_on_the_secret_and_every_field(void **state SN_UNUSE
 	assert_int_not_equal(sn_flow_key_hash(&changed, &secret), hash);
 }
 
+static void the_hash_of_words_depends_on_every_bit_of_them(void **state SN_UNUSED)
+{
+	uint64_t words[SN_FLOW_WORDS_MAX] = {1, 2, 3, 4, 5}, hash;
+	struct sn_flow_secret secret, other;
+
+	sn_flow_secret_init(&secret);
+	sn_flow_secret_init(&other);
+	hash = sn_flow_words_hash(words, SN_FLOW_WORDS_MAX, &secret);
+	assert_int_equal(sn_flow_words_hash(words, SN_FLOW_WORDS_MAX, &secret), hash);
+	assert_int_not_equal(sn_flow_words_hash(words, SN_FLOW_WORDS_MAX, &other), hash);
+	for (unsigned bit = 0; bit < 64 * SN_FLOW_WORDS_MAX; bit++) {
+		words[bit / 64] ^= UINT64_C(1) << bit % 64;
+		assert_int_not_equal(sn_flow_words_hash(words, SN_FLOW_WORDS_MAX, &secret), hash);
+		words[bit / 64] ^= UINT64_C(1) << bit % 64;
+	}
+}
+
 static void a_pool_reuses_what_was_given_back_and_zeroes_it(void **state SN_UNUSED)
 {
 	struct sn_pool pool;
@@ -236,6 +253,7 @@ int main(void)
 		cmocka_unit_test(both_directions_have_one_key),
 		cmocka_unit_test(a_host_talking_to_itself_has_two_ends),
 		cmocka_unit_test(the_hash_depends_on_the_secret_and_every_field),
+		cmocka_unit_test(the_hash_of_words_depends_on_every_bit_of_them),
 		cmocka_unit_test(a_pool_reuses_what_was_given_back_and_zeroes_it),
 		cmocka_unit_test(later_fragments_find_the_ports_of_the_first),
 		cmocka_unit_test(fragments_are_forgotten_after_their_time),
