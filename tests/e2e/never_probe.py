@@ -15,6 +15,7 @@ from sonde_e2e.api import ApiError
 from sonde_e2e.mplane import MEDIA, Peer
 from sonde_e2e.parts import Hub, Node
 from sonde_e2e.place import Place, Program, children, replace_text, running
+from sonde_e2e.rows import answered
 from sonde_e2e.tap import Skip
 from sonde_e2e.wait import PATIENCE, holds, until
 
@@ -100,7 +101,7 @@ def prober_refuses_alone_on_the_shell(world):
     rows = {row["target"]: row for row in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 5, (done.returncode, done.stderr)
     assert world.is_refused(rows[world.name]), rows
-    assert rows[world.free]["status"] == "ok", rows
+    assert answered(rows[world.free]), rows
     file.write_text("127.0.0.1/8\n", encoding="utf-8")
     done = world.place.run("sonde-probe", "ping", "-c", "1", "--never-probe", file, world.free)
     assert done.returncode == 2 and re.search(r"spared\.txt', line 1: '127\.0\.0\.1/8'", done.stderr), done.stderr
@@ -132,7 +133,7 @@ def new_measurement_of_the_name_fails_with_the_reason(world):
     task = world.ping([world.name, world.free])
     rows = until("its row", 20, lambda: world.rows(task, world.name))
     assert len(rows) == 1 and world.is_refused(rows[0]), rows
-    assert until("the other one", 20, lambda: world.rows(task, world.free))[0]["status"] == "ok"
+    assert until("the other one", 20, lambda: world.rows(task, world.free)) and answered(world.rows(task, world.free)[0])
 
 
 def address_itself_is_refused_by_the_hub(world):
