@@ -353,8 +353,7 @@ void node_ask(struct world *world, struct test_node *node, const char *method, c
 	sn_hub_loopback_url(world->hub, base, sizeof(base));
 	snprintf(url, sizeof(url), "%s%s", base, path);
 	assert_non_null(sn_http_fetch(node->client, &spec));
-	for (int i = 0; i < 5000 && !asked.done; i++)
-		sn_loop_turn(world->loop, 2 * SN_NS_PER_MS);
+	test_until(asked.done, sn_loop_turn(world->loop, 2 * SN_NS_PER_MS));
 	assert_true(asked.done);
 }
 

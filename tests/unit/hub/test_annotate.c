@@ -343,8 +343,8 @@ static bool has_problem(void)
 static void hang_up(void)
 {
 	assert_int_equal(kill(getpid(), SIGHUP), 0);
-	for (unsigned i = 0; i < 1000 && (i < 2 || world.hub->annotating); i++)
-		world_wait(&world, 10 * SN_NS_PER_MS);
+	world_wait(&world, 20 * SN_NS_PER_MS);
+	test_until(!world.hub->annotating, world_wait(&world, 10 * SN_NS_PER_MS));
 }
 
 static void sighup_reads_the_files_again_and_old_rows_stay(void **state)

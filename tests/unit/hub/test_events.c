@@ -289,8 +289,8 @@ static void stream_ends_when_its_session_does(void **state)
 	assert_int_equal(sn_events_subscribers(world.hub->events), 1);
 	sn_secret_hash(sn_str(secret), hash);
 	assert_int_equal(sn_people_end_session(world.hub->people, hash, &err), 0);
-	for (int i = 0; i < 60 && sn_events_subscribers(world.hub->events) > 0; i++)
-		world_wait(&world, 100 * SN_NS_PER_MS);
+	test_until(sn_events_subscribers(world.hub->events) == 0,
+		   world_wait(&world, 100 * SN_NS_PER_MS));
 	assert_int_equal(sn_events_subscribers(world.hub->events), 0);
 	close(fd);
 }
@@ -303,9 +303,8 @@ static void one_stream_too_many_is_refused(void **state)
 	(void)state;
 	for (unsigned i = 0; i < SN_EVENTS_SUBSCRIBERS; i++)
 		fds[i] = open_stream(&world, AS_LOCAL, "/api/v1/events?topic=ping", "");
-	for (int i = 0; i < 200 && sn_events_subscribers(world.hub->events) < SN_EVENTS_SUBSCRIBERS;
-	     i++)
-		world_wait(&world, 5 * SN_NS_PER_MS);
+	test_until(sn_events_subscribers(world.hub->events) == SN_EVENTS_SUBSCRIBERS,
+		   world_wait(&world, 5 * SN_NS_PER_MS));
 	reply = plain(&world, AS_LOCAL, "GET", "/api/v1/events?topic=ping", "", NULL);
 	assert_int_equal(reply.status, 429);
 	assert_string_equal(code_of(&reply), "too-many-streams");

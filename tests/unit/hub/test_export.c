@@ -293,8 +293,8 @@ static unsigned read_all(int fd, int *end)
 
 static void wait_for_count(unsigned count)
 {
-	for (int i = 0; i < 200 && sn_streams_count(world.hub->streams) != count; i++)
-		world_wait(&world, 10 * SN_NS_PER_MS);
+	test_until(sn_streams_count(world.hub->streams) == count,
+		   world_wait(&world, 10 * SN_NS_PER_MS));
 	assert_int_equal(sn_streams_count(world.hub->streams), count);
 }
 

@@ -289,8 +289,7 @@ static struct sn_http_fetch *open_node_stream(bool *over)
 
 static void wait_for(const char *text)
 {
-	for (int i = 0; i < 400 && strstr(stream_text, text) == NULL; i++)
-		world_wait(&world, 5 * SN_NS_PER_MS);
+	test_until(strstr(stream_text, text) != NULL, world_wait(&world, 5 * SN_NS_PER_MS));
 	assert_non_null(strstr(stream_text, text));
 }
 
@@ -323,8 +322,7 @@ static void stream_of_a_revoked_node_ends(void **state)
 	wait_for("event: tasks");
 	reply = expect(&world, AS_LOCAL, 200, "POST", "/api/v1/nodes/alpha/revoke", NULL);
 	reply_release(&reply);
-	for (int i = 0; i < 400 && !over; i++)
-		world_wait(&world, 5 * SN_NS_PER_MS);
+	test_until(over, world_wait(&world, 5 * SN_NS_PER_MS));
 	assert_true(over);
 }
 
@@ -337,8 +335,7 @@ static void second_stream_of_a_node_ends_the_first(void **state)
 	assert_non_null(open_node_stream(&first));
 	wait_for("event: tasks");
 	fetch = open_node_stream(&second);
-	for (int i = 0; i < 400 && !first; i++)
-		world_wait(&world, 5 * SN_NS_PER_MS);
+	test_until(first, world_wait(&world, 5 * SN_NS_PER_MS));
 	assert_true(first);
 	assert_false(second);
 	sn_http_fetch_cancel(fetch);

@@ -301,7 +301,7 @@ static void put_one_of_many(unsigned seq)
 		.headers = headers,
 		.body = row(seq),
 		.body_size = strlen(row(seq)),
-		.timeout_ns = 5 * SN_NS_PER_S,
+		.timeout_ns = TEST_PATIENCE_NS,
 		.on_done = one_of_many,
 	};
 
@@ -324,8 +324,7 @@ static void what_comes_during_a_commit_is_the_next_group(void **state)
 	many_stored = 0;
 	for (unsigned i = 1; i <= MANY; i++)
 		put_one_of_many(i);
-	for (unsigned i = 0; i < 500 && many_stored < MANY; i++)
-		world_wait(&world, 10 * SN_NS_PER_MS);
+	test_until(many_stored >= MANY, world_wait(&world, 10 * SN_NS_PER_MS));
 	disk_is_well_again(&disk);
 	assert_int_equal(many_stored, MANY);
 	assert_int_equal(stored_rows(), 1 + MANY);
@@ -339,8 +338,7 @@ static void what_has_come_is_stored_before_the_hub_ends(void **state)
 	for (unsigned i = 1; i <= MANY; i++)
 		put_one_of_many(i);
 	many_stored = 0;
-	for (unsigned i = 0; i < 500 && many_stored == 0; i++)
-		sn_loop_turn(world.loop, 10 * SN_NS_PER_MS);
+	test_until(many_stored != 0, sn_loop_turn(world.loop, 10 * SN_NS_PER_MS));
 	/* Those without an answer may be stored, those with one must be. */
 	node_leave(&node);
 	world_restart(&world);

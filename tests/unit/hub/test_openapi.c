@@ -41,8 +41,7 @@ static void make_dump(void)
 	struct reply reply =
 		expect(&world, AS_LOCAL, 202, "POST", "/api/v1/dumps", "{\"day\":\"2026-03-01\"}");
 
-	for (int i = 0; i < 200 && sn_dumps_busy(world.hub->dumps); i++)
-		world_wait(&world, 10 * SN_NS_PER_MS);
+	test_until(!sn_dumps_busy(world.hub->dumps), world_wait(&world, 10 * SN_NS_PER_MS));
 	reply_release(&reply);
 }
 

@@ -252,10 +252,9 @@ static void late_part_fails_and_its_job_is_forgotten(void **state)
 	peer = sn_sup_peer_find(world.hub->supervisor, COMPONENT);
 	assert_int_equal(peer->job_count, 1);
 	peer->interval_ns = 60 * SN_NS_PER_S;
-	for (int i = 0; i < 80 && measure_of("x1")->state == SN_MEASURE_WAITING; i++) {
-		world.hub->supervisor->ticks = 4; /* the next one looks at deadlines */
-		world_wait(&world, 50 * SN_NS_PER_MS);
-	}
+	/* Each next tick looks at deadlines. */
+	test_until(measure_of("x1")->state != SN_MEASURE_WAITING,
+		   (world.hub->supervisor->ticks = 4, world_wait(&world, 50 * SN_NS_PER_MS)));
 	assert_int_equal(measure_of("x1")->state, SN_MEASURE_FAILED);
 	assert_non_null(strstr(measure_of("x1")->parts[0]->error, "taken"));
 	assert_int_equal(peer->job_count, 0);

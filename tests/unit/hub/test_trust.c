@@ -520,8 +520,8 @@ static void a_peer_that_is_listed_no_more_is_cut_off(void **state SN_UNUSED)
 	connect_as(&world, &peer, "sup1", NULL);
 	assert_int_equal(ask(&world, &peer, "/api/v1/ca"), 200);
 	write_text("partner.yaml", "ca: ca.pem\nidentities: [org.mplane.Partner.Clients.c2]\n");
-	for (int i = 0; i < 30 && sn_http_server_connections(world.hub->server) > 0; i++)
-		world_wait(&world, 100 * SN_NS_PER_MS);
+	test_until(sn_http_server_connections(world.hub->server) == 0,
+		   world_wait(&world, 100 * SN_NS_PER_MS));
 	assert_int_equal(sn_http_server_connections(world.hub->server), 0);
 	assert_int_equal(ask(&world, &peer, "/api/v1/ca"), 403);
 	/* Nobody gets a certificate of ours for somebody whom another CA vouches for. */

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -607,7 +608,8 @@ struct tls_server {
 	int listener;
 	struct sn_buf bytes;
 	int handshake;
-	unsigned status; /* of the client's certificate */
+	atomic_bool shaken; /* the handshake is over, one way or the other */
+	unsigned status;    /* of the client's certificate */
 };
 
 static void *serve_tls(void *ctx)
@@ -623,8 +625,9 @@ static void *serve_tls(void *ctx)
 	gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, ids.server);
 	gnutls_certificate_server_set_request(session, GNUTLS_CERT_REQUIRE);
 	gnutls_transport_set_int(session, fd);
-	gnutls_handshake_set_timeout(session, 3000);
+	gnutls_handshake_set_timeout(session, TEST_PATIENCE_MS);
 	server->handshake = gnutls_handshake(session);
+	atomic_store(&server->shaken, true);
 	if (server->handshake == 0)
 		gnutls_certificate_verify_peers2(session, &server->status);
 	while (server->handshake == 0 &&
@@ -653,7 +656,8 @@ static void export_over_tls(struct tls_server *server, const char *ca, const cha
 							    .key = ids.key});
 	exporter_add(&exporter, records);
 	/* So that the handshake is not cut short by the end. */
-	usleep(200000);
+	wait_for(atomic_load(&server->shaken) &&
+		 (server->handshake != 0 || stats_of(&exporter).connects > 0));
 	*stats = stats_of(&exporter);
 	exporter_close(&exporter);
 	pthread_join(thread, NULL);

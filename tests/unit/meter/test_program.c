@@ -371,7 +371,7 @@ static bool catches_signals(pid_t pid)
  */
 static void wait_until_capturing(pid_t pid)
 {
-	for (int turn = 0; turn < 500; turn++) {
+	for (int turn = 0; turn < TEST_PATIENCE_MS / 10; turn++) {
 		if (is_bound() && catches_signals(pid))
 			return;
 		usleep(10000);
@@ -456,7 +456,6 @@ static void what_a_meter_has_no_time_for_is_counted(void **state SN_UNUSED)
 			assert_true(send_frame(sender, &f));
 		}
 		kill(pid, SIGCONT);
-		usleep(300000); /* until it has seen what there is, the block in use included */
 		kill(pid, SIGTERM);
 		assert_int_equal(finish_program(pid), SN_EXIT_OK);
 		lost = number_behind(&out, "packets came, ");
@@ -522,7 +521,7 @@ static void a_descriptor_is_enough(void **state SN_UNUSED)
 	assert_int_equal(dup2(capture, 9), 9);
 	pid = start_program("/dev/null", arguments);
 	close(9);
-	usleep(200000);
+	wait_until_capturing(pid);
 	send_exchange(sender, 50);
 	assert_int_equal(finish_program(pid), SN_EXIT_OK);
 	expect_exchange(50);
@@ -540,7 +539,7 @@ static void rows_stream_while_the_flow_goes_on(void **state SN_UNUSED)
 	sender = packet_socket("vb", 0);
 	pid = start_program("/dev/null", arguments);
 	wait_until_capturing(pid);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < TEST_PATIENCE_MS / 10; i++) {
 		send_exchange(sender, 1);
 		usleep(10000);
 		read_into(scratch("out"), &out);
@@ -637,7 +636,7 @@ static void exported_records_are_counted_for_who_asks(void **state SN_UNUSED)
 	const char *const arguments[] = {
 		"-i",  "va",     "--control", socket_path, "--ipfix",          where, "--packets",
 		"100", "--json", "-f",        "udp",       "--active-timeout", "1s",  NULL};
-	struct timeval patience = {.tv_sec = 10};
+	struct timeval patience = {.tv_sec = TEST_PATIENCE_MS / 1000};
 	uint16_t port = 0;
 	int exporter, sender;
 	pid_t pid;
@@ -654,8 +653,8 @@ static void exported_records_are_counted_for_who_asks(void **state SN_UNUSED)
 			"\"connects\":0}");
 	send_exchange(sender, 5);
 	assert_true(recv(exporter, message, sizeof(message), 0) > 20);
-	usleep(100000);
-	ask(socket_path, "/v1/stats");
+	test_until(strstr(out.p, "\"ipfix\":{\"records\":0") == NULL,
+		   (usleep(10000), ask(socket_path, "/v1/stats")));
 	expect_in(&out, "\"lost_records\":0,\"connects\":1}");
 	expect_in(&out, "\"ipfix\":{\"records\":");
 	assert_null(strstr(out.p, "\"ipfix\":{\"records\":0"));

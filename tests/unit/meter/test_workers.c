@@ -222,8 +222,7 @@ static void a_full_queue_holds_up_or_loses(void **state SN_UNUSED)
 
 static void wait_for(atomic_size_t *count, size_t wanted)
 {
-	for (int turn = 0; turn < 500 && atomic_load(count) < wanted; turn++)
-		usleep(2000);
+	test_until(atomic_load(count) >= wanted, usleep(2000));
 	assert_int_equal(atomic_load(count), wanted);
 }
 
@@ -480,10 +479,7 @@ static void an_interface_that_goes_is_told(void **state SN_UNUSED)
 	usleep(20000);
 	assert_int_equal(sn_workers_check(workers, &err), 0);
 	assert_true(run_ip("link del vc"));
-	for (int turn = 0; turn < 200 && result == 0; turn++) {
-		usleep(10000);
-		result = sn_workers_check(workers, &err);
-	}
+	test_until(result != 0, (usleep(10000), result = sn_workers_check(workers, &err)));
 	assert_int_equal(result, -ENODEV);
 	assert_non_null(strstr(err.text, "'vc' is gone"));
 	assert_int_equal(sn_workers_finish(workers, &err), -ENODEV);

@@ -350,11 +350,10 @@ static void an_interrupt_before_the_first_row_gives_an_empty_result(void **state
 static void a_component_that_ends_leaves_no_process(void **state)
 {
 	(void)state;
-	install("echo $$ > \"${0%/*}/pid\"\n" FOREVER);
+	install("cd \"${0%/*}\"\necho $$ > new\nmv new pid\n" FOREVER);
 	say(specification("ping-detail-ip4", "now ... future / 1s", "127.0.0.1"), 10 * MS);
 	assert_true(is_answered());
-	for (int i = 0; i < 200 && !sn_fs_exists(at("pid")); i++)
-		turn_for(10 * MS);
+	test_until(sn_fs_exists(at("pid")), turn_for(10 * MS));
 	destroy();
 	{
 		struct sn_buf pid = {0};

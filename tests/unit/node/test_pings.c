@@ -47,7 +47,7 @@ static void answer_one(int socket_fd)
 	struct sn_priv_interface asked;
 	struct pollfd ready = {.fd = socket_fd, .events = POLLIN};
 
-	if (poll(&ready, 1, 10000) != 1 || sn_ipc_receive(socket_fd, &request) != 0 ||
+	if (poll(&ready, 1, TEST_PATIENCE_MS) != 1 || sn_ipc_receive(socket_fd, &request) != 0 ||
 	    request.type != SN_PRIV_PING_SOCKET || request.size != sizeof(asked))
 		return;
 	memcpy(&asked, request.payload, sizeof(asked));
@@ -69,7 +69,7 @@ static void start_helper(void)
 	helper = fork();
 	if (helper == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(30);
+		alarm(2 * TEST_PATIENCE_MS / 1000);
 		fcntl(listener, F_SETFL, 0);
 		for (;;) {
 			int fd = accept(listener, NULL, NULL);

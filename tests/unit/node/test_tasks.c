@@ -429,7 +429,7 @@ static pid_t fake_priv(const char *path)
 		struct sn_priv_answer answer = {0};
 		int pipe_fds[2], socket;
 
-		alarm(20);
+		alarm(TEST_PATIENCE_MS / 1000);
 		while ((socket = sn_ipc_accept(listener)) < 0)
 			usleep(1000);
 		while (sn_ipc_receive(socket, &message) == -EAGAIN)

@@ -283,7 +283,7 @@ static void a_stranger_is_not_served(void **state SN_UNUSED)
 		sn_priv_server_run(&config, &err);
 		_exit(0);
 	}
-	for (int i = 0; i < 200 && fd < 0; i++) {
+	for (int i = 0; i < TEST_PATIENCE_MS / 10 && fd < 0; i++) {
 		usleep(10000);
 		/* Root is always served; become somebody else for the length of the connect. */
 		if (geteuid() == 0)
@@ -453,7 +453,7 @@ static void a_ping_socket_speaks_icmp_in_its_namespace(void **state SN_UNUSED)
 	assert_int_equal(sendto(fd, &echo, sizeof(echo), 0, (struct sockaddr *)&to, sizeof(to)),
 			 sizeof(echo));
 	wait.fd = fd;
-	for (int i = 0; i < 20 && !answered && poll(&wait, 1, 10000) == 1; i++) {
+	for (int i = 0; i < 20 && !answered && poll(&wait, 1, TEST_PATIENCE_MS) == 1; i++) {
 		struct icmp6_hdr reply = {0};
 
 		assert_true(recv(fd, &reply, sizeof(reply), 0) > 0);
@@ -548,10 +548,8 @@ static void an_ended_program_is_no_longer_known(void **state SN_UNUSED)
 					       &pid, &err),
 			 0);
 	assert_int_equal(sn_priv_process_signal(helper.priv, pid, SIGKILL, &err), 0);
-	for (int i = 0; i < 200 && code == 0; i++) {
-		usleep(10000);
-		code = sn_priv_process_signal(helper.priv, pid, 0, &err);
-	}
+	test_until(code != 0,
+		   (usleep(10000), code = sn_priv_process_signal(helper.priv, pid, 0, &err)));
 	assert_int_equal(code, -ESRCH);
 	stop_helper(&helper);
 }
@@ -629,8 +627,7 @@ static void an_empty_name_is_the_namespace_the_client_connected_from(void **stat
 	if (server == 0)
 		run_helper(-1, path);
 	make_pair(maker.priv);
-	for (int i = 0; i < 200 && !sn_fs_exists(path); i++)
-		usleep(10000);
+	test_until(sn_fs_exists(path), usleep(10000));
 	assert_int_equal(inside("a", own_capture), 0);
 	kill(server, SIGTERM);
 	waitpid(server, NULL, 0);
@@ -673,8 +670,7 @@ static void one_user_starts_nothing_as_another(void **state SN_UNUSED)
 		run_helper(-1, path);
 	two_users = false;
 	make_netns(maker.priv, "a");
-	for (int i = 0; i < 200 && !sn_fs_exists(path); i++)
-		usleep(10000);
+	test_until(sn_fs_exists(path), usleep(10000));
 	assert_int_equal(inside("a", start_as_both), 0);
 	kill(server, SIGTERM);
 	waitpid(server, NULL, 0);

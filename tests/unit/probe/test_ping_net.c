@@ -450,7 +450,7 @@ static void check_neighbour(void)
 	struct run run;
 
 	/* IPv6 needs a moment after the link came up. */
-	for (int attempt = 0; attempt < 20; attempt++) {
+	for (int attempt = 0; attempt < TEST_PATIENCE_MS / 50; attempt++) {
 		ping_within(&run, &config, targets, 1, UNANSWERED_NS);
 		if (run.results[0].received == 1 && run.results[1].received == 1)
 			break;

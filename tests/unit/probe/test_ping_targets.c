@@ -334,8 +334,8 @@ static void name_without_address_is_asked_for_again_after_a_while(void **state)
 		sn_loop_turn(lookup.loop, SN_NS_PER_MS);
 	assert_int_equal(lookup.targets.items[0].addr.length, 0);
 	sn_loop_advance(lookup.loop, 1 * SN_NS_PER_S);
-	for (int i = 0; i < 100 && lookup.targets.items[0].addr.length == 0; i++)
-		sn_loop_turn(lookup.loop, 20 * SN_NS_PER_MS);
+	test_until(lookup.targets.items[0].addr.length != 0,
+		   sn_loop_turn(lookup.loop, 20 * SN_NS_PER_MS));
 	assert_true(sn_addr_is_loopback(&lookup.targets.items[0].addr));
 	lookup_finish(&lookup);
 }
@@ -349,8 +349,8 @@ static void name_that_is_looked_up_again_may_still_not_lead_there(void **state)
 	lookup_init(&lookup, "localhost");
 	lookup.targets.never = &never;
 	sn_loop_advance(lookup.loop, 30 * SN_NS_PER_S);
-	for (int i = 0; i < 100 && lookup.targets.items[0].error == NULL; i++)
-		sn_loop_turn(lookup.loop, 20 * SN_NS_PER_MS);
+	test_until(lookup.targets.items[0].error != NULL,
+		   sn_loop_turn(lookup.loop, 20 * SN_NS_PER_MS));
 	assert_int_equal(lookup.targets.items[0].addr.length, 0);
 	assert_non_null(lookup.targets.items[0].error);
 	assert_non_null(strstr(lookup.targets.items[0].error, "of 'localhost' is never probed"));
