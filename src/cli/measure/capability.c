@@ -103,9 +103,9 @@ static int unknown_parameter(const json_t *capability, struct sn_str name, struc
 	}
 	near = sn_suggest(copy, names, count);
 	if (near != NULL)
-		return sn_err_set(err, -EINVAL, "'%s' has no parameter '%.*s' (did you mean '%s'?)",
+		return sn_err_set(err, -EDOM, "'%s' has no parameter '%.*s' (did you mean '%s'?)",
 				  sn_output_text(capability, "label"), NAME_SHOWN_MAX, copy, near);
-	return sn_err_set(err, -EINVAL,
+	return sn_err_set(err, -EDOM,
 			  "'%s' has no parameter '%.*s' ('sonde cap show %s' has all)",
 			  sn_output_text(capability, "label"), NAME_SHOWN_MAX, copy,
 			  sn_output_text(capability, "label"));
@@ -157,13 +157,13 @@ static int add_target(const json_t *capability, const char *word, json_t *parame
 	json_t *list;
 
 	if (name == NULL)
-		return sn_err_set(err, -EINVAL,
+		return sn_err_set(err, -EDOM,
 				  "'%.*s': which parameter is that? (write it as NAME=VALUE; "
 				  "'sonde cap show %s' has the names)",
 				  NAME_SHOWN_MAX, word, sn_output_text(capability, "label"));
 	if (!is_type(parameter, "targets")) {
 		if (json_object_get(parameters, name) != NULL)
-			return sn_err_set(err, -EINVAL, "'%.*s' is one more value for '%s'",
+			return sn_err_set(err, -EDOM, "'%.*s' is one more value for '%s'",
 					  NAME_SHOWN_MAX, word, name);
 		return json_object_set_new(parameters, name, json_string(word));
 	}

@@ -15,7 +15,7 @@ int sn_capability_fetch(struct sn_client *client, const char *label, json_t **ca
 /*
  * "key=value" and bare words into an object of parameters.  Bare words are targets: they go to the
  * parameter of that type, else to the only one that must be given and is an address, a URL or a
- * name.  -EINVAL names the word, the reason and the nearest known name.
+ * name.  -EDOM names the word, the reason and the nearest known name.
  */
 int sn_capability_parameters(const json_t *capability, int argc, char *const *argv,
 			     json_t **parameters, struct sn_err *err);

@@ -30,6 +30,9 @@ static const struct canned answers[] = {
 	{"GET /api/v1/store/days?limit=1000 ", 200, JSON_HEAD,
 	 "{\"items\":[{\"day\":\"2026-03-01\"}],\"next\":null}"},
 	{"DELETE /api/v1/store/days/2026-03-01 ", 204, "", ""},
+	{"GET /api/v1/capabilities/ping ", 200, JSON_HEAD,
+	 "{\"items\":[{\"label\":\"ping\",\"parameters\":[{\"name\":\"count\","
+	 "\"type\":\"count\"}]}],\"next\":null}"},
 	{NULL, 0, NULL, NULL},
 };
 
@@ -110,7 +113,7 @@ static void what_was_removed_before_a_refusal_is_told_all_the_same(void **state)
 	assert_null(strstr(said, "carol"));
 }
 
-static void what_can_be_no_name_is_a_usage_error(void **state)
+static void a_word_that_can_mean_nothing_is_a_usage_error(void **state)
 {
 	static const struct {
 		const char *words, *says;
@@ -123,6 +126,8 @@ static void what_can_be_no_name_is_a_usage_error(void **state)
 		{"quarantine retry 0", "'0'"},
 		{"quarantine show -- -1", "'-1'"},
 		{"imports cancel lower", "'lower'"},
+		{"measure ping cuont=3", "did you mean 'count'"},
+		{"measure ping 192.0.2.1", "which parameter"},
 		{"node list --hub nowhere", "'nowhere'"},
 		{"hub --hub ftp://x", "'ftp://x'"},
 		{"shell --hub nowhere -c help", "'nowhere'"},
@@ -144,7 +149,7 @@ int main(void)
 		cmocka_unit_test(people_get_a_line_for_each),
 		cmocka_unit_test(open_invitations_are_listed),
 		cmocka_unit_test(what_was_removed_before_a_refusal_is_told_all_the_same),
-		cmocka_unit_test(what_can_be_no_name_is_a_usage_error),
+		cmocka_unit_test(a_word_that_can_mean_nothing_is_a_usage_error),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
