@@ -37,6 +37,8 @@ static const char *const migrations[] = {
 	"CREATE INDEX item_room ON item (source, bytes, id);"
 	"CREATE TABLE content (id INTEGER PRIMARY KEY REFERENCES item ON DELETE CASCADE,"
 	" data BLOB NOT NULL);",
+	/* Why it was not taken when it was run last; `reason` says where it came from. */
+	"ALTER TABLE item ADD COLUMN again TEXT;",
 };
 
 static const char *const kind_names[] = {
@@ -217,7 +219,8 @@ int64_t sn_quarantine_add(struct sn_quarantine *quarantine, const struct sn_quar
 /* Reading ------------------------------------------------------------------------ */
 
 #define SHOWN                                                                                      \
-	"SELECT CAST(id AS TEXT) AS id, time AS 'time:time', source, kind, dataset, reason,"       \
+	"SELECT CAST(id AS TEXT) AS id, time AS 'time:time', source, kind, dataset,"               \
+	" reason || coalesce('; when run again: ' || again, '') AS reason,"                        \
 	" nullif(rows, 0) AS rows, bytes, tries FROM item "
 
 json_t *sn_quarantine_list(struct sn_quarantine *quarantine,
@@ -330,9 +333,10 @@ int sn_quarantine_failed(struct sn_quarantine *quarantine, int64_t id, const cha
 	int changed;
 
 	pthread_mutex_lock(&quarantine->lock);
-	changed = sn_db_run(quarantine->db, err,
-			    "UPDATE item SET tries = tries + 1, reason = ? WHERE id = ?", "ti",
-			    text, id);
+	changed = sn_db_run(
+		quarantine->db, err,
+		"UPDATE item SET tries = tries + 1, again = nullif(?, reason) WHERE id = ?", "ti",
+		text, id);
 	pthread_mutex_unlock(&quarantine->lock);
 	return SN_MIN(changed, 0);
 }

@@ -78,7 +78,7 @@ int sn_quarantine_read(struct sn_quarantine *quarantine, int64_t id,
 void sn_quarantine_copy_finish(struct sn_quarantine_copy *copy);
 
 int sn_quarantine_remove(struct sn_quarantine *quarantine, int64_t id, struct sn_err *err);
-/* It was run again, and still not taken. */
+/* It was run again, and still not taken: the first reason stays, this one is told behind it. */
 int sn_quarantine_failed(struct sn_quarantine *quarantine, int64_t id, const char *reason,
 			 struct sn_err *err);
 
