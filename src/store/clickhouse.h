@@ -87,6 +87,8 @@ struct sn_clickhouse_scan {
 	uint64_t hide_from, hide_to; /* hide_to 0: none is */
 	int64_t hide_number;
 	uint64_t only_block; /* 0: of all blocks */
+	/* With a limit: about when the first of the rows is, in the order; 0: not known. */
+	int64_t near_ns;
 };
 /* Some of the rows, up to SN_BLOCK_ROWS_MAX, and their numbers; borrowed.  Non-zero ends the scan.
  */

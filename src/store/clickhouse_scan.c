@@ -5,7 +5,8 @@
  * A server sorts what it is asked for in memory, and reads all columns of all rows that it sorts.
  * So a day is asked first how many rows pass in each of its seconds, which reads the column of
  * times and those of the filters; then for pieces of some seconds each, as large as both sides can
- * hold, and not more of them than are wanted.
+ * hold, and not more of them than are wanted.  Where a number of rows is wanted that is done with a
+ * part of the day first, and a larger part of what is left as long as there are not enough.
  */
 #include "store/clickhouse_internal.h"
 
@@ -21,6 +22,8 @@
 #define DAY_NS         (86400 * SN_NS_PER_S)
 #define CELLS_MAX      (1 << 24) /* rows times columns of a piece, about */
 #define PIECE_ROWS_MIN 8192
+#define WINDOW_NS      (60 * SN_NS_PER_S) /* the first one of a day */
+#define WINDOW_GROWS   16
 
 /* Rows that pass in a second of the day. */
 struct second {
@@ -304,29 +307,64 @@ static size_t piece_at(const struct scan *scan, size_t i)
 	return i - begin;
 }
 
-static int read_day(struct scan *scan, int32_t day, struct sn_err *err)
+/* 1 if no more rows are wanted. */
+static int read_window(struct scan *scan, int32_t day, int64_t from, int64_t to, struct sn_err *err)
 {
-	int64_t from, to, begin = (int64_t)day * DAY_NS;
 	size_t count;
-	int rc;
+	int rc = find_seconds(scan, day, from, to, err);
 
-	time_range(scan->wanted, &from, &to);
-	from = SN_MAX(from, begin);
-	to = SN_MIN(to, begin + DAY_NS - 1);
-	rc = find_seconds(scan, day, from, to, err);
 	for (size_t i = 0; rc == 0 && i < scan->second_count; i += count) {
 		int64_t first, last;
 
-		if (scan->wanted->limit > 0 && scan->left == 0)
-			return 1;
 		count = piece_at(scan, i);
 		first = scan->seconds[i].number;
 		last = scan->seconds[i + count - 1].number;
 		rc = read_piece(scan, day, from + SN_MIN(first, last) * SN_NS_PER_S,
 				SN_MIN(to, from + (SN_MAX(first, last) + 1) * SN_NS_PER_S - 1),
 				err);
+		if (rc == 0 && scan->wanted->limit > 0 && scan->left == 0)
+			rc = 1;
 	}
 	return rc;
+}
+
+/*
+ * In windows that grow: whoever wants a few rows need not wait until those of a whole day are
+ * counted.
+ */
+static int read_in_windows(struct scan *scan, int32_t day, int64_t from, int64_t to,
+			   struct sn_err *err)
+{
+	bool newest_first = scan->wanted->query->newest_first;
+	int64_t near_ns = scan->wanted->near_ns, width_ns = WINDOW_NS;
+	int rc = 0;
+
+	if (near_ns == 0)
+		near_ns = newest_first ? to : from;
+	near_ns = SN_MAX(from, SN_MIN(to, near_ns));
+	for (; rc == 0 && from <= to; width_ns *= WINDOW_GROWS) {
+		if (newest_first) {
+			near_ns = SN_MAX(from, near_ns - width_ns);
+			rc = read_window(scan, day, near_ns, to, err);
+			to = near_ns - 1;
+		} else {
+			near_ns = SN_MIN(to, near_ns + width_ns);
+			rc = read_window(scan, day, from, near_ns, err);
+			from = near_ns + 1;
+		}
+	}
+	return rc;
+}
+
+static int read_day(struct scan *scan, int32_t day, struct sn_err *err)
+{
+	int64_t from, to, begin = (int64_t)day * DAY_NS;
+
+	time_range(scan->wanted, &from, &to);
+	from = SN_MAX(from, begin);
+	to = SN_MIN(to, begin + DAY_NS - 1);
+	return scan->wanted->limit > 0 ? read_in_windows(scan, day, from, to, err)
+				       : read_window(scan, day, from, to, err);
 }
 
 static int read_days(struct scan *scan, struct sn_err *err)

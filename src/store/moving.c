@@ -130,6 +130,20 @@ int sn_moving_frontier(struct sn_db *db, const struct sn_dataset *dataset, int64
 				       dataset->name, dataset->version, &last, moved, err);
 }
 
+int sn_moving_ends(struct sn_db *db, const struct sn_dataset *dataset, int64_t *first_ns,
+		   int64_t *last_ns, struct sn_err *err)
+{
+#define UNITS " FROM _moved WHERE dataset = ? AND version = ? ORDER BY first"
+	bool found;
+	int rc = select_number(db, "SELECT time_min" UNITS " LIMIT 1", dataset->name,
+			       dataset->version, first_ns, &found, err);
+
+	return rc != 0 ? rc
+		       : select_number(db, "SELECT time_max" UNITS " DESC LIMIT 1", dataset->name,
+				       dataset->version, last_ns, &found, err);
+#undef UNITS
+}
+
 /* Leaving ------------------------------------------------------------------- */
 
 struct pick {

@@ -51,6 +51,10 @@ int sn_moving_last(struct sn_db *db, struct sn_moving_unit *unit, struct sn_err 
 int sn_moving_frontier(struct sn_db *db, const struct sn_dataset *dataset, int64_t *number,
 		       bool *moved, struct sn_err *err);
 
+/* About when the rows that have left begin and end; left alone if none have. */
+int sn_moving_ends(struct sn_db *db, const struct sn_dataset *dataset, int64_t *first_ns,
+		   int64_t *last_ns, struct sn_err *err);
+
 /*
  * The next unit: blocks without a gap between them, none with a row of number `end` or above,
  * together up to SN_BLOCK_ROWS_MAX rows; and its note, in a transaction of its own.  1, or 0 if

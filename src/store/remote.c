@@ -278,6 +278,8 @@ static int look_into_file(struct sn_db *db, const struct sn_dataset *dataset,
 	uint32_t epoch = 0;
 	int rc = sn_moving_frontier(db, dataset, &part->hide_number, moved, err);
 
+	if (rc == 0 && *moved)
+		rc = sn_moving_ends(db, dataset, &part->first_ns, &part->last_ns, err);
 	if (rc == 0)
 		rc = is_restored(db, &restored, err);
 	if (rc == 0)

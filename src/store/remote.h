@@ -76,6 +76,7 @@ struct sn_remote_part {
 	bool wanted;                 /* there may be rows of it */
 	uint64_t hide_from, hide_to; /* blocks of which rows ... */
 	int64_t hide_number;         /* ... from this number on are in the file */
+	int64_t first_ns, last_ns;   /* about when they begin and end; 0: not known */
 };
 /*
  * As the transaction sees the file that `db` is in; `db` NULL: there is no file.  -EREMOTE: there

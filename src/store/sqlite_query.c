@@ -188,6 +188,7 @@ static int scan_remote(struct sn_store *store, struct merge *merge,
 		.hide_from = part->hide_from,
 		.hide_to = part->hide_to,
 		.hide_number = part->hide_number,
+		.near_ns = merge->run->query->newest_first ? part->last_ns : part->first_ns,
 	};
 	int rc;
 

@@ -397,6 +397,8 @@ static void random_question(struct world_of_two *both, struct sn_query *query,
 		add_random_filter(both, query);
 	if (below(both, 2) == 0)
 		scan->limit = 1 + below(both, 100);
+	if (below(both, 2) == 0)
+		scan->near_ns = random_time(both);
 	scan->resumed = below(both, 3) == 0;
 	scan->after_ns = random_time(both);
 	scan->after_number = 1 + (int64_t)below(both, (uint64_t)both->number_max);

@@ -72,6 +72,16 @@ static int query(struct world *world, int *rows)
 	return sn_store_query(world->store, &query, count_row, rows, NULL, &world->err);
 }
 
+static void assert_ends(struct world *world, int64_t first_ns, int64_t last_ns)
+{
+	int64_t first = 0, last = 0;
+
+	if (sn_moving_ends(open_day(world)->reader, &sample, &first, &last, &world->err) != 0)
+		fail_msg("%s", world->err.text);
+	assert_int_equal(first, first_ns);
+	assert_int_equal(last, last_ns);
+}
+
 static void rows_leave_in_their_order(void **state)
 {
 	struct world *world = *state;
@@ -82,6 +92,7 @@ static void rows_leave_in_their_order(void **state)
 		store_rows(world, 10);
 	assert_int_equal(frontier(world, &moved), 1);
 	assert_false(moved);
+	assert_ends(world, 0, 0);
 	/* A block of which a row has to stay stays. */
 	unit = begin(world, 26);
 	assert_int_equal(unit.first, 1);
@@ -99,6 +110,7 @@ static void rows_leave_in_their_order(void **state)
 	assert_int_equal(unit.rows, 20);
 	end(world, &unit);
 	assert_int_equal(frontier(world, &moved), INT64_MAX);
+	assert_ends(world, DAY_1, unit.time_max);
 	store_rows(world, 1);
 	assert_int_equal(frontier(world, &moved), 41);
 }
