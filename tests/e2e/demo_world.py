@@ -33,6 +33,7 @@ OBSERVED_SECONDS = 30
 OBSERVATIONS = 3
 VISIBLE_SECONDS = 5  # from `break` to the first row that shows it
 EARLY, LATE = 0.0001, 0.0025  # seconds that a minimum may be off the configured delay
+ROUGHLY = 0.02  # and that of a single run
 JITTER_SHARE = 0.5  # of the jitter on the way may be in a minimum of some hundred packets
 UNLIKELY = 1e-6
 NODE_BYTES_MAX, HUB_BYTES_MAX = 12 << 20, 100 << 20
@@ -283,13 +284,14 @@ def flows_have_exactly_the_bytes_that_were_sent(world):
                     total["rows"].append(row)
             return found if len(found) == len(wanted) else None
         found = until(f"all flows of {name}", 30, sums, pause=0.5)
-        # A client port that the kernel gave out twice makes two flows under one name: set aside.
+        # A client port that the kernel gave out twice makes two flows under one name, and what a busy server sends
+        # again is payload once more: both are set aside.
         uses = collections.Counter(endpoints(line) for line in all_exchanges(world, name))
         for key, line in wanted.items():
-            if uses[key] > 1:
+            total = found[key]
+            if uses[key] > 1 or any(row.get("s_retransmitted_packets") for row in total["rows"]):
                 continue
             compared += 1
-            total = found[key]
             assert (total["c"], total["s"]) == (line["sent_bytes"], line["received_bytes"]), (line, total["rows"])
             for row in total["rows"]:
                 overhead = row["c_bytes"] - row["c_payload_bytes"] + row["s_bytes"] - row["s_payload_bytes"]
@@ -370,7 +372,7 @@ def broken_delay_shows_with_its_size(world):
                                  for row in newest(world, "node-1", "198.51.100.2", begin)))
         # On a busy machine all ten of a run may be late.
         until("a run with that delay throughout, and no more", 20, lambda: any(
-            row["received_packets"] == 10 and expected - EARLY < row["rtt_min_seconds"] < expected + LATE
+            row["received_packets"] == 10 and expected - EARLY < row["rtt_min_seconds"] < expected + ROUGHLY
             for row in newest(world, "node-1", "198.51.100.2", begin)))
 
 
