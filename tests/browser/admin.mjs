@@ -53,6 +53,7 @@ const region = (name) => page.getByRole('region', { name, exact: true });
 async function asCommand(part) {
 	await region(part).getByRole('button', { name: 'As command' }).click();
 	const dialog = page.getByRole('dialog');
+	await dialog.locator('pre').first().waitFor();
 	const texts = await dialog.locator('pre').allInnerTexts();
 	await dialog.getByRole('button', { name: 'Close' }).click();
 	await dialog.waitFor({ state: 'hidden' });
