@@ -67,54 +67,36 @@ struct look {
 	const struct sn_dataset *dataset;
 	struct sn_remote_foreign *list; /* rows that nobody here has sent */
 	size_t count;
+	bool *answered;     /* of each track: ClickHouse has rows of the day */
 	uint64_t lost_rows; /* that were sent and are not there */
 	int32_t lost_day;
 };
 
-/* Rows of the day that its file says are there. */
-static uint64_t sent_rows(struct look *look, int32_t day)
+static const struct sn_lane *lane_of(const struct sn_track *track, const struct sn_dataset *dataset)
 {
-	for (size_t i = 0; i < look->mover->track_count; i++) {
-		const struct sn_track *track = &look->mover->tracks[i];
-
-		for (size_t k = 0; track->number == day && k < track->lane_count; k++)
-			if (track->lanes[k].dataset == look->dataset)
-				return track->lanes[k].left.rows;
-	}
-	return 0;
+	for (size_t i = 0; track != NULL && i < track->lane_count; i++)
+		if (track->lanes[i].dataset == dataset)
+			return &track->lanes[i];
+	return NULL;
 }
 
-static bool is_unsettled(struct look *look, int32_t day)
+/* Rows that were taken back, or restored, are there as well; one that is on its way may be. */
+static bool is_unsettled(const struct sn_track *track, const struct sn_lane *lane)
 {
-	for (size_t i = 0; i < look->mover->track_count; i++) {
-		const struct sn_track *track = &look->mover->tracks[i];
-
-		if (track->number != day)
-			continue;
-		/* Rows that were taken back, or restored, are there as well. */
-		if (track->returning || track->restored)
-			return true;
-		for (size_t k = 0; k < track->lane_count; k++)
-			if (track->lanes[k].dataset == look->dataset && track->lanes[k].noted)
-				return true;
-	}
-	return false;
+	return track != NULL &&
+	       (track->returning || track->restored || (lane != NULL && lane->noted));
 }
 
-static int note_day(const struct sn_clickhouse_day *day, void *ctx)
+static void note_lost(struct look *look, int32_t day, uint64_t rows)
 {
-	struct look *look = ctx;
-	uint64_t sent = sent_rows(look, day->day);
+	look->lost_rows += rows;
+	look->lost_day = SN_MAX(look->lost_day, day);
+}
+
+static void note_foreign(struct look *look, const struct sn_clickhouse_day *day, uint64_t sent)
+{
 	struct sn_remote_foreign *foreign;
 
-	if (sn_mover_is_dropped(look->mover, day->day) || is_unsettled(look, day->day))
-		return 0;
-	if (day->rows < sent) {
-		look->lost_rows += sent - day->rows;
-		look->lost_day = day->day;
-	}
-	if (day->rows <= sent)
-		return 0;
 	look->list = sn_xrealloc(look->list, look->count + 1, sizeof(*look->list));
 	foreign = &look->list[look->count++];
 	*foreign = (struct sn_remote_foreign){
@@ -125,7 +107,50 @@ static int note_day(const struct sn_clickhouse_day *day, void *ctx)
 		.time_max = day->time_max,
 	};
 	snprintf(foreign->dataset, sizeof(foreign->dataset), "%s", look->dataset->name);
+}
+
+static const struct sn_track *find_track(struct look *look, int32_t day)
+{
+	for (size_t i = 0; i < look->mover->track_count; i++) {
+		if (look->mover->tracks[i].number != day)
+			continue;
+		look->answered[i] = true;
+		return &look->mover->tracks[i];
+	}
+	return NULL;
+}
+
+static int note_day(const struct sn_clickhouse_day *day, void *ctx)
+{
+	struct look *look = ctx;
+	const struct sn_track *track = find_track(look, day->day);
+	const struct sn_lane *lane = lane_of(track, look->dataset);
+	uint64_t sent = lane != NULL ? lane->left.rows : 0;
+
+	if (sn_mover_is_dropped(look->mover, day->day) || is_unsettled(track, lane))
+		return 0;
+	if (day->rows < sent)
+		note_lost(look, day->day, sent - day->rows);
+	else if (day->rows > sent)
+		note_foreign(look, day, sent);
 	return 0;
+}
+
+/* Days of which ClickHouse has nothing at all are not in its answer. */
+static void note_absent_days(struct look *look)
+{
+	int32_t horizon = sn_remote_horizon(look->mover->store->remote);
+
+	for (size_t i = 0; i < look->mover->track_count; i++) {
+		const struct sn_track *track = &look->mover->tracks[i];
+		const struct sn_lane *lane = lane_of(track, look->dataset);
+
+		if (look->answered[i] || lane == NULL || track->number < horizon ||
+		    is_unsettled(track, lane) || sn_mover_is_dropped(look->mover, track->number))
+			continue;
+		if (lane->left.rows > 0)
+			note_lost(look, track->number, lane->left.rows);
+	}
 }
 
 /* What should have gone long ago: a server may have brought it back. */
@@ -164,16 +189,21 @@ static void tell_lost(struct look *look)
 static int look_at_dataset(struct sn_mover *mover, const struct sn_dataset *dataset,
 			   struct sn_err *err)
 {
-	struct look look = {.mover = mover, .dataset = dataset};
+	struct look look = {.mover = mover,
+			    .dataset = dataset,
+			    .answered = sn_xcalloc(mover->track_count + 1, sizeof(bool))};
 	int rc = sn_clickhouse_days(sn_mover_client(mover), dataset, note_day, &look, err);
 
-	if (rc == 0)
+	if (rc == 0) {
+		note_absent_days(&look);
 		rc = drop_old(&look, err);
+	}
 	if (rc == 0)
 		rc = sn_remote_set_foreign(mover->store->remote, dataset, look.list, look.count,
 					   err);
 	if (rc == 0)
 		tell_lost(&look);
+	free(look.answered);
 	free(look.list);
 	return rc;
 }

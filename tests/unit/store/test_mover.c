@@ -681,6 +681,40 @@ static void rows_whose_file_was_lost_are_found(void **state)
 	forget(&after);
 }
 
+/* Takes rows away behind the mover's back, and looks what it says of it. */
+static void lose_there(struct place *place, const char *what, uint64_t left, const char *told)
+{
+	sn_autofree char *sql =
+		sn_xasprintf("ALTER TABLE %s.%s_1 %s", place->database, place->name, what);
+	uint64_t begin = sn_mono_ns();
+
+	stop_mover(place);
+	tell_server(sql);
+	for (; count_there(place, "count()") != left; usleep(20000)) /* a server takes its time */
+		assert_true(sn_mono_ns() - begin < TEST_PATIENCE_NS);
+	start_mover(place);
+	wait_for_state(place, SN_MOVER_LAGGING);
+	if (strstr(status_of(place).reason, told) == NULL)
+		fail_msg("'%s' is not in '%s'", told, status_of(place).reason);
+}
+
+static void rows_that_clickhouse_lost_are_told(void **state)
+{
+	struct place *place = *state;
+
+	NEEDS_SERVER();
+	for (int day = 0; day < DAYS; day++)
+		store_rows(place, day, 100);
+	start_mover(place);
+	wait_until_moved(place);
+	lose_there(place, "DELETE WHERE seq < 10", 290, "lacks 10 rows");
+	assert_non_null(strstr(status_of(place).reason, "2026-03-01"));
+	/* The last day as a whole, and then all there is. */
+	lose_there(place, "DELETE WHERE seq >= 200", 190, "lacks 110 rows");
+	assert_non_null(strstr(status_of(place).reason, "2026-03-03"));
+	lose_there(place, "DELETE WHERE 1", 0, "lacks 300 rows");
+}
+
 static void rows_come_back(void **state)
 {
 	struct place *place = *state;
@@ -789,6 +823,7 @@ int main(void)
 		WITH_PLACE(killed_and_held_at_random_moments_each_row_arrives_once),
 		WITH_PLACE(a_dropped_day_goes_there_too_and_new_rows_of_it_stay),
 		WITH_PLACE(rows_whose_file_was_lost_are_found),
+		WITH_PLACE(rows_that_clickhouse_lost_are_told),
 		WITH_PLACE(rows_come_back),
 		WITH_PLACE(days_before_the_horizon_are_not_shown_and_go),
 		WITH_PLACE(a_file_that_was_emptied_gives_its_room_back),
