@@ -129,7 +129,7 @@ def what_cannot_be_measured_is_said_before_anything_starts(world):
     world.need_wires()
     for words, code, reason in (
             (("ping", "count=0", "127.0.0.1"), 1, "count"),
-            (("ping", "cuont=1", "127.0.0.1"), 1, "count"),
+            (("ping", "cuont=1", "127.0.0.1"), 2, "count"),
             (("pnig", "127.0.0.1"), 1, "ping"),
             (("ping", "127.0.0.1", "--node", "roma"), 1, "rome"),
             (("ping", "127.0.0.1", "--when", "now + 1.5s"), 1, "1.5s"),
