@@ -105,8 +105,7 @@ static int unknown_parameter(const json_t *capability, struct sn_str name, struc
 	if (near != NULL)
 		return sn_err_set(err, -EDOM, "'%s' has no parameter '%.*s' (did you mean '%s'?)",
 				  sn_output_text(capability, "label"), NAME_SHOWN_MAX, copy, near);
-	return sn_err_set(err, -EDOM,
-			  "'%s' has no parameter '%.*s' ('sonde cap show %s' has all)",
+	return sn_err_set(err, -EDOM, "'%s' has no parameter '%.*s' ('sonde cap show %s' has all)",
 			  sn_output_text(capability, "label"), NAME_SHOWN_MAX, copy,
 			  sn_output_text(capability, "label"));
 }

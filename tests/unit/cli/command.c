@@ -14,16 +14,16 @@
 
 char said[16384];
 
-int run(const char *words)
+int run_words(const char *const *words)
 {
-	char *copy = sn_xstrdup(words), *argv[32] = {(char *)"sonde"};
+	char *argv[32] = {(char *)"sonde"};
 	int argc = 1, fds[2], status;
 	size_t size = 0;
 	ssize_t got;
 	pid_t pid;
 
-	for (char *word = strtok(copy, " "); word != NULL && argc < 31; word = strtok(NULL, " "))
-		argv[argc++] = word;
+	for (; *words != NULL && argc < 31; words++)
+		argv[argc++] = (char *)*words;
 	assert_int_equal(pipe(fds), 0);
 	fflush(NULL);
 	pid = fork();
@@ -43,6 +43,16 @@ int run(const char *words)
 	said[size] = '\0';
 	close(fds[0]);
 	waitpid(pid, &status, 0);
-	free(copy);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int run(const char *line)
+{
+	sn_autofree char *copy = sn_xstrdup(line);
+	const char *words[32] = {NULL};
+	size_t count = 0;
+
+	for (char *word = strtok(copy, " "); word != NULL && count < 31; word = strtok(NULL, " "))
+		words[count++] = word;
+	return run_words(words);
 }

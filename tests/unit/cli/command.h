@@ -6,7 +6,9 @@
 /* What the last run printed, to both streams. */
 extern char said[16384];
 
-/* Runs `sonde <words>`, which have no blanks within, in a child; its exit code. */
-int run(const char *words);
+/* Runs `sonde` with these words, NULL behind the last, in a child; its exit code. */
+int run_words(const char *const *words);
+/* The same with words that have no blanks within, as one text. */
+int run(const char *line);
 
 #endif

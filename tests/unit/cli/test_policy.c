@@ -5,14 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cli.h"
 #include "base/fs.h"
-#include "base/mem.h"
-#include "cli/verbs.h"
+#include "unit/cli/command.h"
 
-static char dir[64], said[16384];
+static char dir[64];
 
 static int start(void **state)
 {
@@ -21,6 +20,8 @@ static int start(void **state)
 	assert_non_null(mkdtemp(dir));
 	if (chdir(dir) != 0)
 		return -1;
+	setenv("SONDE_URL", "http://127.0.0.1:1", 1);
+	setenv("SONDE_TOKEN_FILE", "token", 1);
 	return sn_fs_write_atomic("token", "secret\n", 7, 0600, NULL);
 }
 
@@ -35,42 +36,7 @@ static void write_file(const char *name, const char *text)
 	assert_int_equal(sn_fs_write_atomic(name, text, strlen(text), 0600, NULL), 0);
 }
 
-/* Runs `sonde` with these words in a child; what it printed is in `said`. */
-static int run(const char *const *words)
-{
-	char *argv[24] = {(char *)"sonde"};
-	int argc = 1, fds[2], status;
-	size_t size = 0;
-	ssize_t got;
-	pid_t pid;
-
-	for (size_t i = 0; words[i] != NULL; i++)
-		argv[argc++] = (char *)words[i];
-	assert_int_equal(pipe(fds), 0);
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		dup2(fds[1], STDOUT_FILENO);
-		dup2(fds[1], STDERR_FILENO);
-		close(fds[0]);
-		close(fds[1]);
-		setenv("SONDE_URL", "http://127.0.0.1:1", 1);
-		setenv("SONDE_TOKEN_FILE", "token", 1);
-		status = sn_cli_run(argc, argv);
-		fflush(NULL);
-		_exit(status);
-	}
-	close(fds[1]);
-	while (size < sizeof(said) - 1 &&
-	       (got = read(fds[0], said + size, sizeof(said) - 1 - size)) > 0)
-		size += (size_t)got;
-	said[size] = '\0';
-	close(fds[0]);
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+#define RUN(...) run_words((const char *const[]){__VA_ARGS__, NULL})
 
 static void assert_said(const char *text)
 {
