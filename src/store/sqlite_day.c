@@ -15,6 +15,7 @@
 #define OPEN_DAYS   4   /* writers, and as many readers, that stay open between two uses */
 #define CORRUPT_MAX 100 /* files of one day that were set aside */
 
+/* Each brings a name that has_names() looks up: by it a file shows which version it really has. */
 static const char *const migrations[] = {
 	"CREATE TABLE _source("
 	" id INTEGER PRIMARY KEY, node TEXT NOT NULL, stream TEXT NOT NULL, UNIQUE(node, stream));"
