@@ -350,12 +350,15 @@ uint64_t sn_method_value(const struct sn_method *method, const json_t *parameter
 	const struct sn_param *param = sn_method_param(method, name);
 	const json_t *given = json_object_get(parameters, name);
 	char number[NUMBER_MAX];
-	struct sn_str text = sn_str(param->default_text != NULL ? param->default_text : "");
+	struct sn_str text = {"", 0};
 	int64_t time_ns = 0;
 	uint64_t value = 0;
 
+	assert(param != NULL);
 	if (given != NULL)
 		scalar_text(given, number, &text);
+	else if (param->default_text != NULL)
+		text = sn_str(param->default_text);
 	if (param->type == SN_PARAM_DURATION)
 		return sn_parse_duration(text, &time_ns) == 0 ? (uint64_t)time_ns : 0;
 	return sn_parse_u64(text, 0, UINT64_MAX, &value) == 0 ? value : 0;

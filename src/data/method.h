@@ -73,7 +73,9 @@ int sn_method_check(const struct sn_method *method, const json_t *parameters, st
  * reason, as the program itself would have.
  */
 int sn_method_fits(const struct sn_method *method, const json_t *parameters, struct sn_err *err);
-/* Of checked parameters a count, or a time in nanoseconds; its default, or 0, where there is none.
+/*
+ * Of checked parameters a count, or a time in nanoseconds; its default, or 0, where there is none.
+ * `name` is one that the method has.
  */
 uint64_t sn_method_value(const struct sn_method *method, const json_t *parameters,
 			 const char *name);

@@ -256,10 +256,10 @@ __attribute__((noinline)) static bool decode_plain_inside(const struct sn_packet
 	struct place at, next;
 	unsigned tunnels = 0;
 
-	if (!find_ip(packet, &next))
+	if (!find_ip(packet, &at))
 		return false;
 	tunnels_max = SN_MIN(tunnels_max, SN_DECODE_TUNNELS_MAX);
-	for (; tunnels < tunnels_max && take_outside(&next); tunnels++)
+	for (next = at; tunnels < tunnels_max && take_outside(&next); tunnels++)
 		at = next;
 	out->tunnels = (uint8_t)tunnels;
 	return tunnels > 0 && sn_decode_plain_ip(at.ethertype, at.p, at.here, at.frame, out);
