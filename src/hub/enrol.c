@@ -62,7 +62,11 @@ int sn_enrol_withdraw(struct sn_db *db, const char *id, struct sn_err *err)
 		sn_db_run(db, err, "DELETE FROM invites WHERE id = ? AND used IS NULL", "t", id);
 
 	if (changed == 0)
-		return sn_err_set(err, -ENOENT, "there is no open invite '%s'", id);
+		return sn_err_set(
+			err, -ENOENT,
+			"cannot withdraw invitation '%s': none of that id is open ('sonde node "
+			"invites' lists them)",
+			id);
 	return changed < 0 ? changed : 0;
 }
 
